@@ -1,0 +1,38 @@
+package verifier
+
+// Error is why no verdict could be formed: no question of a subject and a key
+// is in the bytes. It says where and what to change, and never repeats key
+// material. Other errors of this package are the caller's context ending.
+type Error struct {
+	Problem Problem
+	Where   string // "claims.cnf.jwk.x"; empty where it is the whole
+	Detail  string // "not base64url"
+}
+
+// Error returns where and what, for people.
+func (e *Error) Error() string {
+	if e.Where == "" {
+		return e.Detail
+	}
+	return e.Where + ": " + e.Detail
+}
+
+// Problem is the kind of an Error. The zero value is Internal.
+type Problem uint8
+
+const (
+	Internal      Problem = iota // this machine's failure
+	Malformed                    // the bytes are not what they should be, or hold a private key
+	NotDerivable                 // the subject names no domain
+	NotReducible                 // the confirmation claim names no key that has a thumbprint
+	TooLarge                     // more bytes than are read
+	problemsCount = iota
+)
+
+// String returns the last part of the problem's urn:cnfd:problem: name.
+func (p Problem) String() string {
+	if p >= problemsCount {
+		p = Internal
+	}
+	return [problemsCount]string{"internal", "malformed", "not-derivable", "not-reducible", "too-large"}[p]
+}

@@ -1,0 +1,158 @@
+package verifier
+
+// Outcome is what a verdict comes to. The zero value is Unproven, which is
+// never success.
+type Outcome uint8
+
+const (
+	Unproven  Outcome = iota // nothing is proven either way: ask again later, or refuse
+	Refuted                  // it is proven that the subject's domain does not vouch for the key now, or the token is out of its time
+	Confirmed                // the subject's domain vouches for the key now, proven by DNSSEC
+)
+
+// String returns the word used in the JSON, the metric label, the log and the documents.
+func (o Outcome) String() string {
+	if o > Confirmed {
+		return "unproven"
+	}
+	return [...]string{"unproven", "refuted", "confirmed"}[o]
+}
+
+// Reason is why a verdict is what it is: one value from birth, and one word
+// in the JSON, the metric label, the log and docs/reasons.md. It decides the
+// Outcome. The zero value is Indeterminate, which is unproven.
+type Reason uint8
+
+// The unproven reasons stand in the order in which the first one that applies
+// is given, and so do the whole groups: a smaller number never hides a larger one
+// only among the unproven (see weigh).
+const (
+	Indeterminate Reason = iota
+	Undecryptable
+	TooCostly
+	Unreachable
+	Bogus
+	ServersDiffer
+	DelegatedName
+	Insecure
+	Wildcard
+
+	RecordDiffers
+	RecordAbsent
+	Expired
+	NotYetValid
+	SignatureInvalid
+	KeyBindingInvalid
+	DPoPInvalid
+	DPoPReplayed
+	MTLSMismatch
+	AudienceMismatch
+
+	RecordMatches
+
+	reasonCount = iota
+)
+
+// String returns the reason's word, as in docs/reasons.md.
+func (r Reason) String() string { return r.entry().word }
+
+// Outcome returns what r comes to; a value that is no reason is Unproven.
+func (r Reason) Outcome() Outcome { return r.entry().outcome }
+
+// Meaning returns one sentence for people: what r says.
+func (r Reason) Meaning() string { return r.entry().meaning }
+
+// Remedy returns one sentence for people: what to do about r.
+func (r Reason) Remedy() string { return r.entry().remedy }
+
+// Reasons returns every reason there is, confirmed first, then refuted, then
+// unproven, each in the order in which it is looked for.
+func Reasons() []Reason {
+	return []Reason{
+		RecordMatches,
+		RecordDiffers, RecordAbsent, Expired, NotYetValid,
+		SignatureInvalid, KeyBindingInvalid, DPoPInvalid, DPoPReplayed, MTLSMismatch, AudienceMismatch,
+		Undecryptable, TooCostly, Unreachable, Bogus, Indeterminate, ServersDiffer, DelegatedName, Insecure, Wildcard,
+	}
+}
+
+func (r Reason) entry() *reasonEntry {
+	if int(r) >= len(reasons) {
+		r = Indeterminate
+	}
+	return &reasons[r]
+}
+
+// reasonEntry is one row of docs/reasons.md, which a test writes from here.
+type reasonEntry struct {
+	word    string
+	outcome Outcome
+	later   bool // nothing produces it yet: the check that will has not been built
+	meaning string
+	remedy  string
+}
+
+var reasons = [reasonCount]reasonEntry{
+	RecordMatches: {"record_matches", Confirmed, false,
+		"The subject's domain publishes the thumbprint of this key, and the record is proven from a trust anchor.",
+		"Nothing to do; ask again once `valid_until` has passed."},
+
+	RecordDiffers: {"record_differs", Refuted, false,
+		"The subject's domain is proven to publish usable confirmation records, and none of them names this key.",
+		"The subject adds a record for this key, or the holder presents a credential with the key that is published."},
+	RecordAbsent: {"record_absent", Refuted, false,
+		"It is proven that the subject's domain publishes no usable confirmation record: never published, or revoked by deletion.",
+		"The subject publishes the record (`cnfd publish add`); if it was withdrawn, the holder needs a credential with a new key."},
+	Expired: {"expired", Refuted, false,
+		"The credential's `exp` has passed, leeway included; the DNS was not asked.",
+		"The holder gets a fresh credential; check this machine's clock if it should still be good."},
+	NotYetValid: {"not_yet_valid", Refuted, false,
+		"The credential's `nbf` lies in the future, leeway included; the DNS was not asked.",
+		"Ask again once `nbf` has come; check this machine's clock if it should be good already."},
+	SignatureInvalid: {"signature_invalid", Refuted, true,
+		"The credential's signature does not verify with the issuer's configured keys.",
+		"Check the issuer's keys in the configuration; the credential itself cannot be trusted."},
+	KeyBindingInvalid: {"key_binding_invalid", Refuted, true,
+		"The key-binding token is missing or was not made by the confirmation key for this request.",
+		"The holder presents again, with a key binding over this credential, audience and nonce."},
+	DPoPInvalid: {"dpop_invalid", Refuted, true,
+		"The DPoP proof was not made by the confirmation key for this method and address (RFC 9449).",
+		"The client sends a proof for this very request, signed with the key that the credential names."},
+	DPoPReplayed: {"dpop_replayed", Refuted, true,
+		"The DPoP proof has been seen before (RFC 9449 §11.1).",
+		"The client makes a new proof for every request."},
+	MTLSMismatch: {"mtls_mismatch", Refuted, true,
+		"The client certificate is not the one that the credential names (RFC 8705).",
+		"The client connects with the certificate that the credential was issued for."},
+	AudienceMismatch: {"audience_mismatch", Refuted, true,
+		"The credential is meant for another audience.",
+		"The holder gets a credential for this audience, or the caller corrects `aud`."},
+
+	Undecryptable: {"undecryptable", Unproven, false,
+		"The confirmation key is encrypted and no configured key opens it; the DNS was not asked.",
+		"Configure the recipient's key, or have the credential issued with a plain key."},
+	TooCostly: {"too_costly", Unproven, false,
+		"Proving the answer would have taken more work than one question is allowed: signatures, hashes, queries, or more than 255 records.",
+		"The domain's operator trims the record set, the keys or the alias chain; `dns.ede` says which bound was reached."},
+	Unreachable: {"unreachable", Unproven, false,
+		"No name server gave a usable answer.",
+		"Ask again later; check this machine's network and the domain's name servers (`cnfd resolve` shows each)."},
+	Bogus: {"bogus", Unproven, false,
+		"A DNSSEC proof should exist and does not hold: an expired or false signature, a broken chain, or an attack.",
+		"The domain's operator repairs the chain that `cnfd resolve` names; never override it."},
+	Indeterminate: {"indeterminate", Unproven, false,
+		"No trust anchor covers the name, or what was learnt decides nothing.",
+		"Check the configured trust anchors; `cnfd resolve` shows where the chain of trust stops."},
+	ServersDiffer: {"servers_differ", Unproven, true,
+		"The zone's authoritative servers do not all give the same answer.",
+		"Wait until every server has the change, then ask again."},
+	DelegatedName: {"delegated_name", Unproven, false,
+		"The record's name is delegated away from the zone that holds the subject's domain, so that somebody else may answer for it.",
+		"The domain serves the name from its own zone, or the underscore form is used; `record.allow_delegated` accepts it."},
+	Insecure: {"insecure", Unproven, false,
+		"The name lies in a part of the DNS that is proven to be unsigned, so that the answer proves nothing.",
+		"The domain's operator signs the zone and has a DS record published; `record.allow_insecure` lets a match confirm all the same."},
+	Wildcard: {"wildcard", Unproven, false,
+		"The answer was made from a wildcard, which would vouch for every name under the domain.",
+		"The domain publishes the record at its exact name; `record.allow_wildcard` accepts it."},
+}

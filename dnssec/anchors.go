@@ -1,0 +1,122 @@
+package dnssec
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/miekg/dns"
+)
+
+// Anchors are the keys that are trusted from the start, at any names. The zero
+// value trusts nothing, so that everything is Indeterminate.
+type Anchors struct {
+	at map[string]*Trust
+}
+
+// Trust is what vouches for a zone's keys: the DS records of its parent, or
+// the keys and digests of a trust anchor.
+type Trust struct {
+	DS     []*dns.DS
+	Keys   []*dns.DNSKEY
+	Anchor bool
+}
+
+// rootAnchors are the root zone's key-signing keys as IANA publishes them
+// (KSK-2017, tag 20326, and KSK-2024, tag 38696).
+var rootAnchors = []string{
+	". IN DS 20326 8 2 E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D",
+	". IN DS 38696 8 2 683D2D0ACB8C9B712A1948B27F741219298D0A450D612C483AF444A4C0FB2B16",
+}
+
+// RootAnchors returns the built-in IANA trust anchors.
+func RootAnchors() Anchors {
+	a, err := ParseAnchors(rootAnchors)
+	if err != nil {
+		panic("dnssec: the built-in trust anchors do not parse: " + err.Error())
+	}
+	return a
+}
+
+// ParseAnchors reads zone-file lines, one DS or DNSKEY each, of any name.
+func ParseAnchors(lines []string) (Anchors, error) {
+	a := Anchors{at: map[string]*Trust{}}
+	for i, line := range lines {
+		rr, err := dns.NewRR(line)
+		if err != nil {
+			return Anchors{}, fmt.Errorf("trust anchor %d: not a zone-file line: %w", i+1, err)
+		}
+		if rr == nil {
+			return Anchors{}, fmt.Errorf("trust anchor %d: empty", i+1)
+		}
+		name := Canonical(rr.Header().Name)
+		tr := a.at[name]
+		if tr == nil {
+			tr = &Trust{Anchor: true}
+		}
+		switch rr := rr.(type) {
+		case *dns.DS:
+			tr.DS = append(tr.DS, rr)
+		case *dns.DNSKEY:
+			if rr.Flags&dns.ZONE == 0 || rr.Flags&dns.REVOKE != 0 {
+				return Anchors{}, fmt.Errorf("trust anchor %d: the DNSKEY of %s is not a zone key, or is revoked", i+1, name)
+			}
+			tr.Keys = append(tr.Keys, rr)
+		default:
+			return Anchors{}, fmt.Errorf("trust anchor %d: a %s record; DS or DNSKEY are wanted", i+1, dns.Type(rr.Header().Rrtype))
+		}
+		a.at[name] = tr
+	}
+	return a, nil
+}
+
+// With returns the anchors of both; those of b replace a's at the same name.
+func (a Anchors) With(b Anchors) Anchors {
+	out := Anchors{at: map[string]*Trust{}}
+	for _, from := range []Anchors{a, b} {
+		for n, tr := range from.at {
+			out.at[n] = tr
+		}
+	}
+	return out
+}
+
+// At returns the anchor at exactly this name, nil where there is none.
+func (a Anchors) At(name string) *Trust { return a.at[name] }
+
+// Closest returns the name of the nearest anchor at or above a name.
+func (a Anchors) Closest(name string) (string, bool) {
+	for {
+		if a.at[name] != nil {
+			return name, true
+		}
+		if name == "." {
+			return "", false
+		}
+		name = Parent(name)
+	}
+}
+
+// Names lists the names that have an anchor.
+func (a Anchors) Names() []string {
+	out := make([]string, 0, len(a.at))
+	for n := range a.at {
+		out = append(out, n)
+	}
+	return out
+}
+
+// String tells an anchor or a DS set in a few words.
+func (tr *Trust) String() string {
+	var parts []string
+	for _, ds := range tr.DS {
+		parts = append(parts, fmt.Sprintf("DS %d (alg %d, digest %d)", ds.KeyTag, ds.Algorithm, ds.DigestType))
+	}
+	for _, k := range tr.Keys {
+		parts = append(parts, fmt.Sprintf("DNSKEY %d (alg %d)", k.KeyTag(), k.Algorithm))
+	}
+	s := strings.Join(parts, ", ")
+	if tr.Anchor {
+		return "trust anchor " + s
+	}
+	return s
+}

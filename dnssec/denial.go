@@ -1,0 +1,164 @@
+package dnssec
+
+import (
+	"time"
+
+	"github.com/miekg/dns"
+)
+
+// denial is the proven NSEC and NSEC3 records of one message: what its zone
+// says does not exist.
+type denial struct {
+	zone  string
+	nsec  []*dns.NSEC
+	nsec3 *nsec3Set
+
+	ttl   time.Duration
+	until time.Time
+	// costly: NSEC3 records that hold but ask for too many iterations; what
+	// they would prove is Insecure (RFC 9276 §3.2).
+	costly bool
+	// trouble is what was wrong with the first record that did not hold.
+	trouble Trouble
+}
+
+// verdict of a denial: what it shows of a name.
+type shown uint8
+
+const (
+	notShown    shown = iota
+	shownSecure       // proven
+	shownOptOut       // proven up to an opt-out span: Insecure (RFC 5155 §9.2)
+)
+
+// denials proves each NSEC and NSEC3 RRset of an authority section and keeps
+// those that hold.
+func (z *Zone) denials(section []dns.RR, t *Terms) *denial {
+	d := &denial{zone: z.Name, ttl: 1 << 62}
+	d.nsec3 = &nsec3Set{zone: z.Name, terms: t}
+	seen := map[string]bool{}
+	n3 := 0
+	for _, rr := range section {
+		h := rr.Header()
+		if h.Rrtype != dns.TypeNSEC && h.Rrtype != dns.TypeNSEC3 {
+			continue
+		}
+		name := Canonical(h.Name)
+		key := name + dns.Type(h.Rrtype).String()
+		if seen[key] {
+			continue
+		}
+		seen[key] = true
+		if h.Rrtype == dns.TypeNSEC3 {
+			if n3++; n3 > maxNSEC3 {
+				break
+			}
+		}
+		set := find(section, name, h.Rrtype)
+		p, trouble := z.proveRRset(set, t)
+		if trouble.Text == "" && p.labels != ownLabels(name) {
+			// A denial is never the product of a wildcard.
+			trouble = z.bogus(CodeBogus, set, "was expanded from a wildcard")
+		}
+		if trouble.Text != "" {
+			if d.trouble.Text == "" {
+				d.trouble = trouble
+			}
+			continue
+		}
+		d.keep(set, p)
+	}
+	return d
+}
+
+// ownLabels is the Labels field that a signature over a name itself has.
+func ownLabels(name string) int {
+	if isWildcard(name) {
+		return Labels(name) - 1
+	}
+	return Labels(name)
+}
+
+func (d *denial) keep(set RRset, p proof) {
+	for _, rr := range set.RRs {
+		switch rr := rr.(type) {
+		case *dns.NSEC:
+			// Owner, next name and signer lie in one zone: an NSEC that points
+			// out of it would deny names that are not the zone's.
+			if !IsSubdomain(Canonical(rr.NextDomain), d.zone) {
+				continue
+			}
+			d.nsec = append(d.nsec, rr)
+		case *dns.NSEC3:
+			if rr.Hash != dns.SHA1 || rr.Flags&^1 != 0 || Parent(set.Name) != d.zone {
+				continue // RFC 5155 §8.1, §8.2
+			}
+			if rr.Iterations > maxIterations {
+				d.costly = true
+				continue
+			}
+			d.nsec3.add(set.Name, rr)
+		}
+	}
+	d.ttl = min(d.ttl, p.ttl)
+	if d.until.IsZero() || p.until.Before(d.until) {
+		d.until = p.until
+	}
+}
+
+func (d *denial) empty() bool { return len(d.nsec) == 0 && len(d.nsec3.records) == 0 }
+
+// noData: the name exists (or a wildcard that it matches), the type does not.
+func (d *denial) noData(name string, rrtype uint16) shown {
+	if s := d.nsecNoData(name, rrtype); s != notShown {
+		return s
+	}
+	return d.nsec3.noData(name, rrtype)
+}
+
+// noName: the name does not exist, and no wildcard makes it.
+func (d *denial) noName(name string) shown {
+	if s := d.nsecNoName(name); s != notShown {
+		return s
+	}
+	return d.nsec3.noName(name)
+}
+
+// noCloser: nothing between a wildcard's encloser and the name exists, so the
+// wildcard was rightly expanded (RFC 4035 §5.3.4, RFC 5155 §8.8).
+func (d *denial) noCloser(name, encloser string) shown {
+	if s := d.nsecNoCloser(name, encloser); s != notShown {
+		return s
+	}
+	return d.nsec3.noCloser(name, encloser)
+}
+
+// hasType looks a type up in a type bit map.
+func hasType(bitmap []uint16, rrtype uint16) bool {
+	for _, t := range bitmap {
+		if t == rrtype {
+			return true
+		}
+	}
+	return false
+}
+
+// deniesType reports whether a record at the name itself shows that it has no
+// such type. The rules on NS and SOA tell the parent's record at a cut from
+// the child's: only the parent's speaks of DS, only the child's of the rest
+// (RFC 6840 §4.1, RFC 4035 §5.2).
+func deniesType(bitmap []uint16, name string, rrtype uint16) bool {
+	if hasType(bitmap, rrtype) || hasType(bitmap, dns.TypeCNAME) {
+		return false
+	}
+	if rrtype == dns.TypeDS {
+		return !hasType(bitmap, dns.TypeSOA) || name == "."
+	}
+	return !hasType(bitmap, dns.TypeNS) || hasType(bitmap, dns.TypeSOA)
+}
+
+// cutsOff reports whether a record at an ancestor of a name says that the
+// names below are not this zone's to deny (RFC 6840 §4.1).
+func cutsOff(bitmap []uint16) bool {
+	return hasType(bitmap, dns.TypeDNAME) || hasType(bitmap, dns.TypeNS) && !hasType(bitmap, dns.TypeSOA)
+}

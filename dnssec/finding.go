@@ -1,0 +1,309 @@
+package dnssec
+
+import (
+	"math"
+	"strings"
+	"time"
+
+	"github.com/miekg/dns"
+)
+
+// Finding is what one message proves of one name and type, before any alias is
+// followed.
+type Finding struct {
+	Security Security
+	Kind     Kind
+	Rcode    int
+	Trouble  Trouble
+	Wildcard bool   // a positive answer or alias synthesised from a wildcard
+	Target   string // where an alias points to; "" where there is none
+
+	Answer, Authority []dns.RR // what a stub is shown, signatures included
+	TTL               time.Duration
+	Until             time.Time // the first signature's expiry; zero where none counts
+
+	// Unsigned: the zone is signed, and no record of the answer carries a
+	// signature by it. An insecure zone may be hidden on the same servers.
+	Unsigned bool
+	// SignedBy is a zone below this one, and above the name, whose signature
+	// the answer carries: a zone hidden on the same servers.
+	SignedBy string
+}
+
+// Answer classifies a message of one of the zone's servers once, then proves
+// what it says by the rule of its class. The message has been matched with the
+// question and comes from a server of this zone; its sections are not trusted.
+func (z *Zone) Answer(msg *dns.Msg, name string, rrtype uint16, t *Terms) Finding {
+	if rrtype == dns.TypeANY {
+		if f, ok := z.anyAnswer(msg, name, t); ok {
+			return f
+		}
+	} else if set := find(msg.Answer, name, rrtype); len(set.RRs) > 0 {
+		return z.positive(set, "", msg, t)
+	}
+	if rrtype == dns.TypeRRSIG {
+		if f, ok := signaturesOnly(msg, name); ok {
+			return f
+		}
+	}
+	if f, ok := z.alias(msg, name, t); ok {
+		return f
+	}
+	return z.negative(msg, name, rrtype, t)
+}
+
+// positive proves an RRset and, where it was expanded from a wildcard, that
+// nothing closer exists (RFC 4035 §5.3.4).
+func (z *Zone) positive(set RRset, target string, msg *dns.Msg, t *Terms) Finding {
+	f := Finding{Kind: Positive, Target: target, Answer: set.All(), TTL: set.TTL()}
+	if z.Security != Secure {
+		f.Security, f.Trouble = z.Security, z.Trouble
+		return f
+	}
+	p, trouble := z.proveRRset(set, t)
+	if !p.ok {
+		f.Trouble, f.Security = trouble, Bogus
+		f.Unsigned = len(set.Sigs) == 0
+		f.SignedBy = hiddenSigner(set.Sigs, z.Name, set.Name)
+		return f
+	}
+	f.Security, f.TTL, f.Until = Secure, p.ttl, p.until
+	if p.labels < ownLabels(set.Name) {
+		z.expanded(&f, set.Name, Ancestor(set.Name, p.labels), msg, t)
+	}
+	return f
+}
+
+// expanded demands the denial that must come with an expanded wildcard.
+func (z *Zone) expanded(f *Finding, name, encloser string, msg *dns.Msg, t *Terms) {
+	f.Wildcard = true
+	d := z.denials(msg.Ns, t)
+	f.Authority = denialRecords(msg.Ns)
+	switch d.noCloser(name, encloser) {
+	case shownSecure:
+	case shownOptOut:
+		f.Security = Insecure
+		f.Trouble = Trouble{Code: CodeOther, Text: name + " comes from a wildcard beside an NSEC3 opt-out span"}
+	default:
+		f.Security, f.Trouble = z.unproven(d, name+" comes from a wildcard, and nothing proves that no closer name exists", t)
+	}
+	f.TTL, f.Until = min(f.TTL, d.ttl), earlier(f.Until, d.until)
+}
+
+// unproven words a denial that does not show what it should.
+func (z *Zone) unproven(d *denial, what string, t *Terms) (Security, Trouble) {
+	switch {
+	case t.Budget.spent():
+		return Indeterminate, t.Budget.Trouble()
+	case d.costly:
+		return Insecure, Trouble{Code: CodeIterations, Text: z.Name + " asks for more than 50 NSEC3 iterations"}
+	case d.trouble.Text != "":
+		return Bogus, d.trouble
+	}
+	return Bogus, Trouble{Code: CodeDenialMissing, Text: what}
+}
+
+// alias looks for a CNAME at the name or a DNAME above it.
+func (z *Zone) alias(msg *dns.Msg, name string, t *Terms) (Finding, bool) {
+	cname := find(msg.Answer, name, dns.TypeCNAME)
+	if dname, ok := dnameAbove(msg.Answer, name, z.Name); ok && len(cname.Sigs) == 0 {
+		return z.redirect(dname, name, msg, t), true
+	}
+	if len(cname.RRs) == 0 {
+		return Finding{}, false
+	}
+	cname.RRs = cname.RRs[:1] // one name, one CNAME (RFC 2181 §10.1)
+	target := cname.RRs[0].(*dns.CNAME).Target
+	return z.positive(cname, Canonical(target), msg, t), true
+}
+
+// dnameAbove finds a DNAME whose owner lies above the name and in the zone.
+func dnameAbove(section []dns.RR, name, zone string) (RRset, bool) {
+	for _, rr := range section {
+		owner := Canonical(rr.Header().Name)
+		if rr.Header().Rrtype == dns.TypeDNAME && owner != name && IsSubdomain(name, owner) && IsSubdomain(owner, zone) {
+			return find(section, owner, dns.TypeDNAME), true
+		}
+	}
+	return RRset{}, false
+}
+
+// redirect follows a DNAME. The CNAME beside it is not signed and not believed:
+// it is made anew (RFC 6672 §5.3.1).
+func (z *Zone) redirect(dname RRset, name string, msg *dns.Msg, t *Terms) Finding {
+	rr := dname.RRs[0].(*dns.DNAME)
+	target := Canonical(rr.Target)
+	prefix := strings.TrimSuffix(name, dname.Name)
+	synth := prefix + strings.TrimPrefix(target, ".")
+	f := z.positive(dname, synth, msg, t)
+	if _, ok := dns.IsDomainName(synth); !ok || wireLength(synth) > 255 {
+		f.Target, f.Kind, f.Rcode = "", NoAnswer, dns.RcodeYXDomain
+		return f
+	}
+	f.Answer = append(f.Answer, &dns.CNAME{
+		Hdr:    dns.RR_Header{Name: name, Rrtype: dns.TypeCNAME, Class: dns.ClassINET, Ttl: rr.Hdr.Ttl},
+		Target: synth,
+	})
+	return f
+}
+
+func wireLength(name string) int {
+	buf := make([]byte, 512)
+	n, err := dns.PackDomainName(name, buf, 0, nil, false)
+	if err != nil {
+		return math.MaxInt
+	}
+	return n
+}
+
+// negative proves that a name or a type is absent.
+func (z *Zone) negative(msg *dns.Msg, name string, rrtype uint16, t *Terms) Finding {
+	f := Finding{Kind: NoData, Rcode: dns.RcodeSuccess, TTL: negativeTTL(msg.Ns, z.Name)}
+	if msg.Rcode == dns.RcodeNameError {
+		f.Kind, f.Rcode = NoName, dns.RcodeNameError
+	}
+	f.Authority = negativeRecords(msg.Ns, z.Name)
+	if z.Security != Secure {
+		f.Security, f.Trouble = z.Security, z.Trouble
+		return f
+	}
+	d := z.denials(msg.Ns, t)
+	s := notShown
+	if f.Kind == NoName {
+		s = d.noName(name)
+	}
+	if s == notShown {
+		// Servers that answer NXDOMAIN for an empty non-terminal prove no data all the same.
+		if s = d.noData(name, rrtype); s != notShown {
+			f.Kind, f.Rcode = NoData, dns.RcodeSuccess
+		}
+	}
+	switch s {
+	case shownSecure:
+		f.Security = Secure
+	case shownOptOut:
+		f.Security = Insecure
+		f.Trouble = Trouble{Code: CodeOther, Text: name + " lies in an NSEC3 opt-out span of " + z.Name}
+	default:
+		f.Security, f.Trouble = z.unproven(d, z.Name+" does not prove that "+name+" "+dns.Type(rrtype).String()+" is absent", t)
+		f.Unsigned = d.empty() && !d.costly
+		f.SignedBy = hiddenIn(msg.Ns, z.Name, name)
+		return f
+	}
+	f.TTL, f.Until = min(f.TTL, d.ttl), earlier(f.Until, d.until)
+	return f
+}
+
+// negativeTTL is how long an absence holds: the smaller of the SOA's TTL and
+// its MINIMUM (RFC 2308 §5); without SOA it is not kept.
+func negativeTTL(section []dns.RR, zone string) time.Duration {
+	for _, rr := range section {
+		if soa, ok := rr.(*dns.SOA); ok && IsSubdomain(Canonical(soa.Hdr.Name), zone) {
+			return time.Duration(min(validTTL(soa.Hdr.Ttl), validTTL(soa.Minttl))) * time.Second
+		}
+	}
+	return 0
+}
+
+// negativeRecords keeps of an authority section what speaks of an absence in
+// the zone.
+func negativeRecords(section []dns.RR, zone string) []dns.RR {
+	var out []dns.RR
+	for _, rr := range section {
+		h := rr.Header()
+		rrtype := h.Rrtype
+		if sig, ok := rr.(*dns.RRSIG); ok {
+			rrtype = sig.TypeCovered
+		}
+		if (rrtype == dns.TypeSOA || rrtype == dns.TypeNSEC || rrtype == dns.TypeNSEC3) && IsSubdomain(Canonical(h.Name), zone) {
+			out = append(out, rr)
+		}
+	}
+	return out
+}
+
+func denialRecords(section []dns.RR) []dns.RR {
+	var out []dns.RR
+	for _, rr := range section {
+		rrtype := rr.Header().Rrtype
+		if sig, ok := rr.(*dns.RRSIG); ok {
+			rrtype = sig.TypeCovered
+		}
+		if rrtype == dns.TypeNSEC || rrtype == dns.TypeNSEC3 {
+			out = append(out, rr)
+		}
+	}
+	return out
+}
+
+// hiddenSigner finds a signer below the zone and at or above the name.
+func hiddenSigner(sigs []*dns.RRSIG, zone, name string) string {
+	for _, sig := range sigs {
+		s := Canonical(sig.SignerName)
+		if s != zone && IsSubdomain(s, zone) && IsSubdomain(name, s) {
+			return s
+		}
+	}
+	return ""
+}
+
+// hiddenIn finds one in an authority section: by its signatures or its SOA.
+func hiddenIn(section []dns.RR, zone, name string) string {
+	for _, rr := range section {
+		switch rr := rr.(type) {
+		case *dns.RRSIG:
+			if s := hiddenSigner([]*dns.RRSIG{rr}, zone, name); s != "" {
+				return s
+			}
+		case *dns.SOA:
+			s := Canonical(rr.Hdr.Name)
+			if s != zone && IsSubdomain(s, zone) && IsSubdomain(name, s) {
+				return s
+			}
+		}
+	}
+	return ""
+}
+
+// signaturesOnly answers a question for RRSIG records. They cannot be proven
+// themselves (RFC 4035 §2.2): Insecure.
+func signaturesOnly(msg *dns.Msg, name string) (Finding, bool) {
+	f := Finding{Kind: Positive, Security: Insecure, TTL: math.MaxInt64}
+	for _, rr := range msg.Answer {
+		if _, ok := rr.(*dns.RRSIG); ok && strings.EqualFold(rr.Header().Name, name) {
+			f.Answer = append(f.Answer, rr)
+			f.TTL = min(f.TTL, time.Duration(validTTL(rr.Header().Ttl))*time.Second)
+		}
+	}
+	return f, len(f.Answer) > 0
+}
+
+// anyAnswer proves every RRset of an answer to ANY; the weakest counts.
+func (z *Zone) anyAnswer(msg *dns.Msg, name string, t *Terms) (Finding, bool) {
+	var out Finding
+	kinds := types(msg.Answer, name)
+	for i, rrtype := range kinds {
+		f := z.positive(find(msg.Answer, name, rrtype), "", msg, t)
+		if i == 0 {
+			out = f
+			continue
+		}
+		out.Answer = append(out.Answer, f.Answer...)
+		out.Wildcard = out.Wildcard || f.Wildcard
+		out.TTL, out.Until = min(out.TTL, f.TTL), earlier(out.Until, f.Until)
+		if w := Weaker(out.Security, f.Security); w != out.Security {
+			out.Security, out.Trouble = f.Security, f.Trouble
+			out.Unsigned, out.SignedBy = f.Unsigned, f.SignedBy
+		}
+	}
+	return out, len(kinds) > 0
+}
+
+// Weaker is the security of data that rests on both: Bogus where either is,
+// then Indeterminate, Insecure, Secure.
+func Weaker(a, b Security) Security {
+	if a == Bogus || b == Bogus {
+		return Bogus
+	}
+	return min(a, b)
+}

@@ -1,0 +1,237 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/miekg/dns"
+)
+
+// check judges the values that could be read: what cannot work, what is not
+// safe, and what is not built yet. A value that is silently ignored would let
+// an operator believe in a protection that is not there.
+func (r *reader) check(c *Config) {
+	r.checkTesting(c)
+	r.checkAPI(&c.API)
+	r.checkResolver(&c.Resolver)
+	r.checkDNS(&c.DNS)
+	r.checkCache(&c.Cache)
+	r.checkRecord(&c.Record)
+	if c.StateDir != "" && !filepath.IsAbs(c.StateDir) {
+		r.at("state_dir", "want an absolute path")
+	}
+}
+
+// at reports a problem with the value at path, or where its section begins if
+// the file does not have it.
+func (r *reader) at(path, format string, args ...any) {
+	p, ok := r.places[path]
+	for up := path; !ok; p, ok = r.places[up] {
+		up = parent(up)
+	}
+	r.problem(p, "%s: %s", path, fmt.Sprintf(format, args...))
+}
+
+func parent(path string) string {
+	for i := len(path) - 1; i > 0; i-- {
+		if path[i] == '.' || path[i] == '[' {
+			return path[:i]
+		}
+	}
+	return ""
+}
+
+func (r *reader) notBuilt(path string) {
+	r.at(path, "not built yet: leave it at its default")
+}
+
+// checkTesting refuses what would make a real daemon believe the wrong time or
+// the wrong servers.
+func (r *reader) checkTesting(c *Config) {
+	for path, set := range map[string]bool{
+		"resolver.server_port":       c.Resolver.ServerPort != 53,
+		"resolver.validation_time":   c.Resolver.ValidationTime != "",
+		"resolver.clock_offset_file": c.Resolver.ClockOffsetFile != "",
+	} {
+		if set && !c.Testing {
+			r.at(path, "for testing only: it needs testing: true, and must not stand in a real configuration")
+		}
+	}
+}
+
+func (r *reader) checkAPI(a *API) {
+	tls := a.TLS.Cert != "" && a.TLS.Key != ""
+	if (a.TLS.Cert == "") != (a.TLS.Key == "") {
+		r.at("api.tls", "cert and key belong together: give both or neither")
+	}
+	if a.TLS.ClientCA != "" {
+		r.notBuilt("api.tls.client_ca")
+	}
+	if a.Listen != "" {
+		host, err := hostPort(a.Listen)
+		switch {
+		case err != nil:
+			r.at("api.listen", "%v", err)
+		case !loopback(host) && !tls && !a.AllowPlain:
+			r.at("api.listen", "other machines reach %s: give api.tls a cert and a key, or say api.allow_plain: true", a.Listen)
+		}
+	}
+	if a.Unix != "" && !filepath.IsAbs(a.Unix) {
+		r.at("api.unix", "want an absolute path")
+	}
+	if len(a.Unix) > maxUnixPath {
+		r.at("api.unix", "%d octets long: a socket's path may have %d", len(a.Unix), maxUnixPath)
+	}
+	if a.UnixMode&^0o660 != 0 {
+		r.at("api.unix_mode", "%s is wider than 0660: let a group in, not everybody", a.UnixMode)
+	}
+	if a.UnixMode&0o600 != 0o600 {
+		r.at("api.unix_mode", "%s: the owner must be able to read and write", a.UnixMode)
+	}
+}
+
+// maxUnixPath is what fits sun_path with its final NUL (unix(7)).
+const maxUnixPath = 107
+
+func (r *reader) checkResolver(c *Resolver) {
+	if c.Mode != "iterative" {
+		r.notBuilt("resolver.mode")
+	}
+	if len(c.Forwarders) > 0 {
+		r.notBuilt("resolver.forwarders")
+	}
+	for i, h := range c.RootHints {
+		path := fmt.Sprintf("resolver.root_hints[%d]", i)
+		r.checkName(path+".name", h.Name)
+		if len(h.Addresses) == 0 {
+			r.at(path+".addresses", "want at least one")
+		}
+	}
+	r.checkAnchors("resolver.trust_anchors", c.TrustAnchors)
+	for i, n := range c.NegativeTrustAnchors {
+		r.checkName(fmt.Sprintf("resolver.negative_trust_anchors[%d]", i), n)
+	}
+	for i, s := range c.Stubs {
+		path := fmt.Sprintf("resolver.stubs[%d]", i)
+		r.checkName(path+".zone", s.Zone)
+		if len(s.Addresses) == 0 {
+			r.at(path+".addresses", "want at least one")
+		}
+		r.checkAnchors(path+".trust_anchors", s.TrustAnchors)
+	}
+	if !c.IPv4 && !c.IPv6 {
+		r.at("resolver.ipv4", "with ipv6 off as well no server can be asked")
+	}
+	if c.ServerPort == 0 {
+		r.at("resolver.server_port", "want a port from 1 to 65535")
+	}
+	if c.ValidationTime != "" {
+		if _, err := time.Parse(time.RFC3339, c.ValidationTime); err != nil {
+			r.at("resolver.validation_time", "want RFC 3339, such as 2026-11-22T06:40:00Z")
+		}
+		if c.ClockOffsetFile != "" {
+			r.at("resolver.validation_time", "clock_offset_file says what time it is as well: keep one of them")
+		}
+	}
+}
+
+func (r *reader) checkName(path, name string) {
+	if _, ok := dns.IsDomainName(name); !ok || name == "" {
+		r.at(path, "%q is not a domain name", name)
+	}
+}
+
+// checkAnchors wants zone-file lines of DS or DNSKEY records, or none alone.
+func (r *reader) checkAnchors(path string, lines []string) {
+	for i, l := range lines {
+		at := fmt.Sprintf("%s[%d]", path, i)
+		if l == NoAnchors {
+			if len(lines) > 1 {
+				r.at(at, "none stands alone: [none]")
+			}
+			continue
+		}
+		rr, err := dns.NewRR(l)
+		if err != nil || rr == nil {
+			r.at(at, `not a zone-file line such as ". IN DS 20326 8 2 E06D44B8…"`)
+			continue
+		}
+		switch rr.(type) {
+		case *dns.DS, *dns.DNSKEY:
+		default:
+			r.at(at, "a %s record anchors nothing: want DS or DNSKEY", dns.TypeToString[rr.Header().Rrtype])
+		}
+	}
+}
+
+// NoAnchors, alone in resolver.trust_anchors, stands for no trust anchor at all.
+const NoAnchors = "none"
+
+func (r *reader) checkDNS(d *DNS) {
+	if d.Listen == "" {
+		return
+	}
+	host, err := hostPort(d.Listen)
+	if err == nil {
+		if _, err = netip.ParseAddr(host); err != nil {
+			err = fmt.Errorf("%q is not an IP address", host)
+		}
+	}
+	if err != nil {
+		r.at("dns.listen", "%v", err)
+	}
+}
+
+func (r *reader) checkCache(c *Cache) {
+	if c.MaxBytes < minCache {
+		r.at("cache.max_bytes", "%s: want %s or more", c.MaxBytes, minCache)
+	}
+	if c.MaxTTL < time.Second {
+		r.at("cache.max_ttl", "want a second or more")
+	}
+	if c.MaxNegativeTTL < time.Second {
+		r.at("cache.max_negative_ttl", "want a second or more")
+	}
+}
+
+// minCache holds the keys of one chain of trust and little else.
+const minCache Size = 1 << 20
+
+func (r *reader) checkRecord(c *Record) {
+	if len(c.Forms) == 0 {
+		r.at("record.forms", "want at least one of dotted, underscore")
+	}
+	seen := map[string]bool{}
+	for i, f := range c.Forms {
+		if seen[f] {
+			r.at(fmt.Sprintf("record.forms[%d]", i), "%s is named twice", f)
+		}
+		seen[f] = true
+	}
+}
+
+// hostPort splits an address and checks its port; the host may be empty (every address).
+func hostPort(s string) (host string, err error) {
+	host, port, err := net.SplitHostPort(s)
+	if err != nil {
+		return "", fmt.Errorf("%q: want an address and a port, such as 127.0.0.1:8255 or [::1]:8255", s)
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return "", fmt.Errorf("%q: want a port from 0 to 65535", s)
+	}
+	return host, nil
+}
+
+// loopback reports whether only this machine reaches the host. A name other
+// than localhost is taken for one that others reach.
+func loopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	a, err := netip.ParseAddr(host)
+	return err == nil && a.Unmap().IsLoopback()
+}

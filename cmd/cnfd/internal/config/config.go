@@ -1,0 +1,153 @@
+// Package config is the daemon's one file: its keys, their defaults, and the
+// strict reading of it. The struct below is the manual: its comments and
+// default tags are what `cnfd config print` prints and docs/config.md shows.
+package config
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Config is the configuration file. Every key is optional; an unknown key, a
+// value of another type and a value that cannot work are errors with their
+// line and column. A comment that begins with (testing) marks a key that is
+// refused without testing: true.
+type Config struct {
+	// true allows the keys marked (testing), and every verdict then carries "testing": true.
+	Testing bool `yaml:"testing" default:"false"`
+	// Where the daemon keeps what must outlive it. An ordinary user's default is under $XDG_STATE_HOME.
+	StateDir string `yaml:"state_dir" default:"/var/lib/cnfd"`
+	// The HTTP API, on TCP and on a unix socket.
+	API API `yaml:"api"`
+	// How the DNS is asked and what is believed.
+	Resolver Resolver `yaml:"resolver"`
+	// A DNS listener, so that dig and other stubs can look over the daemon's shoulder.
+	DNS DNS `yaml:"dns"`
+	// What is remembered, and for how long at most.
+	Cache Cache `yaml:"cache"`
+	// Which subjects, beyond URLs with a host, did:web and dns:, name a domain.
+	Subjects Subjects `yaml:"subjects"`
+	// Which records are looked up and which of them may confirm.
+	Record Record `yaml:"record"`
+}
+
+// API is the section api.
+type API struct {
+	// Address and port of the TCP socket; "" turns it off. Off loopback it needs tls, or allow_plain: true.
+	Listen string `yaml:"listen" default:"127.0.0.1:8255"`
+	// Allows plain HTTP on an address that other machines reach, for a proxy that adds TLS.
+	AllowPlain bool `yaml:"allow_plain" default:"false"`
+	// PEM files: the chain and its key. client_ca (client certificates) is not built yet and must stay "".
+	TLS TLS `yaml:"tls"`
+	// Path of the unix socket; "" turns it off. An ordinary user's default is $XDG_RUNTIME_DIR/cnfd.sock.
+	Unix string `yaml:"unix" default:"/run/cnfd/cnfd.sock"`
+	// The socket's permissions, in octal: 0660 or tighter.
+	UnixMode Mode `yaml:"unix_mode" default:"\"0660\""`
+	// User ids that may use the unix socket (Linux). Empty: whoever may open it.
+	AllowUIDs []uint32 `yaml:"allow_uids" default:"[]"`
+	// Who may purge the cache: unix (callers on the unix socket), all, off.
+	Purge string `yaml:"purge" default:"unix" values:"unix,all,off"`
+}
+
+// TLS is api.tls.
+type TLS struct {
+	Cert     string `yaml:"cert" default:"\"\""`
+	Key      string `yaml:"key" default:"\"\""`
+	ClientCA string `yaml:"client_ca" default:"\"\""`
+}
+
+// Resolver is the section resolver.
+type Resolver struct {
+	// iterative: from the root down, by itself. forward is not built yet.
+	Mode string `yaml:"mode" default:"iterative" values:"iterative,forward"`
+	// Not built yet: must stay empty.
+	Forwarders []string `yaml:"forwarders" default:"[]"`
+	// Name servers of the root; empty: those built in. [{name: a.example., addresses: [192.0.2.1, "2001:db8::1"]}]
+	RootHints []Hint `yaml:"root_hints" default:"[]"`
+	// Zone-file lines, DS or DNSKEY, at any name; empty: the root key-signing keys that IANA publishes; [none]: none at all.
+	TrustAnchors []string `yaml:"trust_anchors" default:"[]"`
+	// Following key changes (RFC 5011) is not built yet: whatever stands here, the anchors are those above.
+	TrustAnchorUpdates bool `yaml:"trust_anchor_updates" default:"true"`
+	// Zones taken for unsigned (RFC 7646): nothing in or under them ever confirms or refutes.
+	NegativeTrustAnchors []string `yaml:"negative_trust_anchors" default:"[]"`
+	// Zones with servers of their own. [{zone: corp.example., addresses: [192.0.2.53], trust_anchors: [...]}]
+	Stubs []Stub `yaml:"stubs" default:"[]"`
+	// Tell each server no more of the name than it needs (RFC 9156).
+	QNAMEMinimisation bool `yaml:"qname_minimisation" default:"true"`
+	// Signatures made with SHA-1: insecure (they prove nothing), or validate (RFC 9905).
+	SHA1 string `yaml:"sha1" default:"insecure" values:"insecure,validate"`
+	// Ask name servers that the DNS says are on loopback, private and link-local addresses.
+	AllowLocalServers bool `yaml:"allow_local_servers" default:"false"`
+	// Ask name servers by IPv4, by IPv6.
+	IPv4 bool `yaml:"ipv4" default:"true"`
+	IPv6 bool `yaml:"ipv6" default:"true"`
+	// (testing) The port of authoritative servers.
+	ServerPort uint16 `yaml:"server_port" default:"53"`
+	// (testing) RFC 3339: judge everything as of then.
+	ValidationTime string `yaml:"validation_time" default:"\"\""`
+	// (testing) A file with signed seconds, added to the clock for validity and TTLs, read again every 100 ms.
+	ClockOffsetFile string `yaml:"clock_offset_file" default:"\"\""`
+}
+
+// Hint is one root name server.
+type Hint struct {
+	Name      string       `yaml:"name"`
+	Addresses []netip.Addr `yaml:"addresses"`
+}
+
+// Stub is a zone with servers of its own.
+type Stub struct {
+	Zone         string       `yaml:"zone"`
+	Addresses    []netip.Addr `yaml:"addresses"`
+	TrustAnchors []string     `yaml:"trust_anchors"`
+}
+
+// DNS is the section dns.
+type DNS struct {
+	// IP address and port, UDP and TCP; "" turns it off.
+	Listen string `yaml:"listen" default:"\"\""`
+	// Who may ask.
+	Allow []netip.Prefix `yaml:"allow" default:"[127.0.0.0/8, \"::1/128\"]"`
+}
+
+// Cache is the section cache.
+type Cache struct {
+	// Memory for DNS data: a number of bytes, or with KiB, MiB, GiB.
+	MaxBytes Size `yaml:"max_bytes" default:"256MiB"`
+	// The longest that a confirmation record is believed: a withdrawn record confirms no longer than this.
+	MaxTTL time.Duration `yaml:"max_ttl" default:"300s"`
+	// The longest that its absence, or trouble in asking, is believed.
+	MaxNegativeTTL time.Duration `yaml:"max_negative_ttl" default:"60s"`
+}
+
+// Subjects is the section subjects.
+type Subjects struct {
+	// mailto:a@vendor.example and acct:… by the domain after the @: it vouches for the mail domain, not for the user.
+	Mailto bool `yaml:"mailto" default:"false"`
+	Acct   bool `yaml:"acct" default:"false"`
+	// spiffe://trust-domain/… by the trust domain.
+	SPIFFE bool `yaml:"spiffe" default:"false"`
+	// A host name alone.
+	Bare bool `yaml:"bare" default:"false"`
+	// credentialSubject.id and vc.credentialSubject.id, where there is no sub.
+	CredentialSubject bool `yaml:"credential_subject" default:"false"`
+}
+
+// Record is the section record.
+type Record struct {
+	// The forms of the name that are looked up: dotted (jwk.cnf.vendor.example), underscore (_jwk_cnf.vendor.example).
+	Forms []string `yaml:"forms" default:"[dotted]" values:"dotted,underscore"`
+	// Look also at _did.<host>, as an old prototype published it.
+	LegacyDID bool `yaml:"legacy_did" default:"false"`
+	// Confirm x5t#S256 (it names a certificate, not a key) and tbh (an expired draft).
+	X5T bool `yaml:"x5t" default:"false"`
+	TBH bool `yaml:"tbh" default:"false"`
+	// Confirm symmetric keys: their public hash lets anybody guess them offline.
+	Symmetric bool `yaml:"symmetric" default:"false"`
+	// Let an unsigned zone confirm: whoever can spoof DNS then decides. It never refutes.
+	AllowInsecure bool `yaml:"allow_insecure" default:"false"`
+	// Let a wildcard answer decide.
+	AllowWildcard bool `yaml:"allow_wildcard" default:"false"`
+	// Let a zone delegated between the domain and the record (cnf.vendor.example) decide.
+	AllowDelegated bool `yaml:"allow_delegated" default:"false"`
+}

@@ -1,0 +1,177 @@
+package config
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestParseRefuses(t *testing.T) {
+	for _, tt := range []struct {
+		claim, text string
+		want        []string
+	}{
+		{"an unknown key at the top", "apy: {}\n", []string{`c:1:1: apy: unknown key; known here: testing, state_dir, api,`}},
+		{"an unknown key in a section", "api:\n  lisen: \"\"\n", []string{"c:2:3: api.lisen: unknown key; known here: listen,"}},
+		{"an unknown key in a list", "resolver:\n  stubs:\n    - {zone: a., adresses: [192.0.2.1]}\n", []string{"c:3:18: resolver.stubs[0].adresses: unknown key"}},
+		{"a key of another case", "Testing: true\n", []string{"c:1:1: Testing: unknown key"}},
+		{"a key written twice", "testing: true\ntesting: false\n", []string{`c:2:1: not YAML: mapping key "testing" already defined`}},
+		{"a key written twice in two spellings", "testing: true\n\"testing\": false\n", []string{"c:2:1: "}},
+		{"a second document", "testing: true\n---\ntesting: false\n", []string{"c:3:1: a second document"}},
+		{"text that is not YAML", "api: [\n", []string{"c:1:"}},
+		{"a list at the top", "- a\n", []string{"the file: want keys and values"}},
+		{"a word where a truth value is wanted", "testing: yes\n", []string{"c:1:10: testing: want true or false"}},
+		{"a number where a string is wanted", "api: {listen: 8255}\n", []string{"c:1:15: api.listen: want a string"}},
+		{"a truth value where a string is wanted", "api: {unix: false}\n", []string{"c:1:13: api.unix: want a string"}},
+		{"a string where a number is wanted", "testing: true\nresolver: {server_port: \"53\"}\n", []string{"c:2:25: resolver.server_port: want a whole number from 0 to 65535"}},
+		{"a number too large", "testing: true\nresolver: {server_port: 65536}\n", []string{"want a whole number from 0 to 65535"}},
+		{"a string where a list is wanted", "record: {forms: dotted}\n", []string{"c:1:17: record.forms: want a list"}},
+		{"a list where a string is wanted", "api: {listen: [a]}\n", []string{"c:1:15: api.listen: want a single value"}},
+		{"a section where a value is wanted", "state_dir: {a: b}\n", []string{"state_dir: want a single value"}},
+		{"a value where a section is wanted", "api: on\n", []string{"c:1:6: api: want keys and values"}},
+		{"no value", "api:\n  listen:\n", []string{"api.listen: no value"}},
+		{"an alias", "state_dir: &a /x\napi: {unix: *a}\n", []string{"c:1:12: state_dir: anchors", "c:2:13: api.unix: anchors"}},
+		{"a merge key", "api: {<<: {listen: \"\"}}\n", []string{"api.<<: "}},
+		{"a word that is none of the words", "api: {purge: everyone}\n", []string{`c:1:14: api.purge: "everyone" is not one of unix, all, off`}},
+		{"a duration without a unit", "cache: {max_ttl: 300}\n", []string{"c:1:18: cache.max_ttl: want a duration with its unit"}},
+		{"a negative duration", "cache: {max_ttl: -1s}\n", []string{"cache.max_ttl: want a duration"}},
+		{"a zero duration, which would be the default", "cache: {max_ttl: 0s}\n", []string{"cache.max_ttl: want a second or more"}},
+		{"a size of another unit", "cache: {max_bytes: 256MB}\n", []string{"c:1:20: cache.max_bytes: want a size"}},
+		{"a size over 63 bits", "cache: {max_bytes: 9999999999GiB}\n", []string{"cache.max_bytes: want a size"}},
+		{"a size too small to work", "cache: {max_bytes: 1KiB}\n", []string{"cache.max_bytes: 1KiB: want 1MiB or more"}},
+		{"a mode that is not octal", "api: {unix_mode: \"0689\"}\n", []string{"api.unix_mode: want permissions in octal"}},
+		{"a socket for everybody", "api: {unix_mode: \"0666\"}\n", []string{"api.unix_mode: 0666 is wider than 0660"}},
+		{"a name as an address", "resolver: {root_hints: [{name: a., addresses: [localhost]}]}\n", []string{"c:1:48: resolver.root_hints[0].addresses[0]: "}},
+		{"an empty address", "resolver: {root_hints: [{name: a., addresses: [\"\"]}]}\n", []string{"addresses[0]: empty"}},
+		{"a hint without addresses", "resolver:\n  root_hints:\n    - {name: a.}\n", []string{"c:3:7: resolver.root_hints[0].addresses: want at least one"}},
+		{"a hint without a name", "resolver: {root_hints: [{addresses: [192.0.2.1]}]}\n", []string{`root_hints[0].name: "" is not a domain name`}},
+		{"an anchor that is no record", "resolver: {trust_anchors: [\"20326 8 2\"]}\n", []string{"c:1:28: resolver.trust_anchors[0]: not a zone-file line"}},
+		{"an anchor of another type", "resolver: {trust_anchors: [\". IN A 192.0.2.1\"]}\n", []string{"a A record anchors nothing"}},
+		{"none beside an anchor", "resolver: {trust_anchors: [none, \". IN DS 1 8 2 " + strings.Repeat("00", 32) + "\"]}\n", []string{"none stands alone"}},
+		{"neither IPv4 nor IPv6", "resolver: {ipv4: false, ipv6: false}\n", []string{"c:1:18: resolver.ipv4: with ipv6 off"}},
+		{"a testing key without testing", "resolver: {server_port: 5300}\n", []string{"c:1:25: resolver.server_port: for testing only"}},
+		{"a time in the past without testing", "resolver: {validation_time: \"2020-01-01T00:00:00Z\"}\n", []string{"resolver.validation_time: for testing only"}},
+		{"a clock of its own without testing", "resolver: {clock_offset_file: /x}\n", []string{"resolver.clock_offset_file: for testing only"}},
+		{"a time that is none", "testing: true\nresolver: {validation_time: noon}\n", []string{"resolver.validation_time: want RFC 3339"}},
+		{"two sources of the time", "testing: true\nresolver: {validation_time: \"2020-01-01T00:00:00Z\", clock_offset_file: /x}\n", []string{"keep one of them"}},
+		{"forward mode", "resolver: {mode: forward}\n", []string{"c:1:18: resolver.mode: not built yet"}},
+		{"forwarders", "resolver: {forwarders: [\"udp://192.0.2.1\"]}\n", []string{"c:1:24: resolver.forwarders: not built yet"}},
+		{"client certificates", "api: {tls: {cert: a, key: b, client_ca: c}}\n", []string{"c:1:41: api.tls.client_ca: not built yet"}},
+		{"a certificate without its key", "api: {tls: {cert: a}}\n", []string{"c:1:7: api.tls: cert and key belong together"}},
+		{"every address without TLS", "api: {listen: \":8255\"}\n", []string{"c:1:15: api.listen: other machines reach :8255"}},
+		{"another machine's address without TLS", "api: {listen: \"192.0.2.1:80\"}\n", []string{"api.listen: other machines reach"}},
+		{"a name that only looks like loopback", "api: {listen: \"localhost.example:80\"}\n", []string{"api.listen: other machines reach"}},
+		{"an address without a port", "api: {listen: 127.0.0.1}\n", []string{"api.listen: \"127.0.0.1\": want an address and a port"}},
+		{"a port by name", "api: {listen: \"127.0.0.1:http\"}\n", []string{"want a port from 0 to 65535"}},
+		{"a relative socket", "api: {unix: cnfd.sock}\n", []string{"api.unix: want an absolute path"}},
+		{"a socket path that fits no socket", "api: {unix: /" + strings.Repeat("a", 107) + "}\n", []string{"api.unix: 108 octets long"}},
+		{"a DNS listener by name", "dns: {listen: \"localhost:53\"}\n", []string{"dns.listen: \"localhost\" is not an IP address"}},
+		{"a prefix that is none", "dns: {allow: [127.0.0.1/33]}\n", []string{"dns.allow[0]: "}},
+		{"no form at all", "record: {forms: []}\n", []string{"record.forms: want at least one"}},
+		{"a form that is none", "record: {forms: [doted]}\n", []string{`record.forms[0]: "doted" is not one of dotted, underscore`}},
+		{"a form twice", "record: {forms: [dotted, dotted]}\n", []string{"record.forms[1]: dotted is named twice"}},
+		{"every problem, in the order of the file", "api:\n  unix: x\n  lisen: 1\nrecord: 7\n", []string{"c:3:3: api.lisen: unknown key", "c:4:9: record: want keys"}},
+		{"a later section's key", "acme: {}\n", []string{"acme: unknown key"}},
+	} {
+		t.Run(tt.claim, func(t *testing.T) {
+			c, err := Parse("c", []byte(tt.text), Default(User{Root: true}))
+			var problems Problems
+			if !errors.As(err, &problems) {
+				t.Fatalf("got %+v, %v", c, err)
+			}
+			if len(problems) < len(tt.want) {
+				t.Fatalf("got %q, want %q", problems, tt.want)
+			}
+			for i, want := range tt.want {
+				if !strings.Contains(problems[i].String(), want) {
+					t.Errorf("problem %d: got %q, want %q in it", i, problems[i], want)
+				}
+			}
+		})
+	}
+}
+
+func TestParseAccepts(t *testing.T) {
+	d := Default(User{Root: true})
+	for _, tt := range []struct {
+		claim, text string
+		holds       func(Config) bool
+	}{
+		{"an empty file", "", func(c Config) bool { return c.API.Listen == d.API.Listen }},
+		{"comments alone", "# nothing\n", func(c Config) bool { return c.API.Listen == d.API.Listen }},
+		{"a section with nothing in it", "api:\nrecord: {}\n", func(c Config) bool { return c.API.Listen == d.API.Listen && len(c.Record.Forms) == 1 }},
+		{"one key keeps its neighbours' defaults", "cache: {max_ttl: 10s}\n", func(c Config) bool { return c.Cache.MaxTTL == 10*time.Second && c.Cache.MaxNegativeTTL == time.Minute }},
+		{"sockets turned off", "api: {listen: \"\", unix: \"\"}\n", func(c Config) bool { return c.API.Listen == "" && c.API.Unix == "" }},
+		{"IPv6 loopback", "api: {listen: \"[::1]:0\"}\n", func(c Config) bool { return c.API.Listen == "[::1]:0" }},
+		{"another address with TLS", "api: {listen: \":443\", tls: {cert: /c, key: /k}}\n", func(c Config) bool { return c.API.TLS.Key == "/k" }},
+		{"another address without TLS where the operator says so", "api: {listen: \":80\", allow_plain: true}\n", func(c Config) bool { return c.API.AllowPlain }},
+		{"a mode without quotes", "api: {unix_mode: 0600}\n", func(c Config) bool { return c.API.UnixMode == 0o600 }},
+		{"a size in bytes", "cache: {max_bytes: 33554432}\n", func(c Config) bool { return c.Cache.MaxBytes == 32<<20 }},
+		{"no anchors at all", "resolver: {trust_anchors: [none]}\n", func(c Config) bool { return c.Resolver.TrustAnchors[0] == NoAnchors }},
+		{"a list of its own in place of the default", "dns: {allow: [\"::/0\"]}\n", func(c Config) bool { return len(c.DNS.Allow) == 1 }},
+		{"testing keys at their defaults", "resolver: {server_port: 53, validation_time: \"\"}\n", func(c Config) bool { return c.Resolver.ServerPort == 53 }},
+	} {
+		t.Run(tt.claim, func(t *testing.T) {
+			c, err := Parse("c", []byte(tt.text), Default(User{Root: true}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !tt.holds(c) {
+				t.Errorf("got %+v", c)
+			}
+		})
+	}
+}
+
+// TestFiles reads files as other tools write them.
+func TestFiles(t *testing.T) {
+	files, _ := filepath.Glob("testdata/*.yaml")
+	if len(files) == 0 {
+		t.Fatal("no files in testdata")
+	}
+	for _, f := range files {
+		text, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Parse(f, text, Default(User{Root: true})); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestSizeIsPrintedAsItIsRead(t *testing.T) {
+	for _, text := range []string{"0", "1", "1023", "1KiB", "1025", "256MiB", "2GiB", "1536MiB"} {
+		var s Size
+		if err := s.UnmarshalText([]byte(text)); err != nil || s.String() != text {
+			t.Errorf("%s: got %v, %v", text, s, err)
+		}
+	}
+}
+
+// FuzzParse holds that any bytes give a configuration or problems that name a place.
+func FuzzParse(f *testing.F) {
+	files, _ := filepath.Glob("testdata/*.yaml")
+	for _, name := range append(files, "default.yaml") {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		_, err := Parse("c", text, Default(User{Root: true}))
+		var problems Problems
+		if err != nil && !errors.As(err, &problems) {
+			t.Fatalf("%T: %v", err, err)
+		}
+		for _, p := range problems {
+			if p.Line < 1 || p.Column < 1 || p.What == "" {
+				t.Fatalf("%+v", p)
+			}
+		}
+	})
+}

@@ -1,0 +1,45 @@
+package api
+
+import (
+	"math/rand/v2"
+	"sync"
+	"time"
+)
+
+// ids makes the ids of verdicts and problems: 26 characters, a time in
+// milliseconds and 80 random bits in Crockford's base 32 (the ULID's form), each
+// greater than the one before. They name an answer in a log; they keep no secret.
+// The zero value is ready.
+type ids struct {
+	mu sync.Mutex // guards all below
+	ms uint64
+	hi uint16
+	lo uint64
+}
+
+// next returns an id for now. Within one millisecond, and where the clock steps
+// back, it counts on from the last.
+func (g *ids) next(now time.Time) string {
+	ms := uint64(max(now.UnixMilli(), 0)) & (1<<48 - 1)
+	g.mu.Lock()
+	if ms > g.ms {
+		// The top bit stays clear, so that counting on cannot overflow.
+		g.ms, g.hi, g.lo = ms, uint16(rand.Uint32())&0x7fff, rand.Uint64()
+	} else if g.lo++; g.lo == 0 {
+		g.hi++
+	}
+	ms, hi, lo := g.ms, g.hi, g.lo
+	g.mu.Unlock()
+
+	const alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+	var id [26]byte
+	for i := 9; i >= 0; i-- {
+		id[i], ms = alphabet[ms&31], ms>>5
+	}
+	for i := 25; i >= 10; i-- {
+		id[i] = alphabet[lo&31]
+		lo = lo>>5 | uint64(hi&31)<<59
+		hi >>= 5
+	}
+	return string(id[:])
+}

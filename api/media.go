@@ -1,0 +1,132 @@
+package api
+
+import (
+	"encoding/json"
+	"fmt"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/fxamacker/cbor/v2"
+)
+
+// media is a type of body that /v1/verify reads.
+type media uint8
+
+const (
+	mediaJSON media = iota
+	mediaJWT
+	mediaSDJWT
+	mediaCWT
+)
+
+// mediaOf reads Content-Type. None is not guessed: the bytes of a stranger do
+// not choose how they are read.
+func mediaOf(head http.Header) (media, *problem) {
+	types := head["Content-Type"]
+	if len(types) == 1 && types[0] == "application/json" {
+		return mediaJSON, nil
+	}
+	const accepted = "send application/json, application/jwt, application/dc+sd-jwt or application/cwt"
+	if len(types) != 1 {
+		return 0, &problem{unsupportedMediaType, "want one Content-Type: " + accepted}
+	}
+	name, params, err := mime.ParseMediaType(types[0])
+	if err != nil {
+		return 0, &problem{unsupportedMediaType, "the Content-Type cannot be read: " + accepted}
+	}
+	if set := params["charset"]; set != "" && !strings.EqualFold(set, "utf-8") {
+		return 0, &problem{unsupportedMediaType, "only UTF-8 is read here"}
+	}
+	switch name {
+	case "application/json":
+		return mediaJSON, nil
+	case "application/jwt":
+		return mediaJWT, nil
+	case "application/dc+sd-jwt", "application/sd-jwt":
+		return mediaSDJWT, nil
+	case "application/cwt":
+		return mediaCWT, nil
+	}
+	return 0, &problem{unsupportedMediaType, shown(name) + " is not read here: " + accepted}
+}
+
+// prefersCBOR reports whether an Accept header wants CBOR more than JSON
+// (RFC 9110 §12.5.1). What it cannot read counts as not there: the answer is JSON.
+func prefersCBOR(lines []string) bool {
+	var asCBOR, asJSON, any float64
+	jsonNamed := false
+	for _, line := range lines {
+		for _, item := range strings.Split(line, ",") {
+			name, params, err := mime.ParseMediaType(item)
+			if err != nil {
+				continue
+			}
+			q := 1.0
+			if text, ok := params["q"]; ok {
+				if q, err = strconv.ParseFloat(text, 64); err != nil {
+					continue
+				}
+			}
+			switch name {
+			case "application/cbor":
+				asCBOR = q
+			case "application/json":
+				asJSON, jsonNamed = q, true
+			case "application/*", "*/*":
+				any = max(any, q)
+			}
+		}
+	}
+	if !jsonNamed {
+		asJSON = any
+	}
+	// Equal wishes go to CBOR only where it is named and JSON is not.
+	return asCBOR > 0 && (asCBOR > asJSON || asCBOR == asJSON && !jsonNamed)
+}
+
+// cborOf writes one of our own JSON documents as CBOR: the same members with
+// the same names, map keys sorted (RFC 8949 §4.2).
+func cborOf(doc []byte) ([]byte, error) {
+	d := json.NewDecoder(strings.NewReader(string(doc)))
+	d.UseNumber()
+	var v any
+	if err := d.Decode(&v); err != nil {
+		return nil, err
+	}
+	if err := wholeNumbers(&v); err != nil {
+		return nil, err
+	}
+	mode, err := cbor.CoreDetEncOptions().EncMode()
+	if err != nil {
+		return nil, err
+	}
+	return mode.Marshal(v)
+}
+
+// wholeNumbers turns every number into an integer: our documents have no others.
+func wholeNumbers(v *any) error {
+	switch x := (*v).(type) {
+	case json.Number:
+		n, err := x.Int64()
+		if err != nil {
+			return fmt.Errorf("a number that is not whole: %s", x)
+		}
+		*v = n
+	case []any:
+		for i := range x {
+			if err := wholeNumbers(&x[i]); err != nil {
+				return err
+			}
+		}
+	case map[string]any:
+		for name, member := range x {
+			if err := wholeNumbers(&member); err != nil {
+				return err
+			}
+			x[name] = member
+		}
+	}
+	return nil
+}

@@ -1,0 +1,118 @@
+package api
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"cnfd/verifier"
+)
+
+// verify answers POST /v1/verify: a credential in, a verdict or a problem out.
+func (h *handler) verify(w http.ResponseWriter, r *http.Request) {
+	c := calls.Get().(*call)
+	c.request = verifier.Request{}
+	if p := h.readVerify(c, r); p != nil {
+		h.problem(w, *p)
+		calls.Put(c)
+		return
+	}
+	v, err := h.Verifier.Verify(r.Context(), &c.request)
+	if err != nil {
+		h.refuse(w, r, err)
+		calls.Put(c)
+		return
+	}
+	now := h.Now()
+	head := w.Header()
+	c.out = v.AppendJSON(c.out[:0], h.ids.next(now))
+	freshness(head, v.DNS.Age, v.ValidUntil, now)
+	h.write(w, r, c.out)
+	// A panic above leaves c to the garbage collector: its buffers may still be in use.
+	calls.Put(c)
+}
+
+// call holds what one request needs, used again by the next. Nothing of it is
+// kept by anybody once the answer is written.
+type call struct {
+	body, out []byte
+	text      []byte // a token whose JSON string had escapes
+	request   verifier.Request
+}
+
+var calls = sync.Pool{New: func() any {
+	return &call{body: make([]byte, 0, 4<<10), out: make([]byte, 0, 1<<10)}
+}}
+
+// refuse answers an error of the verifier: the caller's bytes, or this machine.
+func (h *handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	var e *verifier.Error
+	if !errors.As(err, &e) {
+		if r.Context().Err() != nil {
+			return // the caller has gone: there is nobody to answer
+		}
+		id := h.problem(w, problem{kind: internal, detail: "the question could not be answered; the log has more under this id"})
+		h.Log.Error("no verdict", "id", id, "err", err)
+		return
+	}
+	p := problem{detail: e.Error()}
+	switch e.Problem {
+	case verifier.Malformed:
+		p.kind = malformed
+	case verifier.NotDerivable:
+		p.kind = notDerivable
+	case verifier.NotReducible:
+		p.kind = notReducible
+	case verifier.TooLarge:
+		p.kind = tooLarge
+	}
+	id := h.problem(w, p)
+	if p.kind == internal {
+		h.Log.Error("no verdict", "id", id, "err", err)
+	}
+}
+
+// freshness says how old the DNS data is and how long it stays true (RFC 9111
+// §4.2: max-age counts from when the data was fetched, so what is left is
+// max-age less Age). Without an end, nobody may keep the answer.
+func freshness(head http.Header, age time.Duration, until, now time.Time) {
+	seconds := max(int64(age/time.Second), 0)
+	left := int64(until.Sub(now) / time.Second)
+	if until.IsZero() || left < 0 {
+		head["Cache-Control"] = noStore
+		return
+	}
+	head["Age"] = []string{strconv.FormatInt(seconds, 10)}
+	head["Cache-Control"] = []string{"max-age=" + strconv.FormatInt(seconds+left, 10)}
+}
+
+var (
+	jsonType = []string{"application/json"}
+	cborType = []string{"application/cbor"}
+	vary     = []string{"Accept"}
+)
+
+// write sends a document in the form that the caller accepts. Every document
+// is written as JSON; CBOR is made from it, so that the two cannot disagree.
+func (h *handler) write(w http.ResponseWriter, r *http.Request, doc []byte) {
+	head := w.Header()
+	head["Vary"] = vary
+	head["Content-Type"] = jsonType
+	if accept := r.Header["Accept"]; len(accept) > 0 && prefersCBOR(accept) {
+		coded, err := cborOf(doc)
+		if err != nil {
+			h.Log.Error("no CBOR of an answer", "err", err)
+			h.problem(w, problem{kind: internal, detail: "the answer could not be written as CBOR: ask for JSON"})
+			return
+		}
+		head["Content-Type"] = cborType
+		doc = coded
+	}
+	if len(doc) >= 2048 {
+		// Below that net/http counts by itself (bufferBeforeChunkingSize).
+		head["Content-Length"] = []string{strconv.Itoa(len(doc))}
+	}
+	w.Write(doc)
+}

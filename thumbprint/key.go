@@ -77,16 +77,6 @@ var curves = [...]struct {
 	mldsa87:   {"ML-DSA-87", -50, akp, 2592},
 }
 
-// curveNamed gives the curve or algorithm of that name in a family, 0 if none.
-func curveNamed(f family, name []byte) curve {
-	for c := p256; c <= mldsa87; c++ {
-		if curves[c].family == f && curves[c].name == string(name) {
-			return c
-		}
-	}
-	return 0
-}
-
 // curveLabelled gives the curve or algorithm of that COSE label in a family, 0
 // if none.
 func curveLabelled(f family, label int64) curve {

@@ -21,8 +21,9 @@ type fault struct {
 type part uint8
 
 const (
-	partNone part = iota // the key as a whole
+	partFamily part = iota // the key type, and the key as a whole
 	partCurve
+	partAlg
 	partX // EC x, OKP x
 	partY
 	partN

@@ -1,0 +1,120 @@
+package resolver
+
+import (
+	"slices"
+	"time"
+
+	"cnfd/cache"
+	"cnfd/dnssec"
+
+	"github.com/miekg/dns"
+)
+
+// resolve answers a question: what the tree says of the name, then of what its
+// aliases point to. passed holds the names that aliases have led through.
+func (w *walk) resolve(name string, rrtype uint16, passed []string) *dnssec.Answer {
+	f, c := w.find(name, rrtype)
+	if w.r.negative(name) && f.Kind != dnssec.NoAnswer {
+		f.Security, f.Trouble = dnssec.Insecure, dnssec.Trouble{Text: "a negative trust anchor covers " + name}
+	}
+	a := w.compose(name, rrtype, f, c)
+	if f.Target == "" || rrtype == dns.TypeCNAME || f.Security == dnssec.Bogus {
+		return a
+	}
+	passed = append(passed, name)
+	switch {
+	case slices.Contains(passed, f.Target):
+		return w.stopped(a, dnssec.Trouble{Text: "the aliases of " + passed[0] + " run in a circle at " + f.Target})
+	case len(passed) > dnssec.MaxAliases:
+		return w.stopped(a, dnssec.Trouble{Text: "more than 11 aliases follow " + passed[0], Budget: true})
+	}
+	return join(a, w.answer(f.Target, rrtype, passed))
+}
+
+// answer is resolve with the cache before and behind it; for what a walk needs
+// on its way.
+func (w *walk) answer(name string, rrtype uint16, passed []string) *dnssec.Answer {
+	key := string(answerKey(nil, []byte(name), rrtype))
+	if !w.private {
+		if e, ok := w.r.cache.PeekString(key, time.Time{}); ok && fresh(e.answer, w.oldest) {
+			return e.answer
+		}
+	}
+	a := w.resolve(name, rrtype, passed)
+	if !w.private && !a.Trouble.Budget {
+		w.r.cache.Put(key, cache.Entry[*entry]{Value: &entry{answer: a}, Size: answerSize(a), Until: a.Until, Since: a.Fetched})
+	}
+	return a
+}
+
+// compose makes an answer of a finding, with the time that it stays true.
+func (w *walk) compose(name string, rrtype uint16, f dnssec.Finding, c *cut) *dnssec.Answer {
+	now := w.terms.Now
+	a := &dnssec.Answer{
+		Name: name, Type: rrtype, Zone: c.zone.Name,
+		Security: f.Security, Kind: f.Kind, Rcode: f.Rcode, Trouble: f.Trouble, Wildcard: f.Wildcard,
+		Fetched: now, AnswerSection: f.Answer, AuthoritySection: f.Authority,
+	}
+	a.Until = now.Add(w.lifetime(rrtype, f))
+	if !f.Until.IsZero() && f.Until.Before(a.Until) {
+		a.Until = f.Until
+	}
+	if f.Kind == dnssec.Positive && f.Target == "" && f.Security != dnssec.Bogus {
+		for _, rr := range f.Answer {
+			if rr.Header().Rrtype != rrtype {
+				continue
+			}
+			if d, err := dnssec.RDATA(rr); err == nil {
+				a.Data = append(a.Data, d)
+			}
+		}
+	}
+	return a
+}
+
+// lifetime is how long a finding is believed (RFC 2181 §8, RFC 2308 §5, RFC
+// 9520 §3.2), within the operator's caps for what decides about a confirmation.
+func (w *walk) lifetime(rrtype uint16, f dnssec.Finding) time.Duration {
+	limit := maxChainTTL
+	switch {
+	case f.Kind == dnssec.NoAnswer && f.Rcode != dns.RcodeYXDomain:
+		return unreachable
+	case f.Security == dnssec.Bogus:
+		return maxFailureTTL
+	case rrtype == dnssec.TypeTLSA && f.Kind == dnssec.Positive:
+		limit = w.r.cfg.MaxTTL
+	case rrtype == dnssec.TypeTLSA:
+		limit = w.r.cfg.MaxNegativeTTL
+	}
+	return min(f.TTL, limit)
+}
+
+// stopped ends a chain of aliases that leads nowhere.
+func (w *walk) stopped(a *dnssec.Answer, t dnssec.Trouble) *dnssec.Answer {
+	b := *a
+	b.Kind, b.Security, b.Rcode, b.Data, b.Trouble = dnssec.NoAnswer, dnssec.Indeterminate, dns.RcodeServerFailure, nil, t
+	return &b
+}
+
+// join puts an alias and the answer at its target together. The whole is as
+// weak, as old and as short-lived as the weakest part.
+func join(head, tail *dnssec.Answer) *dnssec.Answer {
+	a := *head
+	a.Kind, a.Rcode, a.Data = tail.Kind, tail.Rcode, tail.Data
+	a.Security = dnssec.Weaker(head.Security, tail.Security)
+	if head.Security == dnssec.Secure || head.Trouble.Text == "" || tail.Security == dnssec.Bogus || tail.Kind == dnssec.NoAnswer {
+		a.Trouble = tail.Trouble
+	}
+	a.Wildcard = head.Wildcard || tail.Wildcard
+	a.AnswerSection = slices.Concat(head.AnswerSection, tail.AnswerSection)
+	a.AuthoritySection = slices.Concat(head.AuthoritySection, tail.AuthoritySection)
+	if tail.Fetched.Before(a.Fetched) {
+		a.Fetched = tail.Fetched
+	}
+	if tail.Until.Before(a.Until) {
+		a.Until = tail.Until
+	}
+	return &a
+}
+
+func rrSize(rr dns.RR) int { return 160 + 2*dns.Len(rr) }

@@ -1,0 +1,115 @@
+// Package resolver walks from the root to an answer, proving every step.
+//
+// It holds the only loop over the network; what messages prove is decided by
+// package dnssec, and what is known is kept by package cache.
+package resolver
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"cnfd/dnssec"
+	"cnfd/resolver/transport"
+
+	"github.com/miekg/dns"
+)
+
+// Config says how to resolve. The zero value resolves from the built-in root
+// hints with the built-in IANA trust anchors.
+type Config struct {
+	// Now is the clock for signatures and TTLs; required. I/O deadlines never
+	// come from it.
+	Now func() time.Time
+	// Hints are the root servers to begin with; default: the thirteen of IANA.
+	Hints []Hint
+	// Anchors are what is trusted; nil means dnssec.RootAnchors.
+	Anchors *dnssec.Anchors
+	// NegativeAnchors are names whose signatures are not checked (RFC 7646):
+	// at and below them everything is Insecure, which never confirms.
+	NegativeAnchors []string
+	// Stubs are zones with servers of their own.
+	Stubs []Stub
+	// WholeNames turns QNAME minimisation (RFC 9156) off.
+	WholeNames bool
+	// SHA1 lets SHA-1 signatures and digests prove something.
+	SHA1 bool
+	// AllowLocalServers admits learnt name servers on loopback, private and
+	// link-local addresses. Configured addresses are always allowed.
+	AllowLocalServers bool
+	// NoIPv4, NoIPv6 turn an address family off.
+	NoIPv4, NoIPv6 bool
+	// ServerPort is the port of authoritative servers; default 53.
+	ServerPort uint16
+	// MaxBytes bounds the cache, in octets; default 256 MiB.
+	MaxBytes int64
+	// MaxTTL and MaxNegativeTTL cap how long a confirmation record and its
+	// absence are believed; defaults 300 s and 60 s.
+	MaxTTL, MaxNegativeTTL time.Duration
+	// Exchanger carries messages; default: transport.Net.
+	Exchanger Exchanger
+}
+
+// Hint is a root server.
+type Hint struct {
+	Name      string
+	Addresses []netip.Addr
+}
+
+// Stub is a zone whose servers are configured, with trust anchors of its own
+// where the tree above does not vouch for it. The anchors themselves belong
+// into Config.Anchors.
+type Stub struct {
+	Zone      string
+	Addresses []netip.Addr
+}
+
+// Exchanger carries one message to one server and brings the reply back.
+// network is "udp" or "tcp". A reply must match its question; see
+// transport.Net for what that means.
+type Exchanger interface {
+	Exchange(ctx context.Context, server netip.AddrPort, network string, query *dns.Msg) (*dns.Msg, error)
+}
+
+// Caps on how long things are believed.
+const (
+	maxChainTTL   = time.Hour        // keys, delegations, and records that confirm nothing
+	maxFailureTTL = 60 * time.Second // bogus data (Unbound: 60 s; RFC 9520 §3.2)
+	unreachable   = 5 * time.Second  // no server answered (RFC 9520 §3.2: at least 1 s)
+)
+
+// questionTime bounds one question in all (PowerDNS: 7 s).
+const questionTime = 7 * time.Second
+
+func (c Config) withDefaults() (Config, error) {
+	if c.Now == nil {
+		return c, fmt.Errorf("resolver: Config.Now is required")
+	}
+	if c.NoIPv4 && c.NoIPv6 {
+		return c, fmt.Errorf("resolver: both IPv4 and IPv6 are off")
+	}
+	if len(c.Hints) == 0 {
+		c.Hints = rootHints()
+	}
+	if c.Anchors == nil {
+		a := dnssec.RootAnchors()
+		c.Anchors = &a
+	}
+	if c.ServerPort == 0 {
+		c.ServerPort = 53
+	}
+	if c.MaxBytes == 0 {
+		c.MaxBytes = 256 << 20
+	}
+	if c.MaxTTL == 0 {
+		c.MaxTTL = 300 * time.Second
+	}
+	if c.MaxNegativeTTL == 0 {
+		c.MaxNegativeTTL = 60 * time.Second
+	}
+	if c.Exchanger == nil {
+		c.Exchanger = transport.Net{}
+	}
+	return c, nil
+}

@@ -1,0 +1,67 @@
+package resolver
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"slices"
+
+	"cnfd/resolver/transport"
+
+	"github.com/miekg/dns"
+)
+
+// ednsSize is the size of datagram that is asked for (DNS Flag Day 2020): what
+// crosses every path without being fragmented.
+const ednsSize = 1232
+
+// exchange asks one server one question: over UDP, over TCP where the reply is
+// truncated or somebody may be guessing, without EDNS where the server says
+// that it does not know it (RFC 6891 §7).
+func (w *walk) exchange(addr netip.AddrPort, name string, rrtype uint16, round int) (*dns.Msg, error) {
+	plain := w.r.facts.get(addr).plain
+	msg, err := w.send(addr, "udp", name, rrtype, plain, round)
+	var miss *transport.NearMissError
+	if err == nil && msg.Truncated || errors.As(err, &miss) {
+		msg, err = w.send(addr, "tcp", name, rrtype, plain, round)
+	}
+	if err == nil && !plain && slices.Contains([]int{dns.RcodeFormatError, dns.RcodeNotImplemented, dns.RcodeBadVers}, msg.Rcode) {
+		w.r.facts.refusesEDNS(addr)
+		return w.send(addr, "udp", name, rrtype, true, round)
+	}
+	return msg, err
+}
+
+var errBudget = errors.New("the question's budget is spent")
+
+func (w *walk) send(addr netip.AddrPort, network, name string, rrtype uint16, plain bool, round int) (*dns.Msg, error) {
+	if !w.budget.Send() {
+		return nil, errBudget
+	}
+	w.r.queries.Add(1)
+	wait := tcpTimeout
+	if network == "udp" {
+		wait = w.r.facts.get(addr).timeout(round)
+	}
+	ctx, cancel := context.WithTimeout(w.ctx, wait)
+	defer cancel()
+	q := new(dns.Msg)
+	q.SetQuestion(name, rrtype)
+	q.RecursionDesired = false
+	if !plain {
+		q.SetEdns0(ednsSize, true)
+	}
+	before := w.r.cfg.Now()
+	msg, err := w.r.cfg.Exchanger.Exchange(ctx, addr, network, q)
+	if err != nil {
+		if w.ctx.Err() == nil {
+			w.r.facts.failed(addr)
+		}
+		return nil, err
+	}
+	w.r.facts.answered(addr, w.r.cfg.Now().Sub(before))
+	if !w.budget.Receive(msg.Len()) {
+		return nil, errBudget
+	}
+	return msg, nil
+}

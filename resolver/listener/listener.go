@@ -1,0 +1,192 @@
+// Package listener answers DNS questions over UDP and TCP from a resolver, so
+// that dig and other stubs can look over its shoulder.
+package listener
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"cnfd/dnssec"
+
+	"github.com/miekg/dns"
+)
+
+// Source is what the listener asks; a *resolver.Resolver is one.
+type Source interface {
+	Lookup(ctx context.Context, q dnssec.Question) (a *dnssec.Answer, cached bool, err error)
+}
+
+// Config says what to answer, and whom.
+type Config struct {
+	Source Source
+	// Allow are the clients that are answered; others are refused. Default:
+	// the loopback addresses.
+	Allow []netip.Prefix
+	// Now is the clock that TTLs are counted down by; required.
+	Now func() time.Time
+	// InFlight bounds the questions answered at once; default 1000 (BIND's
+	// recursive-clients). Past it a question is answered SERVFAIL.
+	InFlight int
+}
+
+// Server answers DNS questions on the sockets that it is given.
+type Server struct {
+	cfg   Config
+	slots chan struct{}
+
+	mu      sync.Mutex // guards servers
+	servers []*dns.Server
+}
+
+// New makes a server; Serve starts it.
+func New(c Config) *Server {
+	if len(c.Allow) == 0 {
+		c.Allow = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
+	}
+	if c.InFlight == 0 {
+		c.InFlight = 1000
+	}
+	return &Server{cfg: c, slots: make(chan struct{}, c.InFlight)}
+}
+
+// Serve answers on both sockets until Shutdown. It owns them from then on.
+func (s *Server) Serve(udp net.PacketConn, tcp net.Listener) error {
+	pair := []*dns.Server{
+		{PacketConn: udp, Handler: s, UDPSize: 4096},
+		{Listener: tcp, Handler: s, ReadTimeout: 5 * time.Second, WriteTimeout: 5 * time.Second, MaxTCPQueries: 128},
+	}
+	s.mu.Lock()
+	s.servers = append(s.servers, pair...)
+	s.mu.Unlock()
+	ended := make(chan error, len(pair))
+	for _, d := range pair {
+		go func() { ended <- d.ActivateAndServe() }()
+	}
+	var errs []error
+	for range pair {
+		errs = append(errs, <-ended)
+	}
+	return errors.Join(errs...)
+}
+
+// Shutdown stops listening and waits for the questions under way.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.mu.Lock()
+	servers := slices.Clone(s.servers)
+	s.mu.Unlock()
+	var errs []error
+	for _, d := range servers {
+		if err := d.ShutdownContext(ctx); err != nil && ctx.Err() != nil {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// answerTime bounds one answer. A stub has given up by then, and an answer that
+// comes late, with others, is a weapon (DNSBomb).
+const answerTime = 8 * time.Second
+
+// ServeDNS answers one question; it is dns.Handler.
+func (s *Server) ServeDNS(w dns.ResponseWriter, q *dns.Msg) {
+	if !s.allowed(w.RemoteAddr()) {
+		s.write(w, q, refusal(q, dns.RcodeRefused))
+		return
+	}
+	if rcode := wrong(q); rcode != dns.RcodeSuccess {
+		s.write(w, q, refusal(q, rcode))
+		return
+	}
+	select {
+	case s.slots <- struct{}{}:
+		defer func() { <-s.slots }()
+	default:
+		s.write(w, q, refusal(q, dns.RcodeServerFailure))
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), answerTime)
+	defer cancel()
+	name, ok := dnssec.NameOf(q.Question[0].Name)
+	if !ok {
+		s.write(w, q, refusal(q, dns.RcodeServerFailure))
+		return
+	}
+	a, _, err := s.cfg.Source.Lookup(ctx, dnssec.Question{Name: name, Type: q.Question[0].Qtype})
+	if err != nil {
+		s.write(w, q, refusal(q, dns.RcodeServerFailure))
+		return
+	}
+	s.write(w, q, Reply(q, a, s.cfg.Now()))
+}
+
+func (s *Server) allowed(from net.Addr) bool {
+	ap, err := netip.ParseAddrPort(from.String())
+	if err != nil {
+		return false
+	}
+	a := ap.Addr().Unmap().WithZone("")
+	return slices.ContainsFunc(s.cfg.Allow, func(p netip.Prefix) bool { return p.Contains(a) })
+}
+
+// wrong gives the RCODE for a query that cannot be answered.
+func wrong(q *dns.Msg) int {
+	switch {
+	case q.Opcode != dns.OpcodeQuery:
+		return dns.RcodeNotImplemented
+	case len(q.Question) != 1, q.Response:
+		return dns.RcodeFormatError
+	case q.IsEdns0() != nil && q.IsEdns0().Version() != 0:
+		return dns.RcodeBadVers // RFC 6891 §6.1.3
+	case q.Question[0].Qclass != dns.ClassINET:
+		return dns.RcodeRefused
+	case !q.RecursionDesired:
+		return dns.RcodeRefused // it has no data of its own
+	}
+	switch q.Question[0].Qtype {
+	case dns.TypeAXFR, dns.TypeIXFR, dns.TypeMAILA, dns.TypeMAILB:
+		return dns.RcodeRefused
+	}
+	return dns.RcodeSuccess
+}
+
+func refusal(q *dns.Msg, rcode int) *dns.Msg {
+	m := new(dns.Msg)
+	m.SetRcode(q, rcode)
+	m.RecursionAvailable = true
+	if q.IsEdns0() != nil {
+		m.SetEdns0(ednsSize, false)
+	}
+	return m
+}
+
+const ednsSize = 1232
+
+// write sends a message, cut to what the client's datagrams can hold.
+func (s *Server) write(w dns.ResponseWriter, q, m *dns.Msg) {
+	if _, tcp := w.RemoteAddr().(*net.TCPAddr); !tcp {
+		size := dns.MinMsgSize
+		if o := q.IsEdns0(); o != nil {
+			size = min(max(size, int(o.UDPSize())), 4096)
+		}
+		if m.Len() > size {
+			m.Compress = true
+		}
+		if m.Len() > size {
+			cut(m)
+		}
+	} else {
+		m.Compress = true
+	}
+	w.WriteMsg(m) //nolint:errcheck // a client that has left is not our trouble
+}
+
+// cut empties a message that does not fit, so that the client comes back over TCP.
+func cut(m *dns.Msg) {
+	m.Truncated = true
+	m.Answer, m.Ns = nil, nil
+}

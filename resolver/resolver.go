@@ -1,0 +1,180 @@
+package resolver
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"cnfd/cache"
+	"cnfd/dnssec"
+)
+
+// Resolver answers questions from its cache or from the network.
+type Resolver struct {
+	cfg     Config
+	cache   *cache.Cache[*entry]
+	facts   *facts
+	ntas    map[string]bool
+	stubs   map[string]Stub
+	queries atomic.Int64
+}
+
+// entry is a cached value: what is known of a question, or of a zone cut.
+type entry struct {
+	answer *dnssec.Answer
+	cut    *cut
+}
+
+// New makes a resolver. It sends nothing by itself.
+func New(c Config) (*Resolver, error) {
+	c, err := c.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	r := &Resolver{cfg: c, facts: newFacts(), ntas: map[string]bool{}, stubs: map[string]Stub{}}
+	r.cache = cache.New[*entry](cache.Config{MaxBytes: c.MaxBytes, Now: c.Now})
+	for _, n := range c.NegativeAnchors {
+		r.ntas[dnssec.Canonical(n)] = true
+	}
+	for _, s := range c.Stubs {
+		if len(s.Addresses) == 0 {
+			return nil, fmt.Errorf("resolver: stub %s has no addresses", s.Zone)
+		}
+		r.stubs[dnssec.Canonical(s.Zone)] = s
+	}
+	return r, nil
+}
+
+// Kinds of cache keys: the first octet.
+const (
+	keyAnswer = 'a'
+	keyCut    = 'z'
+)
+
+// answerKey builds the cache key of a question in buf.
+func answerKey(buf []byte, name []byte, rrtype uint16) []byte {
+	buf = append(buf[:0], keyAnswer)
+	buf = binary.BigEndian.AppendUint16(buf, rrtype)
+	return append(buf, name...)
+}
+
+func cutKey(name string) string { return string(rune(keyCut)) + name }
+
+// Lookup answers q from the cache, or from the network where the cache does not
+// know or what it knows is older than q allows. cached tells which. The error
+// is only ctx ending; every trouble of the DNS is in the Answer.
+// One fetch serves all who ask the same at the same time.
+func (r *Resolver) Lookup(ctx context.Context, q dnssec.Question) (a *dnssec.Answer, cached bool, err error) {
+	if !q.At.IsZero() {
+		a, _ = r.at(ctx, q)
+		return a, false, ctx.Err()
+	}
+	var buf [520]byte
+	key := answerKey(buf[:0], q.Name.Bytes(), q.Type)
+	oldest := time.Time{}
+	if q.Bounded {
+		oldest = r.cfg.Now().Add(-q.MaxAge)
+	}
+	if e, ok := r.cache.Peek(key, time.Time{}); ok && fresh(e.answer, oldest) {
+		return e.answer, true, nil
+	}
+	a, err = r.fetch(ctx, string(key), q.Name.String(), q.Type, oldest)
+	return a, false, err
+}
+
+// fresh reports whether an answer may serve a caller who wants nothing fetched
+// before oldest. A failure may in any case, for the short time that it is kept:
+// else a caller could be used to hammer a broken zone (RFC 9520 §3.2).
+func fresh(a *dnssec.Answer, oldest time.Time) bool {
+	return failed(a) || !a.Fetched.Before(oldest)
+}
+
+func failed(a *dnssec.Answer) bool {
+	return a.Security == dnssec.Bogus || a.Security == dnssec.Indeterminate && a.Kind == dnssec.NoAnswer
+}
+
+func (r *Resolver) fetch(ctx context.Context, key, name string, rrtype uint16, oldest time.Time) (*dnssec.Answer, error) {
+	for {
+		e, err := r.cache.Get(ctx, key, oldest, func(ctx context.Context) (cache.Entry[*entry], error) {
+			ctx, cancel := context.WithTimeout(ctx, questionTime)
+			defer cancel()
+			w := r.newWalk(ctx, r.cfg.Now())
+			w.oldest = oldest
+			a := w.resolve(name, rrtype, nil)
+			return cache.Entry[*entry]{Value: &entry{answer: a}, Size: answerSize(a), Until: a.Until, Since: a.Fetched}, nil
+		})
+		if err != nil {
+			return nil, err
+		}
+		// A flight that others began may rest on an alias's target that was
+		// cached before oldest; then it must be fetched again.
+		if fresh(e.answer, oldest) {
+			return e.answer, nil
+		}
+		oldest = r.cfg.Now()
+	}
+}
+
+// at resolves as of another time. Nothing cached is read or written: an answer
+// of another time proves nothing about now.
+func (r *Resolver) at(ctx context.Context, q dnssec.Question) (*dnssec.Answer, *walk) {
+	ctx, cancel := context.WithTimeout(ctx, questionTime)
+	defer cancel()
+	w := r.newWalk(ctx, q.At)
+	w.private = true
+	return w.resolve(q.Name.String(), q.Type, nil), w
+}
+
+// Drop forgets a name and all below it, and returns how many entries that were.
+func (r *Resolver) Drop(name string) int {
+	name = dnssec.Canonical(name)
+	return r.cache.DropFunc(func(key string, _ *entry) bool {
+		if key[0] == keyCut {
+			return dnssec.IsSubdomain(key[1:], name)
+		}
+		return dnssec.IsSubdomain(key[3:], name)
+	})
+}
+
+// Ready reports why the resolver cannot prove anything yet: the root has not
+// been reached, or its keys are not those of the trust anchor.
+func (r *Resolver) Ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, questionTime)
+	defer cancel()
+	root := r.newWalk(ctx, r.cfg.Now()).root()
+	if root.zone.Security == dnssec.Bogus || root.zone.Trouble.Unreachable {
+		return fmt.Errorf("the root zone is not proven: %s", root.zone.Trouble.Text)
+	}
+	return nil
+}
+
+// Stats counts what the resolver has done since it was made.
+type Stats struct {
+	Queries int64 // messages sent to servers
+	Cache   cache.Stats
+}
+
+// Stats returns the counters.
+func (r *Resolver) Stats() Stats {
+	return Stats{Queries: r.queries.Load(), Cache: r.cache.Stats()}
+}
+
+// Close waits for the questions under way, until ctx ends.
+func (r *Resolver) Close(ctx context.Context) error { return r.cache.Close(ctx) }
+
+// answerSize estimates the octets that an answer takes in memory.
+func answerSize(a *dnssec.Answer) int {
+	n := 400 + len(a.Name) + len(a.Zone) + len(a.Trouble.Text)
+	for _, d := range a.Data {
+		n += 24 + len(d)
+	}
+	for _, rr := range a.AnswerSection {
+		n += rrSize(rr)
+	}
+	for _, rr := range a.AuthoritySection {
+		n += rrSize(rr)
+	}
+	return n
+}

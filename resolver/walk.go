@@ -1,0 +1,168 @@
+package resolver
+
+import (
+	"context"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"cnfd/dnssec"
+
+	"github.com/miekg/dns"
+)
+
+// walk is the work on one client question, aliases and name servers included.
+// It belongs to one goroutine.
+type walk struct {
+	r      *Resolver
+	ctx    context.Context
+	budget *dnssec.Budget
+	terms  *dnssec.Terms
+	// oldest bounds the age of cached records that may be used; cuts and
+	// addresses of servers are not bound by it.
+	oldest time.Time
+	// private: judged as of another time, so nothing cached is read or written.
+	private bool
+	cuts    map[string]*cut // of this walk
+	looking []string        // names of servers whose addresses are being looked up, outermost first
+}
+
+func (r *Resolver) newWalk(ctx context.Context, at time.Time) *walk {
+	b := &dnssec.Budget{}
+	return &walk{
+		r: r, ctx: ctx, budget: b,
+		terms: &dnssec.Terms{Now: at, Budget: b, SHA1: r.cfg.SHA1},
+		cuts:  map[string]*cut{},
+	}
+}
+
+// find learns what the tree says of one name and type, aliases not followed:
+// from the nearest known cut downward, at each cut ask and prove.
+func (w *walk) find(name string, rrtype uint16) (dnssec.Finding, *cut) {
+	c := w.nearest(name, rrtype)
+	skip := 0 // labels that were found not to be cuts
+	whole := w.r.cfg.WholeNames
+	for {
+		if c.zone.Trouble.Unreachable || len(c.servers) == 0 {
+			return lost(c.zone.Trouble), c
+		}
+		qname, qtype := name, rrtype
+		if !whole {
+			qname, qtype = minimised(c.zone.Name, name, rrtype, skip)
+		}
+		var f dnssec.Finding
+		got := w.ask(c, qname, qtype, func(r *reply) bool {
+			if r.class == referral || qname != name {
+				return true
+			}
+			// A Bogus answer may be one server's fault: others are asked
+			// before it stands (RFC 4035 §4.7, DNSSEC-lame servers).
+			f = c.zone.Answer(r.msg, name, rrtype, w.terms)
+			return f.Security != dnssec.Bogus || c.zone.Security == dnssec.Bogus || f.SignedBy != ""
+		})
+		switch {
+		case qname != name && (!got.ok || got.reply.class == answer):
+			// A minimised question asks for nothing but a cut. Whatever else
+			// it brings is asked anew with more of the name, or with all of it
+			// where servers do not bear less (RFC 9156 §2.3, relaxed).
+			skip++
+			whole = whole || !got.usable || got.reply.msg.Rcode != dns.RcodeSuccess || len(got.reply.msg.Answer) > 0 || skip > maxMinimised
+			if got.trouble.Budget {
+				return lost(got.trouble), c
+			}
+			continue
+		case !got.usable:
+			return lost(got.trouble), c
+		case got.trouble.Budget:
+			return lost(got.trouble), c
+		case got.reply.class == referral:
+			c, skip = w.descend(c, got.reply.msg, got.reply.child), 0
+			continue
+		}
+		if next := w.anchoredBelow(c, name, rrtype); next != nil {
+			return w.judgeAgain(next, got.reply.msg, name, rrtype)
+		}
+		if f.Security == dnssec.Bogus && c.zone.Security == dnssec.Secure && (f.Unsigned || f.SignedBy != "") {
+			if next := w.reveal(c, hiddenAt(f, name, rrtype)); next != nil {
+				return w.judgeAgain(next, got.reply.msg, name, rrtype)
+			}
+		}
+		return f, c
+	}
+}
+
+// judgeAgain judges a message as one from a zone that was found hidden on the
+// servers of its parent, and from those hidden below that.
+func (w *walk) judgeAgain(c *cut, msg *dns.Msg, name string, rrtype uint16) (dnssec.Finding, *cut) {
+	for {
+		f := c.zone.Answer(msg, name, rrtype, w.terms)
+		if f.Security != dnssec.Bogus || c.zone.Security != dnssec.Secure || !f.Unsigned && f.SignedBy == "" {
+			return f, c
+		}
+		next := w.reveal(c, hiddenAt(f, name, rrtype))
+		if next == nil {
+			return f, c
+		}
+		c = next
+	}
+}
+
+// hiddenAt is how far down a hidden zone may lie.
+func hiddenAt(f dnssec.Finding, name string, rrtype uint16) string {
+	if f.SignedBy != "" {
+		return f.SignedBy
+	}
+	if rrtype == dns.TypeDS {
+		return dnssec.Parent(name)
+	}
+	return name
+}
+
+// lost is the finding where nothing could be learnt.
+func lost(t dnssec.Trouble) dnssec.Finding {
+	return dnssec.Finding{Security: dnssec.Indeterminate, Kind: dnssec.NoAnswer, Rcode: dns.RcodeServerFailure, Trouble: t}
+}
+
+// maxMinimised bounds the questions that minimisation adds (RFC 9156 §2.3 has 10).
+const maxMinimised = 8
+
+// minimised is what a zone's server needs to be asked to give the next cut on
+// the way to name: one label more than the zone has, and the labels that were
+// found to be no cut. The labels of a confirmation record before its domain are
+// not spent one by one: there is no cut to find that would be followed.
+func minimised(zone, name string, rrtype uint16, skip int) (string, uint16) {
+	full, have := dnssec.Labels(name), dnssec.Labels(zone)+1+skip
+	last := full - 1
+	if rrtype == dnssec.TypeTLSA {
+		last = full - 2
+		if strings.HasPrefix(name, "_") {
+			last = full - 1
+		}
+	}
+	if have > last {
+		return name, rrtype
+	}
+	return dnssec.Ancestor(name, have), dns.TypeA
+}
+
+// addresses looks up where a name server is. Servers below the very zone whose
+// servers are sought cannot be found that way, nor those being looked up already.
+func (w *walk) addresses(name string, c *cut) []netip.Addr {
+	if slices.Contains(w.looking, name) || len(w.looking) >= dnssec.MaxDepth || !w.budget.LookupNS() {
+		return nil
+	}
+	w.looking = append(w.looking, name)
+	defer func() { w.looking = w.looking[:len(w.looking)-1] }()
+	oldest := w.oldest
+	w.oldest = time.Time{}
+	defer func() { w.oldest = oldest }()
+	var out []netip.Addr
+	if !w.r.cfg.NoIPv4 {
+		out = append(out, w.r.addressesIn(w.answer(name, dns.TypeA, nil))...)
+	}
+	if !w.r.cfg.NoIPv6 {
+		out = append(out, w.r.addressesIn(w.answer(name, dns.TypeAAAA, nil))...)
+	}
+	return out
+}

@@ -30,8 +30,10 @@ func (n *Internet) build() error {
 		if err != nil {
 			return err
 		}
-		for _, on := range s.on {
-			n.servers[on].zones[s.name] = z
+		if !s.silent {
+			for _, on := range s.on {
+				n.servers[on].zones[s.name] = z
+			}
 		}
 		n.zones[s.name] = z
 		if s.older != "" {
@@ -40,7 +42,7 @@ func (n *Internet) build() error {
 			}
 		}
 		if s.name == "." {
-			n.anchor = z.DS(dns.SHA256)[0].String()
+			n.anchor = strings.ReplaceAll(z.DS(dns.SHA256)[0].String(), "\t", " ")
 		} else {
 			up := parentZone(s.name, all)
 			delegations[up] = append(delegations[up], n.delegation(&s, z)...)
@@ -184,7 +186,7 @@ func header(name string, rrtype uint16) dns.RR_Header {
 // parse reads a zone file after its placeholders have been filled in.
 func (n *Internet) parse(s *spec, text string) ([]dns.RR, error) {
 	text = strings.NewReplacer(
-		"{jkt}", n.records["jkt"], "{ckt}", n.records["ckt"], "{other}", n.records["other"],
+		"{jkt}", n.holder.jkt, "{ckt}", n.holder.ckt, "{other}", fmt.Sprintf("%X", sha256.Sum256([]byte("another key"))),
 		"{n}", fmt.Sprint(n.config.TTL), "{short}", fmt.Sprint(n.config.ShortTTL),
 		"{address}", n.config.Host(s.on[0]).String(),
 	).Replace(text)

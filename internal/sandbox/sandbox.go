@@ -9,7 +9,6 @@
 package sandbox
 
 import (
-	"crypto/ecdsa"
 	"crypto/rand"
 	"encoding/base64"
 	"errors"
@@ -41,15 +40,14 @@ type Config struct {
 
 // Internet is a running set of name servers. Close ends it.
 type Internet struct {
-	config  Config
-	holder  *ecdsa.PrivateKey
-	records map[string]string // placeholders of zones.go: {jkt} and the like
-	anchor  string
-	secret  string
-	servers []*server
-	zones   map[string]*zone.Zone // the primary copies, by apex
-	specs   []spec
-	port    int
+	config                   Config
+	holder, stranger, issuer *holder // the key that most zones confirm; another; the credentials' issuer
+	anchor                   string
+	secret                   string
+	servers                  []*server
+	zones                    map[string]*zone.Zone // the primary copies, by apex
+	specs                    []spec
+	port                     int
 }
 
 // Hint is a root server: its name and addresses.
@@ -81,8 +79,11 @@ func Start(c Config) (*Internet, error) {
 	secret := make([]byte, 32)
 	rand.Read(secret)
 	n := &Internet{config: c, secret: base64.StdEncoding.EncodeToString(secret), zones: map[string]*zone.Zone{}}
-	if err := n.makeHolder(); err != nil {
-		return nil, err
+	for _, h := range []**holder{&n.holder, &n.stranger, &n.issuer} {
+		var err error
+		if *h, err = newHolder(); err != nil {
+			return nil, err
+		}
 	}
 	if err := n.build(); err != nil {
 		return nil, err

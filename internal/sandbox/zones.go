@@ -35,6 +35,7 @@ type spec struct {
 	ds      func([]dns.RR) []dns.RR // changes the DS records in the parent
 	ns      string                  // name of its server, where not inside the zone
 	records string                  // zone file beside SOA, NS and server addresses. Default: published
+	silent  bool                    // delegated, but its servers know nothing of it
 	older   string                  // zone file of the copy on the second server, where it lags behind
 	cases   []Case                  // beside the zone's own confirmation record, which is the first where published
 }
@@ -49,12 +50,13 @@ www     300 TXT  "a name without a confirmation"
 `
 
 const (
-	secure   = "secure"
-	insecure = "insecure"
-	bogus    = "bogus"
-	positive = "positive"
-	nodata   = "nodata"
-	noname   = "noname"
+	secure        = "secure"
+	insecure      = "insecure"
+	bogus         = "bogus"
+	indeterminate = "indeterminate"
+	positive      = "positive"
+	nodata        = "nodata"
+	noname        = "noname"
 )
 
 var (
@@ -98,7 +100,16 @@ func specs() []spec {
 // ordinary zones confirm the sample key, and are served in the usual ways.
 func ordinary() []spec {
 	return []spec{
-		{name: "vendor.example.", why: "the domain of the sample credentials, on two servers", on: []int{serverLeaf, serverSecond}},
+		{name: "vendor.example.", why: "the domain of the sample credentials, on two servers",
+			on: []int{serverLeaf, serverSecond}, records: published + `
+jkt.cnf {n} TLSA 255 255 255 {jkt}
+5.8     {n} TLSA 255 255 255 {ckt}
+323.8   {n} TLSA 255 255 255 {jkt}
+`},
+		{name: "underscore.example.", why: "the underscored form of the names only", records: `
+_jwk_cnf {n} TLSA 255 255 255 {jkt}
+_1_8     {n} TLSA 255 255 255 {ckt}
+`, cases: []Case{{Name: "_jwk_cnf.underscore.example.", Type: dns.TypeTLSA, Want: secure, Kind: positive}}},
 		{name: "vendor.test.", why: "signed, below an opt-out top-level domain", policy: nsec3},
 		{name: "leaving.example.", why: "a domain about to withdraw its key: short TTLs", records: `
 jwk.cnf {short} TLSA 255 255 255 {jkt}
@@ -270,8 +281,8 @@ func unsigned() []spec {
 func broken() []spec {
 	const day = 24 * time.Hour
 	return []spec{
-		{name: "expired.example.", why: "its signatures expired yesterday", want: bogus, policy: zone.Policy{Since: -30 * day, For: 29 * day}},
-		{name: "future.example.", why: "its signatures begin tomorrow", want: bogus, policy: zone.Policy{Since: day, For: 29 * day}},
+		{name: "expired.example.", why: "its signatures expired five days ago", want: bogus, policy: zone.Policy{Since: -30 * day, For: 25 * day}},
+		{name: "future.example.", why: "its signatures begin in five days", want: bogus, policy: zone.Policy{Since: 5 * day, For: 25 * day}},
 		{name: "wrongds.example.", why: "its DS matches no key", want: bogus, ds: func(ds []dns.RR) []dns.RR {
 			d := ds[0].(*dns.DS)
 			d.Digest = "00" + d.Digest[2:]
@@ -296,6 +307,7 @@ func broken() []spec {
 				}
 				return s
 			}}, cases: []Case{{Name: "jwk.cnf.unproven.example.", Type: dns.TypeTLSA, Want: bogus, Kind: noname}}},
+		{name: "silent.example.", why: "its server refuses to answer for it", want: indeterminate, on: []int{serverElsewhere}, silent: true},
 		{name: "plain.example.", why: "a DS in the parent, nothing signed in the zone", want: bogus, policy: zone.Policy{
 			Spoil: func(*dns.RRSIG) *dns.RRSIG { return nil }}},
 	}

@@ -36,14 +36,14 @@ func (s *Scanner) Where(at int) string {
 	var levels [MaxDepth + 1]level
 	depth := 0
 	data := s.data
-	for i := 0; i < len(data) && i <= at && depth < len(levels); {
+	for i := 0; i < len(data) && i <= at; {
 		l := &levels[depth]
-		switch c := data[i]; c {
+		c := data[i]
+		if i == at && c != '"' || depth == MaxDepth && (c == '{' || c == '[') {
+			break
+		}
+		switch c {
 		case '{', '[':
-			if i == at || depth+1 == len(levels) {
-				i = at + 1
-				continue
-			}
 			depth++
 			levels[depth] = level{array: c == '['}
 		case '}', ']':

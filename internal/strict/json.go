@@ -1,3 +1,6 @@
+// Package strict reads JSON and CBOR so that a document has one meaning or none:
+// what two readers could take differently (a duplicate member, a name in another
+// case, octets that are not UTF-8) is an error with a place.
 package strict
 
 // MaxDepth bounds the nesting of objects and arrays, the outermost counted as

@@ -77,11 +77,9 @@ func onCurve(c curve, point []byte) bool {
 		var p nistec.P256Point
 		_, err = p.SetBytes(point)
 	case p384:
-		var p nistec.P384Point
-		_, err = p.SetBytes(point)
+		_, err = nistec.NewP384Point().SetBytes(point)
 	case p521:
-		var p nistec.P521Point
-		_, err = p.SetBytes(point)
+		_, err = nistec.NewP521Point().SetBytes(point)
 	case secp256k1:
 		_, err = koblitz.ParsePubKey(point)
 	default:

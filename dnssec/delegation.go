@@ -38,6 +38,10 @@ func (z *Zone) Delegation(child string, msg *dns.Msg, t *Terms) Delegation {
 	d := z.denials(msg.Ns, t)
 	out := Delegation{Until: earlier(t.Now.Add(d.ttl), d.until), Trouble: d.trouble}
 	out.Cut, out.How = d.cut(child)
+	if d.nsec3.costly && (out.Cut == NoCut || out.Cut == NoCutNoName) {
+		// What is shown by too many iterations is shown to be unsigned at most.
+		out.Cut, out.How = CutInsecure, "NSEC3 with too many iterations"
+	}
 	switch {
 	case out.Cut != CutUnproven:
 		out.Trouble = Trouble{}

@@ -15,8 +15,8 @@ type denial struct {
 
 	ttl   time.Duration
 	until time.Time
-	// costly: NSEC3 records that hold but ask for too many iterations; what
-	// they would prove is Insecure (RFC 9276 §3.2).
+	// costly: NSEC3 records that hold but ask for so many iterations that they
+	// are not looked at; what they would prove is Insecure (RFC 9276 §3.2).
 	costly bool
 	// trouble is what was wrong with the first record that did not hold.
 	trouble Trouble
@@ -29,7 +29,19 @@ const (
 	notShown    shown = iota
 	shownSecure       // proven
 	shownOptOut       // proven up to an opt-out span: Insecure (RFC 5155 §9.2)
+	shownCostly       // proven by more than 50 NSEC3 iterations: Insecure (RFC 9276 §3.2)
 )
+
+// trouble words what keeps a denial that holds from being Secure.
+func (s shown) trouble(name, zone string) Trouble {
+	switch s {
+	case shownOptOut:
+		return Trouble{Code: CodeOther, Text: name + " lies in an NSEC3 opt-out span of " + zone}
+	case shownCostly:
+		return Trouble{Code: CodeIterations, Text: zone + " asks for more than 50 NSEC3 iterations"}
+	}
+	return Trouble{}
+}
 
 // denials proves each NSEC and NSEC3 RRset of an authority section and keeps
 // those that hold.
@@ -93,7 +105,7 @@ func (d *denial) keep(set RRset, p proof) {
 			if rr.Hash != dns.SHA1 || rr.Flags&^1 != 0 || Parent(set.Name) != d.zone {
 				continue // RFC 5155 §8.1, §8.2
 			}
-			if rr.Iterations > maxIterations {
+			if rr.Iterations > hardIterations {
 				d.costly = true
 				continue
 			}
@@ -113,7 +125,7 @@ func (d *denial) noData(name string, rrtype uint16) shown {
 	if s := d.nsecNoData(name, rrtype); s != notShown {
 		return s
 	}
-	return d.nsec3.noData(name, rrtype)
+	return d.nsec3.weigh(d.nsec3.noData(name, rrtype))
 }
 
 // noName: the name does not exist, and no wildcard makes it.
@@ -121,7 +133,7 @@ func (d *denial) noName(name string) shown {
 	if s := d.nsecNoName(name); s != notShown {
 		return s
 	}
-	return d.nsec3.noName(name)
+	return d.nsec3.weigh(d.nsec3.noName(name))
 }
 
 // noCloser: nothing between a wildcard's encloser and the name exists, so the
@@ -130,7 +142,7 @@ func (d *denial) noCloser(name, encloser string) shown {
 	if s := d.nsecNoCloser(name, encloser); s != notShown {
 		return s
 	}
-	return d.nsec3.noCloser(name, encloser)
+	return d.nsec3.weigh(d.nsec3.noCloser(name, encloser))
 }
 
 // hasType looks a type up in a type bit map.

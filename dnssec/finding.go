@@ -79,11 +79,10 @@ func (z *Zone) expanded(f *Finding, name, encloser string, msg *dns.Msg, t *Term
 	f.Wildcard = true
 	d := z.denials(msg.Ns, t)
 	f.Authority = denialRecords(msg.Ns)
-	switch d.noCloser(name, encloser) {
+	switch s := d.noCloser(name, encloser); s {
 	case shownSecure:
-	case shownOptOut:
-		f.Security = Insecure
-		f.Trouble = Trouble{Code: CodeOther, Text: name + " comes from a wildcard beside an NSEC3 opt-out span"}
+	case shownOptOut, shownCostly:
+		f.Security, f.Trouble = Insecure, s.trouble(name, z.Name)
 	default:
 		f.Security, f.Trouble = z.unproven(d, name+" comes from a wildcard, and nothing proves that no closer name exists", t)
 	}
@@ -173,17 +172,21 @@ func (z *Zone) negative(msg *dns.Msg, name string, rrtype uint16, t *Terms) Find
 		s = d.noName(name)
 	}
 	if s == notShown {
-		// Servers that answer NXDOMAIN for an empty non-terminal prove no data all the same.
-		if s = d.noData(name, rrtype); s != notShown {
+		s = d.noData(name, rrtype)
+		// Servers that say NXDOMAIN of an empty non-terminal prove no data all
+		// the same. An opt-out span alone does not: the wildcard is not denied.
+		if f.Kind == NoName && s == shownOptOut {
+			s = notShown
+		}
+		if s != notShown {
 			f.Kind, f.Rcode = NoData, dns.RcodeSuccess
 		}
 	}
 	switch s {
 	case shownSecure:
 		f.Security = Secure
-	case shownOptOut:
-		f.Security = Insecure
-		f.Trouble = Trouble{Code: CodeOther, Text: name + " lies in an NSEC3 opt-out span of " + z.Name}
+	case shownOptOut, shownCostly:
+		f.Security, f.Trouble = Insecure, s.trouble(name, z.Name)
 	default:
 		f.Security, f.Trouble = z.unproven(d, z.Name+" does not prove that "+name+" "+dns.Type(rrtype).String()+" is absent", t)
 		f.Unsigned = d.empty() && !d.costly

@@ -1,6 +1,7 @@
 package dnssec
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/miekg/dns"
@@ -12,6 +13,7 @@ type nsec3Set struct {
 	terms   *Terms
 	records []nsec3
 	hashes  map[string]string // by salt, iterations and name
+	costly  bool              // a record asks for more than maxIterations
 }
 
 type nsec3 struct {
@@ -21,17 +23,18 @@ type nsec3 struct {
 
 func (s *nsec3Set) add(owner string, rr *dns.NSEC3) {
 	label, _, _ := strings.Cut(owner, ".")
+	s.costly = s.costly || rr.Iterations > maxIterations
 	s.records = append(s.records, nsec3{rr, strings.ToUpper(label), strings.ToUpper(rr.NextDomain)})
 }
 
 // hash computes the hash of a name under a record's parameters, once for each
 // (RFC 5155 §5). It gives "" where the budget is spent.
 func (s *nsec3Set) hash(r nsec3, name string) string {
-	key := r.Salt + "/" + string(rune(r.Iterations)) + "/" + name
+	key := r.Salt + "/" + strconv.Itoa(int(r.Iterations)) + "/" + name
 	if h, ok := s.hashes[key]; ok {
 		return h
 	}
-	if !s.terms.Budget.hash(1 + int(r.Iterations)) {
+	if !s.terms.Budget.hash(1) {
 		return ""
 	}
 	h := dns.HashName(name, dns.SHA1, r.Iterations, r.Salt)
@@ -83,6 +86,14 @@ func (s *nsec3Set) encloser(name string) (encloser string, covering *nsec3) {
 		return ce, s.cover(Ancestor(name, n+1))
 	}
 	return "", nil
+}
+
+// weigh lowers what costly records show.
+func (s *nsec3Set) weigh(x shown) shown {
+	if s.costly && x != notShown {
+		return shownCostly
+	}
+	return x
 }
 
 func optOut(r *nsec3) shown {

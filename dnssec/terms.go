@@ -23,12 +23,13 @@ const (
 
 	maxChecks      = 64  // signature checks (KeyTrap, CVE-2023-50387; PowerDNS: 30, Knot: 32 crypto operations)
 	maxFailed      = 16  // of which may fail (BIND: 16 + 1)
-	maxHashes      = 600 // SHA-1 rounds for NSEC3 (CVE-2023-50868; PowerDNS: 600)
+	maxHashes      = 600 // names hashed for NSEC3 (CVE-2023-50868; PowerDNS: 600)
 	maxSigsPerSet  = 8   // RRSIGs looked at in one RRset (Unbound: 8)
 	maxKeysPerTag  = 4   // DNSKEYs that share a tag (PowerDNS: 2)
 	maxDS          = 8   // DS records looked at in one set (PowerDNS: 8)
 	maxNSEC3       = 8   // NSEC3 records looked at in one message (Knot: 8)
-	maxIterations  = 50  // NSEC3 iterations; past that Insecure with EDE 27 (RFC 9276 §3.2; BIND, PowerDNS, Knot: 50)
+	maxIterations  = 50  // NSEC3 iterations; past that a proof is Insecure with EDE 27 (RFC 9276 §3.2; BIND, PowerDNS, Knot: 50)
+	hardIterations = 150 // past that it is not even looked at (Unbound: 150)
 	clockTolerance = 60 * time.Second
 )
 

@@ -58,11 +58,16 @@ func Unsigned(name string, s Security, how string, trouble Trouble, until time.T
 // Insecure (RFC 4035 §5.2, RFC 6840 §5.2); never while one is.
 func ProveZone(name string, tr *Trust, msg *dns.Msg, t *Terms) *Zone {
 	how := tr.String()
-	if !tr.Usable(t) {
-		return Unsigned(name, Insecure, how, unsupported(name, tr, t), t.Now.Add(time.Hour))
-	}
 	bad := func(tb Trouble) *Zone {
 		return &Zone{Name: name, Security: Bogus, Trouble: tb, How: how}
+	}
+	if !tr.Usable(t) {
+		if tr.Anchor {
+			// The operator trusts a key that cannot be used: to take the zone
+			// for unsigned would open it without a word.
+			return bad(unsupported(name, tr, t))
+		}
+		return Unsigned(name, Insecure, how, unsupported(name, tr, t), t.Now.Add(time.Hour))
 	}
 	if msg == nil {
 		return bad(Trouble{Code: CodeKeyMissing, Text: "the DNSKEY records of " + name + " cannot be had", Unreachable: true})

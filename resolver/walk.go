@@ -44,7 +44,7 @@ func (w *walk) find(name string, rrtype uint16) (dnssec.Finding, *cut) {
 	skip := 0 // labels that were found not to be cuts
 	whole := w.r.cfg.WholeNames
 	for {
-		if c.zone.Trouble.Unreachable || len(c.servers) == 0 {
+		if stuck(c) || len(c.servers) == 0 {
 			return lost(c.zone.Trouble), c
 		}
 		qname, qtype := name, rrtype
@@ -96,6 +96,9 @@ func (w *walk) find(name string, rrtype uint16) (dnssec.Finding, *cut) {
 // servers of its parent, and from those hidden below that.
 func (w *walk) judgeAgain(c *cut, msg *dns.Msg, name string, rrtype uint16) (dnssec.Finding, *cut) {
 	for {
+		if stuck(c) {
+			return lost(c.zone.Trouble), c
+		}
 		f := c.zone.Answer(msg, name, rrtype, w.terms)
 		if f.Security != dnssec.Bogus || c.zone.Security != dnssec.Secure || !f.Unsigned && f.SignedBy == "" {
 			return f, c
@@ -106,6 +109,13 @@ func (w *walk) judgeAgain(c *cut, msg *dns.Msg, name string, rrtype uint16) (dns
 		}
 		c = next
 	}
+}
+
+// stuck reports whether a zone's keys could not be had: nothing that its
+// servers say can be judged, so it is not even asked for.
+func stuck(c *cut) bool {
+	t := c.zone.Trouble
+	return c.zone.Security == dnssec.Indeterminate && (t.Unreachable || t.Budget)
 }
 
 // hiddenAt is how far down a hidden zone may lie.

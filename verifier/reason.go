@@ -23,9 +23,8 @@ func (o Outcome) String() string {
 // Outcome. The zero value is Indeterminate, which is unproven.
 type Reason uint8
 
-// The unproven reasons stand in the order in which the first one that applies
-// is given, and so do the whole groups: a smaller number never hides a larger one
-// only among the unproven (see weigh).
+// The reasons, by outcome. Their order says nothing: judge and weigh hold the
+// order in which they are looked for.
 const (
 	Indeterminate Reason = iota
 	Undecryptable

@@ -8,6 +8,8 @@ package verifier
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"time"
 
 	"cnfd/credential"
@@ -59,58 +61,143 @@ type Verifier struct {
 
 // New makes a Verifier; the error names the field that is missing or wrong.
 func New(c Config) (*Verifier, error) {
-	return nil, errors.New("verifier: not built yet")
+	switch {
+	case c.Source == nil:
+		return nil, errors.New("verifier: Config.Source is missing")
+	case c.Now == nil:
+		return nil, errors.New("verifier: Config.Now is missing")
+	}
+	v := &Verifier{
+		source:     c.Source,
+		now:        c.Now,
+		subjects:   c.Subjects,
+		credential: c.Credential,
+		forms:      slices.Clone(c.Forms),
+		allow:      allowances{insecure: c.AllowInsecure, wildcard: c.AllowWildcard, delegated: c.AllowDelegated},
+		leeway:     max(c.Leeway, 0),
+		testing:    c.Testing,
+	}
+	v.subjects.Local = slices.Clone(c.Subjects.Local)
+	if c.Leeway == 0 {
+		v.leeway = DefaultLeeway
+	}
+	if len(v.forms) == 0 {
+		v.forms = []record.Form{record.Dotted}
+	}
+	for i, f := range v.forms {
+		if f > record.LegacyDID || slices.Contains(v.forms[:i], f) {
+			return nil, errors.New("verifier: Config.Forms: unknown or given twice: " + f.String())
+		}
+	}
+	return v, nil
 }
-
-// Input is what a Request's bytes are.
-type Input uint8
-
-const (
-	InputToken  Input = iota // text told apart by its form: JWT, SD-JWT, base64url CWT
-	InputClaims              // a JWT claim set, already verified by the caller
-	InputJWT
-	InputSDJWT
-	InputCWT // CBOR: a tagged CWT, or a bare claims map
-)
-
-// Request is one question about one credential.
-type Request struct {
-	Input Input
-	Bytes []byte
-	// MaxAge bounds the age of the DNS data used, where Bounded says so; zero
-	// with Bounded means that nothing cached may be used.
-	MaxAge  time.Duration
-	Bounded bool
-	// SkipTime leaves exp and nbf alone; the verdict then says so.
-	SkipTime bool
-	// At is the time of the judgement, of the token and of DNSSEC signatures
-	// alike; zero is now.
-	At time.Time
-}
-
-// Freshness bounds the DNS data that Confirm uses, as the fields of a Request do.
-type Freshness struct {
-	MaxAge  time.Duration
-	Bounded bool
-	At      time.Time
-}
-
-// allowances are the operator's departures from the default verdicts.
-type allowances struct{ insecure, wildcard, delegated bool }
 
 // Verify says whether the credential in q is confirmed by its subject's domain.
 // The error is an *Error where the bytes form no question, else the end of ctx.
 func (v *Verifier) Verify(ctx context.Context, q *Request) (Verdict, error) {
-	return Verdict{}, errors.New("verifier: not built yet")
+	c, err := v.parse(q)
+	if err != nil {
+		return Verdict{}, problemOf(err)
+	}
+	a := ask{
+		subject:      c.Subject,
+		confirmation: c.Confirmation,
+		freshness:    Freshness{MaxAge: q.MaxAge, Bounded: q.Bounded, At: q.At},
+		now:          v.instant(q.At),
+		time:         credential.Valid,
+	}
+	if !q.SkipTime {
+		a.checked = Checked
+		a.time = c.Time(a.now, v.leeway)
+		a.expires, a.hasExpires = c.Expires, c.HasExpires
+	}
+	return v.decide(ctx, &a)
 }
 
 // Confirm asks the same question for a subject and a key without a credential
 // around them, as an issuer does before it signs.
 // The error is an *Error where the subject names no domain, else the end of ctx.
 func (v *Verifier) Confirm(ctx context.Context, subject string, c thumbprint.Confirmation, f Freshness) (Verdict, error) {
-	return Verdict{}, errors.New("verifier: not built yet")
+	return v.decide(ctx, &ask{
+		subject:      []byte(subject),
+		confirmation: c,
+		freshness:    f,
+		now:          v.instant(f.At),
+		time:         credential.Valid,
+	})
 }
 
-// AppendJSON appends the verdict as the HTTP API has it, with the request's id
-// where there is one.
-func (v *Verdict) AppendJSON(dst []byte, id string) []byte { return dst }
+// instant is the time of a judgement.
+func (v *Verifier) instant(at time.Time) time.Time {
+	if at.IsZero() {
+		return v.now()
+	}
+	return at
+}
+
+// ask is one question of a subject and a key.
+type ask struct {
+	subject      []byte
+	confirmation thumbprint.Confirmation
+	freshness    Freshness
+	now          time.Time
+	time         credential.TimeState
+	checked      Check
+	expires      int64
+	hasExpires   bool
+}
+
+// decide derives the domain, looks the record up in each form until one
+// confirms, and makes the verdict.
+func (v *Verifier) decide(ctx context.Context, a *ask) (Verdict, error) {
+	var buffer [256]byte
+	domain, err := record.AppendDomain(buffer[:0], a.subject, &v.subjects)
+	if err != nil {
+		return Verdict{}, problemOf(err)
+	}
+	var best finding
+	for i, form := range v.forms {
+		f, err := v.find(ctx, a, domain, form)
+		if err != nil {
+			return Verdict{}, err
+		}
+		if i > 0 {
+			f = weigh(best, f)
+		}
+		best = f
+		if best.reason == RecordMatches || !best.asked {
+			break
+		}
+	}
+	return v.verdict(a, domain, &best), nil
+}
+
+// find looks one form of the record up and judges it. Where the token alone
+// decides, the DNS is not asked and the finding has no answer.
+func (v *Verifier) find(ctx context.Context, a *ask, domain []byte, form record.Form) (finding, error) {
+	var buffer [256]byte
+	name, err := record.AppendName(buffer[:0], a.confirmation.Method, domain, form)
+	if err != nil {
+		return finding{}, problemOf(err)
+	}
+	e := evidence{
+		time:         a.time,
+		confirmation: a.confirmation,
+		form:         form,
+		name:         name,
+		prefix:       len(name) - len(domain) - 1,
+		allow:        v.allow,
+	}
+	f := finding{form: form}
+	if a.time == credential.Valid && !a.confirmation.Encrypted {
+		q := dnssec.Question{Type: dnssec.TypeTLSA, MaxAge: a.freshness.MaxAge, Bounded: a.freshness.Bounded, At: a.freshness.At}
+		q.Name, _ = dnssec.NameOf(name) // fits: AppendName gives at most 254 octets
+		e.answer, f.cached, err = v.source.Lookup(ctx, q)
+		if err != nil {
+			return finding{}, fmt.Errorf("verifier: look-up of the record: %w", err)
+		}
+		f.learn(e.answer, name, e.prefix)
+	}
+	f.reason, f.comparison = judge(&e)
+	return f, nil
+}

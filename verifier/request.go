@@ -1,0 +1,55 @@
+package verifier
+
+import (
+	"time"
+
+	"cnfd/credential"
+)
+
+// Request is one question about one credential.
+type Request struct {
+	Input Input
+	Bytes []byte
+	// MaxAge bounds the age of the DNS data used, where Bounded says so; zero
+	// with Bounded means that nothing cached may be used.
+	MaxAge  time.Duration
+	Bounded bool
+	// SkipTime leaves exp and nbf alone; the verdict then says so.
+	SkipTime bool
+	// At is the time of the judgement, of the token and of DNSSEC signatures
+	// alike; zero is now.
+	At time.Time
+}
+
+// Input is what a Request's bytes are.
+type Input uint8
+
+const (
+	InputToken  Input = iota // text told apart by its form: JWT, SD-JWT, base64url CWT
+	InputClaims              // a JWT claim set, already verified by the caller
+	InputJWT                 // a compact JWT
+	InputSDJWT               // an SD-JWT
+	InputCWT                 // CBOR: a tagged CWT, or a bare claims map
+)
+
+// Freshness bounds the DNS data that Confirm uses, as the fields of a Request do.
+type Freshness struct {
+	MaxAge  time.Duration
+	Bounded bool
+	At      time.Time
+}
+
+// parse reads the credential in q.
+func (v *Verifier) parse(q *Request) (credential.Credential, error) {
+	switch q.Input {
+	case InputToken:
+		return credential.Parse(q.Bytes, &v.credential)
+	case InputClaims:
+		return credential.ParseClaims(q.Bytes, &v.credential)
+	case InputJWT, InputSDJWT:
+		return credential.ParseJWT(q.Bytes, &v.credential)
+	case InputCWT:
+		return credential.ParseCWT(q.Bytes, &v.credential)
+	}
+	return credential.Credential{}, &Error{Problem: Internal, Detail: "unknown kind of input"}
+}

@@ -38,7 +38,7 @@ func (z *Zone) Answer(msg *dns.Msg, name string, rrtype uint16, t *Terms) Findin
 		if f, ok := z.anyAnswer(msg, name, t); ok {
 			return f
 		}
-	} else if set := find(msg.Answer, name, rrtype); len(set.RRs) > 0 {
+	} else if set := find(msg.Answer, name, rrtype); len(set.RRs) > 0 && !synthesised(set, msg, z.Name) {
 		return z.positive(set, "", msg, t)
 	}
 	if rrtype == dns.TypeRRSIG {
@@ -114,6 +114,12 @@ func (z *Zone) alias(msg *dns.Msg, name string, t *Terms) (Finding, bool) {
 	cname.RRs = cname.RRs[:1] // one name, one CNAME (RFC 2181 §10.1)
 	target := cname.RRs[0].(*dns.CNAME).Target
 	return z.positive(cname, Canonical(target), msg, t), true
+}
+
+// synthesised reports whether a set is the unsigned CNAME beside a DNAME.
+func synthesised(set RRset, msg *dns.Msg, zone string) bool {
+	_, above := dnameAbove(msg.Answer, set.Name, zone)
+	return set.Type == dns.TypeCNAME && len(set.Sigs) == 0 && above
 }
 
 // dnameAbove finds a DNAME whose owner lies above the name and in the zone.

@@ -27,8 +27,9 @@ type asked struct {
 	trouble dnssec.Trouble
 }
 
-// ask puts a question to the servers of a zone until accept takes a reply. It
-// is the only loop over the network. Silent servers are asked again with longer
+// ask puts a question to the servers of a zone until accept takes a reply.
+// accept takes one that has no authority (reply.lame) only where it is proven.
+// This is the only loop over the network. Silent servers are asked again with longer
 // waits; servers that said something of no use are not.
 func (w *walk) ask(c *cut, name string, rrtype uint16, accept func(*reply) bool) asked {
 	var out asked
@@ -58,11 +59,15 @@ func (w *walk) ask(c *cut, name string, rrtype uint16, accept func(*reply) bool)
 			why = append(why, fmt.Sprintf("%s %s", addr, r.lame))
 			continue
 		}
-		out.reply, out.usable = r, true
 		if accept(&r) {
-			out.ok = true
+			out.reply, out.usable, out.ok = r, true, true
 			return out
 		}
+		if r.lame != "" {
+			why = append(why, fmt.Sprintf("%s %s", addr, r.lame))
+			continue
+		}
+		out.reply, out.usable = r, true
 	}
 	if w.budget.Exhausted != "" {
 		out.trouble = w.budget.Trouble()

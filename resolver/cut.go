@@ -2,6 +2,7 @@ package resolver
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -99,14 +100,20 @@ func (w *walk) root() *cut {
 	var primed []server
 	got := w.ask(c, ".", dns.TypeNS, func(r *reply) bool {
 		primed = w.r.serversIn(r.msg.Answer, r.msg.Extra, ".", ".")
-		return len(primed) > 0
+		return len(primed) > 0 && r.lame == ""
 	})
-	if got.ok {
-		c = &cut{servers: withHints(primed, c.servers), zone: c.zone}
+	if primed = withHints(primed, c.servers); got.ok && addressed(primed) {
+		c = &cut{servers: primed, zone: c.zone}
 		c.until = w.terms.Now.Add(ttlOf(got.reply.msg.Answer, ".", dns.TypeNS))
 	}
 	c.zone = w.trust(c, ".", w.r.cfg.Anchors.At("."), dnssec.Unsigned(".", dnssec.Indeterminate, "no trust anchor", dnssec.Trouble{Code: dnssec.CodeIndeterminate, Text: "no trust anchor covers the name"}, time.Time{}))
 	return w.keep(c)
+}
+
+// addressed reports whether any server can be asked at once. Root servers
+// without one would have to be looked up at the root.
+func addressed(servers []server) bool {
+	return slices.ContainsFunc(servers, func(s server) bool { return len(s.addrs) > 0 })
 }
 
 // withHints gives primed servers that came without an address the hint's.
@@ -233,7 +240,7 @@ func (w *walk) delegation(c *cut, child string, msg *dns.Msg) dnssec.Delegation 
 	}
 	var d dnssec.Delegation
 	got := w.ask(c, child, dns.TypeDS, func(r *reply) bool {
-		d = c.zone.Delegation(child, r.msg, w.terms)
+		d = c.zone.Delegation(child, r.msg, w.terms) // only a proof counts, authority or not
 		return d.Cut != dnssec.CutUnproven
 	})
 	if !got.usable || got.trouble.Budget {

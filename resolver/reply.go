@@ -17,7 +17,8 @@ const (
 	referral              // a delegation to a child zone that holds the name
 )
 
-// reply is a classified message. lame says why where it is lame.
+// reply is a classified message. lame says what is wrong with it: of an answer,
+// that it has no authority, so that only a Secure proof makes it good.
 type reply struct {
 	msg   *dns.Msg
 	class class
@@ -70,8 +71,8 @@ func classify(msg *dns.Msg, zone, name string, rrtype uint16) reply {
 }
 
 func (r reply) authoritative() reply {
+	r.class = answer
 	if r.msg.Authoritative {
-		r.class = answer
 		return r
 	}
 	r.lame = "has no authority"

@@ -54,11 +54,15 @@ func (w *walk) find(name string, rrtype uint16) (dnssec.Finding, *cut) {
 		var f dnssec.Finding
 		got := w.ask(c, qname, qtype, func(r *reply) bool {
 			if r.class == referral || qname != name {
-				return true
+				return r.lame == ""
 			}
 			// A Bogus answer may be one server's fault: others are asked
 			// before it stands (RFC 4035 §4.7, DNSSEC-lame servers).
-			f = c.zone.Answer(r.msg, name, rrtype, w.terms)
+			found := c.zone.Answer(r.msg, name, rrtype, w.terms)
+			if r.lame != "" && found.Security != dnssec.Secure {
+				return false
+			}
+			f = found
 			return f.Security != dnssec.Bogus || c.zone.Security == dnssec.Bogus || f.SignedBy != ""
 		})
 		switch {

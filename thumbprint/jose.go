@@ -89,10 +89,28 @@ func (c *joseClaim) read(o *Options) error {
 	}
 	// RFC 7800 §3.1: a claim confirms one key, so that one member holds it.
 	jwk, jwe, jku := c.places[cnfJWK] != 0, c.places[cnfJWE] != 0, c.places[cnfJKU] != 0
-	if jwk && jwe || jwk && jku || jwe && jku {
+	switch {
+	case jwk && jwe || jwk && jku || jwe && jku:
 		return c.malformed(c.at, "more than one of jwk, jwe and jku")
+	case jwe && !compactJWE(c.texts[cnfJWE].Bytes()):
+		return c.malformed(c.places[cnfJWE], "not a JWE in compact serialization: five parts in base64url with dots between them")
 	}
 	return nil
+}
+
+// compactJWE reports whether text has the form of RFC 7516 §7.1, which is the one
+// that RFC 7800 §3.3 allows, so that what cannot be a key is no reason to ask for
+// one to decrypt it with.
+func compactJWE(text []byte) bool {
+	dots := 0
+	for _, c := range text {
+		if c == '.' {
+			dots++
+		} else if sextet[c] > 63 {
+			return false
+		}
+	}
+	return dots == 4
 }
 
 // digests finds what each member names.

@@ -94,7 +94,7 @@ func Start(c Config) (*Internet, error) {
 	return n, nil
 }
 
-// Close stops the name servers and waits until they have stopped.
+// Close stops the name servers and waits until they have stopped. Closing again does nothing.
 func (n *Internet) Close() error {
 	var errs []error
 	for _, s := range n.servers {

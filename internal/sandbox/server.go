@@ -230,6 +230,7 @@ func (s *server) close() error {
 		errs = append(errs, l.Shutdown())
 	}
 	s.running.Wait()
+	s.listeners = nil
 	return errors.Join(errs...)
 }
 

@@ -61,8 +61,8 @@ type Resolver interface {
 	Explain(ctx context.Context, q dnssec.Question) (*dnssec.Answer, []dnssec.Link, error)
 	// Drop forgets what is known of a name and of all names below it.
 	Drop(name string) int
-	// Ready is nil once questions can be answered, else what is missing.
-	Ready() error
+	// Ready is nil once questions can be answered, else says what is missing. It may ask the DNS.
+	Ready(ctx context.Context) error
 }
 
 // Purge says who may purge the cache.
@@ -112,7 +112,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	case "/readyz":
 		if h.allowed(w, r, http.MethodGet) {
-			h.readyz(w)
+			h.readyz(w, r)
 		}
 	default:
 		h.problem(w, problem{kind: notFound, detail: "nothing is served at this path; /v1/verify takes credentials"})
@@ -136,8 +136,8 @@ func (h *handler) allowed(w http.ResponseWriter, r *http.Request, method string)
 	return false
 }
 
-func (h *handler) readyz(w http.ResponseWriter) {
-	if err := h.Resolver.Ready(); err != nil {
+func (h *handler) readyz(w http.ResponseWriter, r *http.Request) {
+	if err := h.Resolver.Ready(r.Context()); err != nil {
 		w.Header().Set("Retry-After", "1")
 		h.problem(w, problem{kind: notReady, detail: err.Error()})
 		return

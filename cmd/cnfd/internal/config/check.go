@@ -6,7 +6,10 @@ import (
 	"net/netip"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
+
+	"cnfd/dnssec"
 
 	"github.com/miekg/dns"
 )
@@ -155,15 +158,13 @@ func (r *reader) checkAnchors(path string, lines []string) {
 			}
 			continue
 		}
-		rr, err := dns.NewRR(l)
-		if err != nil || rr == nil {
-			r.at(at, `not a zone-file line such as ". IN DS 20326 8 2 E06D44B8…"`)
+		// A second line would be passed over by the parser of one.
+		if strings.ContainsAny(strings.TrimSpace(l), "\r\n") {
+			r.at(at, "more than one line: write an item for each record")
 			continue
 		}
-		switch rr.(type) {
-		case *dns.DS, *dns.DNSKEY:
-		default:
-			r.at(at, "a %s record anchors nothing: want DS or DNSKEY", dns.TypeToString[rr.Header().Rrtype])
+		if _, err := dnssec.ParseAnchors([]string{l}); err != nil {
+			r.at(at, `%s; want a line such as ". IN DS 20326 8 2 E06D44B8…"`, strings.TrimPrefix(err.Error(), "trust anchor 1: "))
 		}
 	}
 }
@@ -183,6 +184,9 @@ func (r *reader) checkDNS(d *DNS) {
 	}
 	if err != nil {
 		r.at("dns.listen", "%v", err)
+	}
+	if len(d.Allow) == 0 {
+		r.at("dns.allow", "nobody may ask: list who may, or turn dns.listen off")
 	}
 }
 

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"cnfd/cmd/cnfd/internal/config"
+
+	"github.com/spf13/cobra"
+)
+
+func newConfig() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "config",
+		Short:   "Print the default configuration, or check one",
+		Example: "  cnfd config print > cnfd.yaml\n  cnfd config check cnfd.yaml",
+		Args:    cobra.NoArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newConfigPrint(), newConfigCheck())
+	return cmd
+}
+
+func newConfigPrint() *cobra.Command {
+	return &cobra.Command{
+		Use:     "print",
+		Short:   "Print the default configuration with its comments",
+		Example: "  cnfd config print > cnfd.yaml",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			_, err := io.WriteString(cmd.OutOrStdout(), config.Manual(user()))
+			return err
+		},
+	}
+}
+
+func newConfigCheck() *cobra.Command {
+	return &cobra.Command{
+		Use:     "check FILE",
+		Short:   "Print everything that is wrong in a configuration file, with line and column",
+		Example: "  cnfd config check cnfd.yaml",
+		Args:    exactly(1, "the configuration file"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			_, err := loadConfig(args[0])
+			var problems config.Problems
+			if errors.As(err, &problems) {
+				for _, p := range problems {
+					fmt.Fprintln(cmd.ErrOrStderr(), p)
+				}
+				return exit(exitError)
+			}
+			return err
+		},
+	}
+}
+
+// loadConfig reads a configuration file; the empty name is no file, and gives
+// the defaults.
+func loadConfig(file string) (config.Config, error) {
+	d := config.Default(user())
+	if file == "" {
+		return d, nil
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return config.Config{}, fmt.Errorf("configuration: %w", err)
+	}
+	return config.Parse(file, text, d)
+}
+
+// user is who runs this process.
+func user() config.User {
+	return config.User{
+		Root:       os.Geteuid() == 0,
+		Home:       os.Getenv("HOME"),
+		RuntimeDir: os.Getenv("XDG_RUNTIME_DIR"),
+		StateHome:  os.Getenv("XDG_STATE_HOME"),
+	}
+}
+
+func configFlag(cmd *cobra.Command, file *string) {
+	cmd.Flags().StringVar(file, "config", "", "the configuration `FILE` (default: none, which is what cnfd config print shows)")
+}
+
+// exactly wants n arguments and names what they are.
+func exactly(n int, what string) cobra.PositionalArgs { return between(n, n, what) }
+
+func between(least, most int, what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		switch {
+		case len(args) < least:
+			return fmt.Errorf("want %s: %s", what, cmd.UseLine())
+		case len(args) > most:
+			return fmt.Errorf("%d arguments are too many: %s", len(args), cmd.UseLine())
+		}
+		return nil
+	}
+}

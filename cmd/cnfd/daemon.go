@@ -1,0 +1,242 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"cnfd/api"
+	"cnfd/cmd/cnfd/internal/config"
+	"cnfd/resolver/listener"
+)
+
+// daemon is everything that cnfd serve runs. It owns its sockets, its resolver
+// and every goroutine behind them; Close ends them all.
+type daemon struct {
+	log    *slog.Logger
+	clock  *clock
+	engine *engine
+	http   *http.Server
+	dns    *listener.Server
+
+	addresses addresses
+	failed    chan error // the first socket that ended by itself
+	serving   sync.WaitGroup
+	closers   []func() // in reverse: what was opened before anything served
+}
+
+// addresses is where a daemon listens; "" where it does not.
+type addresses struct {
+	API  string // http://127.0.0.1:8255 or https://…
+	Unix string // the socket's path
+	DNS  string // 127.0.0.1:53
+}
+
+// String lists what listens where, for the line that says the daemon is there.
+func (a addresses) String() string {
+	var list []string
+	if a.API != "" {
+		list = append(list, a.API)
+	}
+	if a.Unix != "" {
+		list = append(list, "unix:"+a.Unix)
+	}
+	if a.DNS != "" {
+		list = append(list, "dns:"+a.DNS)
+	}
+	return strings.Join(list, " ")
+}
+
+// Bounds on what a caller may take of the HTTP server.
+const (
+	headerTime     = 5 * time.Second  // slow headers (docs: Slowloris)
+	requestTime    = 10 * time.Second // header and body together
+	answerTime     = 30 * time.Second // 10 s of body, 7 s of DNS, and the way back
+	idleTime       = 2 * time.Minute
+	maxHeaderBytes = 16 << 10
+)
+
+// startDaemon opens every socket of c and serves on them. On an error nothing
+// stays open. ctx bounds the start alone.
+func startDaemon(ctx context.Context, c *config.Config, log *slog.Logger) (d *daemon, err error) {
+	d = &daemon{log: log, failed: make(chan error, 4)}
+	defer func() {
+		if err != nil {
+			d.undo()
+			d = nil
+		}
+	}()
+	if d.clock, err = newClock(&c.Resolver, log); err != nil {
+		return d, err
+	}
+	d.closers = append(d.closers, d.clock.Close)
+	if d.engine, err = newEngine(c, d.clock.Now); err != nil {
+		return d, err
+	}
+	sockets, err := d.open(c)
+	if err != nil {
+		return d, err
+	}
+	if err = d.prepare(c); err != nil {
+		return d, err
+	}
+	if err = ctx.Err(); err != nil {
+		return d, err
+	}
+	d.serve(sockets)
+	return d, nil
+}
+
+// sockets are open and not yet served; nil where the configuration has none.
+type sockets struct {
+	tcp, unix net.Listener
+	tls       *tls.Config
+	dnsUDP    net.PacketConn
+	dnsTCP    net.Listener
+}
+
+// open opens the sockets, so that every one of them is ours before any is served.
+func (d *daemon) open(c *config.Config) (s sockets, err error) {
+	if c.API.TLS.Cert != "" {
+		pair, err := tls.LoadX509KeyPair(c.API.TLS.Cert, c.API.TLS.Key)
+		if err != nil {
+			return s, fmt.Errorf("api.tls: %w", err)
+		}
+		s.tls = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
+	}
+	if c.API.Listen != "" {
+		l, err := listenTCP("api.listen", c.API.Listen)
+		if err != nil {
+			return s, err
+		}
+		d.closers = append(d.closers, func() { l.Close() })
+		s.tcp = l
+		d.addresses.API = "http://" + l.Addr().String()
+		if s.tls != nil {
+			d.addresses.API = "https://" + l.Addr().String()
+		}
+	}
+	if c.API.Unix != "" {
+		l, err := listenUnix(c.API.Unix, c.API.UnixMode)
+		if err != nil {
+			return s, err
+		}
+		d.closers = append(d.closers, func() { l.Close() })
+		s.unix = l
+		if len(c.API.AllowUIDs) > 0 {
+			if s.unix, err = onlyUIDs(l, c.API.AllowUIDs, d.log); err != nil {
+				return s, err
+			}
+		}
+		d.addresses.Unix = c.API.Unix
+	}
+	if c.DNS.Listen != "" {
+		if s.dnsUDP, s.dnsTCP, err = listenDNS(c.DNS.Listen); err != nil {
+			return s, err
+		}
+		d.closers = append(d.closers, func() { s.dnsUDP.Close(); s.dnsTCP.Close() })
+		d.addresses.DNS = s.dnsUDP.LocalAddr().String()
+	}
+	if d.addresses == (addresses{}) {
+		return s, errors.New("nothing to serve: api.listen, api.unix and dns.listen are all off")
+	}
+	return s, nil
+}
+
+// prepare makes the servers behind the sockets.
+func (d *daemon) prepare(c *config.Config) error {
+	purge, err := api.ParsePurge(c.API.Purge)
+	if err != nil {
+		return fmt.Errorf("api.purge: %w", err)
+	}
+	handler, err := api.New(api.Config{
+		Verifier: d.engine.verifier, Resolver: d.engine.resolver, Now: d.clock.Now, Log: d.log,
+		Purge: purge, Subjects: subjects(c), Testing: c.Testing,
+	})
+	if err != nil {
+		return err
+	}
+	d.http = &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: headerTime,
+		ReadTimeout:       requestTime,
+		WriteTimeout:      answerTime,
+		IdleTimeout:       idleTime,
+		MaxHeaderBytes:    maxHeaderBytes,
+		// What strangers do to a connection is not worth a line each.
+		ErrorLog: slog.NewLogLogger(d.log.Handler(), slog.LevelDebug),
+	}
+	if c.DNS.Listen != "" {
+		d.dns = listener.New(listener.Config{Source: d.engine.resolver, Allow: c.DNS.Allow, Now: d.clock.Now})
+	}
+	return nil
+}
+
+func (d *daemon) serve(s sockets) {
+	if s.tcp != nil {
+		if s.tls != nil {
+			d.http.TLSConfig = s.tls
+			d.run("api.listen", func() error { return d.http.ServeTLS(s.tcp, "", "") })
+		} else {
+			d.run("api.listen", func() error { return d.http.Serve(s.tcp) })
+		}
+	}
+	if s.unix != nil {
+		d.run("api.unix", func() error { return d.http.Serve(s.unix) })
+	}
+	if d.dns != nil {
+		d.run("dns.listen", func() error { return d.dns.Serve(s.dnsUDP, s.dnsTCP) })
+	}
+}
+
+func (d *daemon) run(what string, serve func() error) {
+	d.serving.Add(1)
+	go func() {
+		defer d.serving.Done()
+		if err := serve(); err != nil && !errors.Is(err, http.ErrServerClosed) {
+			d.failed <- fmt.Errorf("%s: %w", what, err)
+		}
+	}()
+}
+
+// Addresses returns where the daemon listens, with the ports that were free.
+func (d *daemon) Addresses() addresses { return d.addresses }
+
+// Failed gives an error if a socket stops serving by itself.
+func (d *daemon) Failed() <-chan error { return d.failed }
+
+// Close takes no more requests, finishes those that have begun, until ctx ends,
+// and then ends everything. The error says what was not finished.
+func (d *daemon) Close(ctx context.Context) error {
+	var errs []error
+	if err := d.http.Shutdown(ctx); err != nil {
+		errs = append(errs, fmt.Errorf("api: requests were cut off: %w", err))
+		d.http.Close()
+	}
+	if d.dns != nil {
+		if err := d.dns.Shutdown(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("dns: questions were cut off: %w", err))
+		}
+	}
+	if err := d.engine.resolver.Close(ctx); err != nil {
+		errs = append(errs, fmt.Errorf("resolver: %w", err))
+	}
+	d.undo()
+	d.serving.Wait()
+	return errors.Join(errs...)
+}
+
+// undo closes what is open, the last first. Closing twice does no harm.
+func (d *daemon) undo() {
+	for i := len(d.closers) - 1; i >= 0; i-- {
+		d.closers[i]()
+	}
+	d.closers = nil
+}

@@ -1,0 +1,148 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"cnfd/cmd/cnfd/internal/config"
+	"cnfd/credential"
+	"cnfd/dnssec"
+	"cnfd/record"
+	"cnfd/resolver"
+	"cnfd/thumbprint"
+	"cnfd/verifier"
+)
+
+// engine is a resolver and the verifier that asks it: what the daemon serves,
+// and what the commands use that resolve by themselves.
+type engine struct {
+	resolver *resolver.Resolver
+	verifier *verifier.Verifier
+}
+
+// newEngine makes what c describes. Nothing is sent until the first question.
+func newEngine(c *config.Config, now func() time.Time) (*engine, error) {
+	rc, err := resolverConfig(c, now)
+	if err != nil {
+		return nil, err
+	}
+	r, err := resolver.New(rc)
+	if err != nil {
+		return nil, err
+	}
+	vc, err := verifierConfig(c)
+	if err != nil {
+		return nil, err
+	}
+	vc.Source, vc.Now = r, now
+	v, err := verifier.New(vc)
+	if err != nil {
+		return nil, err
+	}
+	return &engine{resolver: r, verifier: v}, nil
+}
+
+func resolverConfig(c *config.Config, now func() time.Time) (resolver.Config, error) {
+	r := &c.Resolver
+	anchors, err := anchorsOf(r)
+	if err != nil {
+		return resolver.Config{}, err
+	}
+	rc := resolver.Config{
+		Now:               now,
+		Anchors:           &anchors,
+		NegativeAnchors:   r.NegativeTrustAnchors,
+		WholeNames:        !r.QNAMEMinimisation,
+		SHA1:              r.SHA1 == "validate",
+		AllowLocalServers: r.AllowLocalServers,
+		NoIPv4:            !r.IPv4,
+		NoIPv6:            !r.IPv6,
+		ServerPort:        r.ServerPort,
+		MaxBytes:          int64(c.Cache.MaxBytes),
+		MaxTTL:            c.Cache.MaxTTL,
+		MaxNegativeTTL:    c.Cache.MaxNegativeTTL,
+	}
+	for _, h := range r.RootHints {
+		rc.Hints = append(rc.Hints, resolver.Hint{Name: h.Name, Addresses: h.Addresses})
+	}
+	for _, s := range r.Stubs {
+		rc.Stubs = append(rc.Stubs, resolver.Stub{Zone: s.Zone, Addresses: s.Addresses})
+	}
+	return rc, nil
+}
+
+// anchorsOf returns what is trusted: the anchors that are written, else those of
+// the root, and in any case those of the stubs.
+func anchorsOf(r *config.Resolver) (dnssec.Anchors, error) {
+	anchors := dnssec.RootAnchors()
+	var err error
+	switch {
+	case slices.Equal(r.TrustAnchors, []string{config.NoAnchors}):
+		anchors = dnssec.Anchors{}
+	case len(r.TrustAnchors) > 0:
+		if anchors, err = dnssec.ParseAnchors(r.TrustAnchors); err != nil {
+			return anchors, fmt.Errorf("resolver.trust_anchors: %w", err)
+		}
+	}
+	for _, s := range r.Stubs {
+		if len(s.TrustAnchors) == 0 || slices.Equal(s.TrustAnchors, []string{config.NoAnchors}) {
+			continue
+		}
+		own, err := dnssec.ParseAnchors(s.TrustAnchors)
+		if err != nil {
+			return anchors, fmt.Errorf("resolver.stubs: %s: %w", s.Zone, err)
+		}
+		anchors = anchors.With(own)
+	}
+	return anchors, nil
+}
+
+func verifierConfig(c *config.Config) (verifier.Config, error) {
+	r := &c.Record
+	vc := verifier.Config{
+		Subjects: subjects(c),
+		Credential: credential.Options{
+			CredentialSubject: c.Subjects.CredentialSubject,
+			Confirmation:      thumbprint.Options{X5T: r.X5T, TBH: r.TBH, Symmetric: r.Symmetric},
+		},
+		AllowInsecure:  r.AllowInsecure,
+		AllowWildcard:  r.AllowWildcard,
+		AllowDelegated: r.AllowDelegated,
+		Testing:        c.Testing,
+	}
+	for _, word := range r.Forms {
+		f, err := record.ParseForm(word)
+		if err != nil {
+			return vc, fmt.Errorf("record.forms: %w", err)
+		}
+		vc.Forms = append(vc.Forms, f)
+	}
+	if r.LegacyDID {
+		vc.Forms = append(vc.Forms, record.LegacyDID)
+	}
+	return vc, nil
+}
+
+// subjects is which subjects name a domain. Names under a stub or an anchor of
+// the operator's own may be special-use ones: they never leave for the public DNS.
+func subjects(c *config.Config) record.Subjects {
+	s := record.Subjects{Mailto: c.Subjects.Mailto, Acct: c.Subjects.Acct, SPIFFE: c.Subjects.SPIFFE, Bare: c.Subjects.Bare}
+	local := func(name string) {
+		if name = strings.TrimSuffix(dnssec.Canonical(name), "."); name != "" {
+			s.Local = append(s.Local, name)
+		}
+	}
+	for _, stub := range c.Resolver.Stubs {
+		local(stub.Zone)
+	}
+	if anchors, err := anchorsOf(&c.Resolver); err == nil {
+		for _, name := range anchors.Names() {
+			local(name)
+		}
+	}
+	slices.Sort(s.Local)
+	s.Local = slices.Compact(s.Local)
+	return s
+}

@@ -1,0 +1,69 @@
+// Command cnfd confirms the keys of digital credentials through DNSSEC: a
+// daemon, and the same answers on the command line.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+func main() {
+	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// run carries out one command line and returns the exit code.
+func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	root := newRoot()
+	root.SetArgs(args)
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	cmd, err := root.ExecuteContextC(context.Background())
+	var status exit
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &status):
+		return int(status)
+	}
+	// One line, whatever a library made of its message.
+	fmt.Fprintf(stderr, "%s: %s\n", cmd.CommandPath(), strings.Join(strings.Fields(err.Error()), " "))
+	return exitError
+}
+
+// exit is an exit code that is an answer and not an error: there is nothing
+// more to print.
+type exit int
+
+func (e exit) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
+
+// exitError is the exit code of every error: bad input, usage, this machine.
+const exitError = 3
+
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "cnfd",
+		Short: "Confirm the keys of credentials through DNSSEC",
+		Long: `A digital credential (JWT, SD-JWT, CWT) names the key of its holder in its cnf claim. cnfd says whether
+the domain of the credential's subject vouches for that key now: by a TLSA record that DNSSEC proves.`,
+		Example:           "  cnfd verify token.jwt",
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		DisableAutoGenTag: true,
+		Args:              cobra.NoArgs,
+		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return fmt.Errorf("%w: %s -h shows the flags", err, cmd.CommandPath())
+	})
+	root.CompletionOptions.HiddenDefaultCmd = false
+	root.AddCommand(newServe(), newVerify(), newThumbprint(), newName(), newResolve(),
+		newConfig(), newVersion(), newMan())
+	return root
+}

@@ -1,0 +1,55 @@
+package main
+
+import (
+	"log/slog"
+	"net"
+	"slices"
+	"syscall"
+)
+
+// onlyUIDs lets the processes of the listed users in, as the kernel names them
+// (unix(7), SO_PEERCRED), and shuts the door on all others, itself included.
+func onlyUIDs(l *net.UnixListener, uids []uint32, log *slog.Logger) (net.Listener, error) {
+	return &uidListener{UnixListener: l, uids: uids, log: log}, nil
+}
+
+type uidListener struct {
+	*net.UnixListener
+	uids []uint32
+	log  *slog.Logger
+}
+
+// Accept returns the next connection of a user who is let in.
+func (l *uidListener) Accept() (net.Conn, error) {
+	for {
+		conn, err := l.AcceptUnix()
+		if err != nil {
+			return nil, err
+		}
+		uid, err := peerUID(conn)
+		if err == nil && slices.Contains(l.uids, uid) {
+			return conn, nil
+		}
+		conn.Close()
+		l.log.Warn("unix socket: caller refused by api.allow_uids", "uid", uid, "err", err)
+	}
+}
+
+func peerUID(conn *net.UnixConn) (uid uint32, err error) {
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	var cred *syscall.Ucred
+	var inner error
+	err = raw.Control(func(fd uintptr) {
+		cred, inner = syscall.GetsockoptUcred(int(fd), syscall.SOL_SOCKET, syscall.SO_PEERCRED)
+	})
+	if err == nil {
+		err = inner
+	}
+	if err != nil {
+		return 0, err
+	}
+	return cred.Uid, nil
+}

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+func newServe() *cobra.Command {
+	var file string
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Run the daemon: the HTTP API, and the DNS listener where configured",
+		Long: `Run the daemon until it is told to stop (SIGTERM, SIGINT): it then finishes what it has begun. A second
+signal ends it at once. It prints one line once it listens.`,
+		Example: "  cnfd serve --config /etc/cnfd/cnfd.yaml\n  curl --unix-socket /run/cnfd/cnfd.sock http://localhost/readyz",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return serve(cmd, file)
+		},
+	}
+	configFlag(cmd, &file)
+	return cmd
+}
+
+// closeTime bounds the end: longer than any one question may take (7 s).
+const closeTime = 15 * time.Second
+
+func serve(cmd *cobra.Command, file string) error {
+	c, err := loadConfig(file)
+	if err != nil {
+		return err
+	}
+	log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))
+	if u := user(); file == "" && !u.Root && c.API.Unix == "" {
+		log.Warn("no unix socket: XDG_RUNTIME_DIR is not set; api.unix in a configuration gives it a place")
+	}
+	if c.Testing {
+		log.Warn("testing: true: no verdict of this daemon is to be trusted")
+	}
+	// Taken before the sockets open: whoever sees them may already send a signal.
+	ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	d, err := startDaemon(ctx, &c, log)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(cmd.ErrOrStderr(), "cnfd: listening on %s\n", d.Addresses())
+
+	var broken error
+	select {
+	case <-ctx.Done():
+		log.Info("stopping: finishing what has begun")
+	case broken = <-d.Failed():
+	}
+	stop() // a second signal has its usual effect
+	closing, cancel := context.WithTimeout(context.Background(), closeTime)
+	defer cancel()
+	if err := d.Close(closing); broken == nil {
+		broken = err
+	}
+	return broken
+}

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"cnfd/internal/strict"
+	"cnfd/verifier"
+)
+
+// askServer has a daemon answer: POST /v1/verify at unix:PATH, http://… or
+// https://…. It returns the verdict's JSON.
+func askServer(ctx context.Context, server string, q *verifier.Request, warn io.Writer) ([]byte, error) {
+	client, base, err := dialServer(server, warn)
+	if err != nil {
+		return nil, err
+	}
+	kind, body, err := bodyOf(q)
+	if err != nil {
+		return nil, err
+	}
+	target := base + "/v1/verify"
+	if q.Bounded {
+		target += "?max_age=" + strconv.FormatInt(int64(q.MaxAge/time.Second), 10)
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, target, bytes.NewReader(body))
+	if err != nil {
+		return nil, fmt.Errorf("--server: %w", err)
+	}
+	request.Header.Set("Content-Type", kind)
+	request.Header.Set("Accept", "application/json")
+	response, err := client.Do(request)
+	if err != nil {
+		return nil, fmt.Errorf("--server %s: %w; is cnfd serve running there?", server, errors.Unwrap(err))
+	}
+	defer response.Body.Close()
+	doc, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+	if err != nil {
+		return nil, fmt.Errorf("--server %s: the answer broke off: %w", server, err)
+	}
+	if response.StatusCode != http.StatusOK {
+		return nil, problemOf(response.StatusCode, doc)
+	}
+	return doc, nil
+}
+
+const (
+	maxAnswer  = 1 << 20
+	serverTime = 30 * time.Second // the daemon itself gives up on the DNS after 7 s
+)
+
+// dialServer makes the client for a --server and the URL before its paths.
+func dialServer(server string, warn io.Writer) (*http.Client, string, error) {
+	client := &http.Client{
+		Timeout: serverTime,
+		// A redirect would send the credential, and take the verdict, elsewhere.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	if path, ok := strings.CutPrefix(server, "unix:"); ok {
+		path = strings.TrimPrefix(path, "//")
+		client.Transport = &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, "unix", path)
+		}}
+		return client, "http://localhost", nil
+	}
+	u, err := url.Parse(server)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.RawQuery != "" || u.Fragment != "" {
+		return nil, "", errors.New("--server: want unix:PATH, http://HOST:PORT or https://HOST:PORT")
+	}
+	if a, err := netip.ParseAddr(u.Hostname()); u.Scheme == "http" && u.Hostname() != "localhost" && (err != nil || !a.IsLoopback()) {
+		fmt.Fprintln(warn, "cnfd verify: warning: http:// to another machine: whoever is in between can change the verdict; use https://")
+	}
+	return client, strings.TrimSuffix(u.String(), "/"), nil
+}
+
+// bodyOf puts a question in the form that the API takes.
+func bodyOf(q *verifier.Request) (kind string, body []byte, err error) {
+	switch q.Input {
+	case verifier.InputCWT:
+		return "application/cwt", q.Bytes, nil
+	case verifier.InputClaims:
+		// They must be one JSON value: what followed would become options.
+		var s strict.Scanner
+		s.Reset(q.Bytes, "claims")
+		if err := s.Close(); err != nil {
+			return "", nil, err
+		}
+		return "application/json", fmt.Appendf(nil, `{"claims":%s}`, q.Bytes), nil
+	}
+	body, err = json.Marshal(map[string]string{"token": string(q.Bytes)})
+	return "application/json", body, err
+}
+
+// problemOf is a problem document (RFC 9457) as an error.
+func problemOf(status int, doc []byte) error {
+	var p struct{ Title, Detail, ID string }
+	if json.Unmarshal(doc, &p) != nil || p.Title == "" {
+		return fmt.Errorf("the server answered %d %s: is this cnfd?", status, http.StatusText(status))
+	}
+	return fmt.Errorf("%s (the server's id %s)", shown(p.Detail), shown(p.ID))
+}

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"cnfd/verifier"
+)
+
+// verdict is a verdict's JSON, read again to be shown to people.
+type verdict struct {
+	Outcome    string `json:"outcome"`
+	Reason     string `json:"reason"`
+	Subject    string `json:"subject"`
+	Domain     string `json:"domain"`
+	Method     string `json:"method"`
+	Thumbprint *struct {
+		Hash string `json:"hash"`
+		Hex  string `json:"hex"`
+	} `json:"thumbprint"`
+	Record *struct {
+		Name   string `json:"name"`
+		Form   string `json:"form"`
+		Usable int    `json:"usable"`
+		TTL    int64  `json:"ttl"`
+	} `json:"record"`
+	DNS *struct {
+		Security string `json:"security"`
+		Cached   bool   `json:"cached"`
+		Age      int64  `json:"age"`
+		EDE      *struct {
+			Code int    `json:"code"`
+			Text string `json:"text"`
+		} `json:"ede"`
+	} `json:"dns"`
+	Signature  string `json:"signature"`
+	Time       string `json:"time"`
+	ValidUntil string `json:"valid_until"`
+	Testing    bool   `json:"testing"`
+}
+
+func readVerdict(doc []byte) (*verdict, error) {
+	v := &verdict{}
+	if err := json.Unmarshal(doc, v); err != nil || v.Outcome == "" {
+		return nil, errors.New("the answer is not a verdict")
+	}
+	return v, nil
+}
+
+// print writes the verdict for people: the outcome first, what to do last.
+func (v *verdict) print(w io.Writer) {
+	meaning, remedy := meaningOf(v.Reason)
+	fmt.Fprintf(w, "%s: %s\n", v.Outcome, v.Reason)
+	if v.Testing {
+		fmt.Fprintln(w, "TESTING: made with testing settings, which make a verdict worthless.")
+	}
+	if meaning != "" {
+		fmt.Fprintln(w, meaning)
+	}
+	row := func(name, format string, args ...any) {
+		fmt.Fprintf(w, "  %-12s %s\n", name, shown(fmt.Sprintf(format, args...)))
+	}
+	row("subject", "%s", v.Subject)
+	if v.Domain != "" {
+		row("domain", "%s", v.Domain)
+	}
+	if v.Thumbprint != nil {
+		row("thumbprint", "%s %s, by %s", v.Thumbprint.Hash, v.Thumbprint.Hex, v.Method)
+	}
+	if r := v.Record; r != nil {
+		row("record", "%s TLSA, %s form, %d usable, TTL %d s", r.Name, r.Form, r.Usable, r.TTL)
+	}
+	if d := v.DNS; d != nil {
+		how := "asked just now"
+		if d.Cached {
+			how = fmt.Sprintf("cached, %d s old", d.Age)
+		}
+		row("dns", "%s, %s", d.Security, how)
+		if d.EDE != nil {
+			row("", "%s (extended error %d)", d.EDE.Text, d.EDE.Code)
+		}
+	}
+	row("signature", "%s", strings.ReplaceAll(v.Signature, "_", " "))
+	row("time", "%s", strings.ReplaceAll(v.Time, "_", " "))
+	if v.ValidUntil != "" {
+		row("valid until", "%s", v.ValidUntil)
+	}
+	if remedy != "" && v.Outcome != verifier.Confirmed.String() {
+		fmt.Fprintf(w, "What to do: %s\n", remedy)
+	}
+}
+
+func meaningOf(word string) (meaning, remedy string) {
+	for _, r := range verifier.Reasons() {
+		if r.String() == word {
+			return r.Meaning(), r.Remedy()
+		}
+	}
+	return "", ""
+}
+
+// shown is text from outside, made fit for a terminal: a control character
+// could otherwise rewrite what stands there.
+func shown(s string) string {
+	for _, c := range s {
+		if !unicode.IsPrint(c) || c == unicode.ReplacementChar {
+			return strconv.QuoteToGraphic(s)
+		}
+	}
+	return s
+}

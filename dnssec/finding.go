@@ -34,17 +34,18 @@ type Finding struct {
 // what it says by the rule of its class. The message has been matched with the
 // question and comes from a server of this zone; its sections are not trusted.
 func (z *Zone) Answer(msg *dns.Msg, name string, rrtype uint16, t *Terms) Finding {
-	if rrtype == dns.TypeANY {
+	switch rrtype {
+	case dns.TypeANY:
 		if f, ok := z.anyAnswer(msg, name, t); ok {
 			return f
 		}
-	} else if set := find(msg.Answer, name, rrtype); len(set.RRs) > 0 && !synthesised(set, msg, z.Name) {
-		return z.positive(set, "", msg, t)
-	}
-	if rrtype == dns.TypeRRSIG {
+	case dns.TypeRRSIG:
 		if f, ok := signaturesOnly(msg, name); ok {
 			return f
 		}
+	}
+	if set := find(msg.Answer, name, rrtype); len(set.RRs) > 0 && !synthesised(set, msg, z.Name) {
+		return z.positive(set, "", msg, t)
 	}
 	if f, ok := z.alias(msg, name, t); ok {
 		return f

@@ -65,8 +65,10 @@ func (c *coseClaim) member(key, value strict.Item, o *Options) error {
 		c.encrypted = true
 		return encryptedKey(value)
 	}
-	if err := strict.CheckCBOR(value.Raw, "8."+key.Label()); err != nil {
-		return malformed(err)
+	if err := strict.CheckCBOR(value.Raw, ""); err != nil {
+		e := malformed(err)
+		e.Where = "8." + key.Label() + e.Where
+		return e
 	}
 	if !ok {
 		return nil

@@ -78,6 +78,9 @@ func (i Item) Float() (v float64, ok bool) {
 	return v, true
 }
 
+// IsNull reports whether i is null.
+func (i Item) IsNull() bool { return len(i.Raw) == 1 && i.Raw[0] == 0xf6 }
+
 func (i Item) isFloat() bool {
 	return i.Major == MajorSimple && len(i.Raw) >= 3
 }

@@ -1,0 +1,142 @@
+package credential
+
+import (
+	"errors"
+
+	"github.com/veraison/go-cose"
+
+	"cnfd/internal/strict"
+)
+
+// The CBOR tags of a CWT and of the messages that may hold it (RFC 8392 §6,
+// RFC 9052 §2).
+const (
+	tagEncrypt0 = 16
+	tagMac0     = 17
+	tagSign1    = 18
+	tagCWT      = 61
+	tagEncrypt  = 96
+	tagMac      = 97
+	tagSign     = 98
+)
+
+// openCOSE finds the payload of a COSE message. What go-cose reads it reads,
+// since a signature will be checked over what it read.
+func openCOSE(message strict.Item) (payload []byte, err error) {
+	if message.Major == strict.MajorTag && message.Arg == tagCWT {
+		if message, _, err = strict.FirstCBOR(message.Body); err != nil {
+			return nil, wrong("cwt", err)
+		}
+	}
+	if message.Major != strict.MajorTag {
+		return nil, malformed("cwt", "neither a claims map nor a COSE message with its tag (18, 98, 17 or 97)")
+	}
+	var headers []cose.Headers
+	switch message.Arg {
+	case tagSign1:
+		payload, headers, err = openSign1(message.Body)
+	case tagSign:
+		payload, headers, err = openSign(message.Raw)
+	case tagMac0:
+		payload, headers, err = openMac(message.Body, 4)
+	case tagMac:
+		payload, headers, err = openMac(message.Body, 5)
+	case tagEncrypt0, tagEncrypt:
+		err = errors.New("encrypted: decrypt it and send the CWT in it")
+	default:
+		err = errors.New("a tag that is none of 18, 98, 17 and 97")
+	}
+	for i := range headers {
+		if err == nil {
+			err = checkHeaders(headers[i].Protected)
+		}
+	}
+	switch {
+	case err != nil:
+		return nil, malformed("cwt", err.Error())
+	case payload == nil:
+		return nil, malformed("cwt", "its payload is detached: send the message with it")
+	}
+	return payload, nil
+}
+
+// openSign1 reads a COSE_Sign1 (RFC 9052 §4.2). The library's own errors may
+// repeat what stands in the message, so that they are not passed on.
+func openSign1(body []byte) (payload []byte, headers []cose.Headers, err error) {
+	var m cose.UntaggedSign1Message
+	if m.UnmarshalCBOR(body) != nil {
+		return nil, nil, errors.New("not a COSE_Sign1 with headers in order and a signature")
+	}
+	return m.Payload, []cose.Headers{m.Headers}, nil
+}
+
+// openSign reads a COSE_Sign (RFC 9052 §4.1) with its tag.
+func openSign(tagged []byte) (payload []byte, headers []cose.Headers, err error) {
+	var m cose.SignMessage
+	if m.UnmarshalCBOR(tagged) != nil {
+		return nil, nil, errors.New("not a COSE_Sign with headers in order and signatures")
+	}
+	headers = append(headers, m.Headers)
+	for _, signature := range m.Signatures {
+		headers = append(headers, signature.Headers)
+	}
+	return m.Payload, headers, nil
+}
+
+// openMac reads a COSE_Mac0 (RFC 9052 §6.2) of four members, or a COSE_Mac
+// (§6.1) of five, which go-cose does not know. Its tag is not checked, and where
+// a check is asked for it fails: who can check it can make it.
+func openMac(body []byte, members uint64) (payload []byte, headers []cose.Headers, err error) {
+	message, _, err := strict.FirstCBOR(body)
+	if err != nil || message.Major != strict.MajorArray || message.Indefinite || message.Arg != members {
+		return nil, nil, errors.New("not a COSE_Mac0 of four members, or a COSE_Mac of five")
+	}
+	var parts [5]strict.Item
+	for i, rest := uint64(0), message.Body; i < members; i++ {
+		if parts[i], rest, err = strict.FirstCBOR(rest); err != nil {
+			return nil, nil, errors.New("cut short")
+		}
+	}
+	h := cose.Headers{RawProtected: parts[0].Raw, RawUnprotected: parts[1].Raw}
+	if h.UnmarshalFromRaw() != nil {
+		return nil, nil, errors.New("not a COSE_Mac0 or COSE_Mac with headers in order")
+	}
+	if tag, ok := parts[3].Bytes(); !ok || len(tag) == 0 {
+		return nil, nil, errors.New("its authentication tag is not a byte string, or is empty")
+	}
+	if members == 5 && (parts[4].Major != strict.MajorArray || parts[4].Arg == 0) {
+		return nil, nil, errors.New("its recipients are not an array, or none")
+	}
+	payload, ok := parts[2].Bytes()
+	switch {
+	case parts[2].IsNull():
+		payload = nil
+	case !ok:
+		return nil, nil, errors.New("its payload is neither a byte string nor null")
+	case payload == nil:
+		payload = []byte{}
+	}
+	return payload, []cose.Headers{h}, nil
+}
+
+// checkHeaders refuses a message with critical header parameters that are not
+// understood (RFC 9052 §3.1). Those of RFC 9052 itself, 1 to 7, are understood:
+// none of them changes what the payload says. And it tells the key-binding
+// token of an SD-CWT, which carries the credential in its header 13 (kcwt),
+// from a credential.
+func checkHeaders(protected cose.ProtectedHeader) error {
+	const kcwt = int64(13)
+	if _, ok := protected[kcwt]; ok {
+		return errors.New("a key-binding token: send the SD-CWT in its header 13 (kcwt)")
+	}
+	critical, err := protected.Critical()
+	if err != nil {
+		return errors.New("its crit header is not an array of labels that it has")
+	}
+	for _, label := range critical {
+		if n, ok := label.(int64); !ok || n < 1 || n > 7 {
+			return errors.New("critical header parameters that are not understood here")
+		}
+	}
+	return nil
+}

@@ -1,0 +1,88 @@
+package credential
+
+import (
+	"errors"
+
+	"cnfd/internal/strict"
+	"cnfd/thumbprint"
+)
+
+// Error is why a token gives no question of a subject and a key. It never
+// repeats what stands in the token.
+type Error struct {
+	Rule  Rule
+	Where string // the place: "claims.cnf.jwk.x", "header.alg", "claims.8.1.-2"
+	What  string // what is wrong there, and what to do about it
+}
+
+// Error returns the place and what is wrong there.
+func (e *Error) Error() string {
+	if e.Where == "" {
+		return e.What
+	}
+	return e.Where + ": " + e.What
+}
+
+// Rule is the rule that a token breaks.
+type Rule uint8
+
+// The rules. The zero Rule is none.
+const (
+	Malformed    Rule = iota + 1 // it is not what it says it is
+	NotReducible                 // no key can be had from its cnf, or there is no cnf
+	PrivateKey                   // its cnf holds a private key
+	NoSubject                    // it names no subject
+	TooLarge                     // it is longer than MaxToken
+)
+
+// String returns a short name: "malformed", "not-reducible", "private-key",
+// "no-subject", "too-large"; "" for none.
+func (r Rule) String() string {
+	if r > TooLarge {
+		return ""
+	}
+	return [...]string{"", "malformed", "not-reducible", "private-key", "no-subject", "too-large"}[r]
+}
+
+// NoSubject returns the error of a credential without a subject, which says
+// where one is looked for; nil where it has one.
+func (c *Credential) NoSubject() error {
+	switch {
+	case c.HasSubject:
+		return nil
+	case c.Format == CWT || c.Format == CWTClaims:
+		return &Error{NoSubject, "claims.2", "missing: a credential is confirmed by the domain of its sub (2), and of nothing else"}
+	case c.hidden:
+		return &Error{NoSubject, "claims.sub", "missing from the issuer-signed part: disclosures are not read, so the issuer must leave sub out of them"}
+	}
+	return &Error{NoSubject, "claims.sub", "missing: a credential is confirmed by the domain of its sub, and of nothing else"}
+}
+
+// wrong is an error of the rooms below as an *Error, its place under parent.
+func wrong(parent string, err error) error {
+	var key *thumbprint.Error
+	if errors.As(err, &key) {
+		rule := Malformed
+		switch key.Rule {
+		case thumbprint.NotReducible:
+			rule = NotReducible
+		case thumbprint.PrivateKey:
+			rule = PrivateKey
+		}
+		return &Error{rule, parent + key.Where, key.What}
+	}
+	var bytes *strict.Error
+	if errors.As(err, &bytes) {
+		return &Error{Malformed, parent + bytes.Where, bytes.What}
+	}
+	return &Error{Malformed, parent, err.Error()}
+}
+
+func malformed(where, what string) error { return &Error{Malformed, where, what} }
+
+func tooLarge(n int) error {
+	if n <= MaxToken {
+		return nil
+	}
+	return &Error{TooLarge, "", "longer than the 64 KiB that a credential may have"}
+}

@@ -1,0 +1,190 @@
+package credential
+
+import (
+	"bytes"
+	"encoding/base64"
+
+	"cnfd/internal/strict"
+)
+
+// ParseJWT reads a JWT in JWS compact form (RFC 7515 §7.1, RFC 7519), or, where
+// there is a '~' in it, the issuer-signed part of an SD-JWT (RFC 9901): its
+// disclosures and its key-binding token are passed over. The signature is not
+// checked, yet an unsecured token (alg none), one whose critical extensions are
+// not understood, and one whose payload is not base64url are errors. Subject and
+// Issuer do not point into compact. The error is an *Error.
+func ParseJWT(compact []byte, o *Options) (Credential, error) {
+	if err := tooLarge(len(compact)); err != nil {
+		return Credential{}, err
+	}
+	format := JWT
+	if signed, disclosed, found := bytes.Cut(compact, []byte{'~'}); found {
+		if err := checkDisclosures(disclosed); err != nil {
+			return Credential{}, err
+		}
+		compact, format = signed, SDJWT
+	}
+	payload, err := openJWS(compact)
+	if err != nil {
+		return Credential{}, err
+	}
+	return readClaims(payload, format, o)
+}
+
+// openJWS checks the outside of a JWS and decodes its payload.
+func openJWS(compact []byte) (payload []byte, err error) {
+	var parts [3][]byte
+	rest := compact
+	for i := range parts {
+		var more bool
+		parts[i], rest, more = bytes.Cut(rest, []byte{'.'})
+		if more != (i < 2) {
+			return nil, wrongParts(compact)
+		}
+	}
+	var room [512]byte
+	header, err := decode(room[:0], parts[0], "header")
+	if err != nil {
+		return nil, err
+	}
+	if err := checkHeader(header); err != nil {
+		return nil, err
+	}
+	if len(parts[2]) == 0 {
+		return nil, malformed("signature", "empty: an unsecured token proves nothing")
+	}
+	if err := checkBase64(parts[2], "signature"); err != nil {
+		return nil, err
+	}
+	if len(parts[1]) == 0 {
+		return nil, malformed("payload", "empty: a detached payload is not read, send the token with it")
+	}
+	return decode(make([]byte, 0, base64.RawURLEncoding.DecodedLen(len(parts[1]))), parts[1], "payload")
+}
+
+func wrongParts(compact []byte) error {
+	switch dots := bytes.Count(compact, []byte{'.'}); {
+	case dots == 4:
+		return malformed("", "an encrypted token (JWE, five parts): decrypt it and send the JWT in it")
+	case len(compact) > 0 && compact[0] == '{':
+		return malformed("", "a token in JSON serialisation: send it in compact form")
+	}
+	return malformed("", "not a JWT: want three parts in base64url, joined by dots")
+}
+
+// The header parameters that are read.
+const (
+	headerAlg = iota
+	headerCrit
+	headerB64
+)
+
+var headerNames = strict.NewNames("alg", "crit", "b64")
+
+// checkHeader reads a JOSE header (RFC 7515 §4) for what changes what the
+// payload means or says that nothing is signed.
+func checkHeader(json []byte) error {
+	var s strict.Scanner
+	s.Reset(json, "header")
+	var alg strict.Text
+	for object := s.Object(headerNames); ; {
+		member, ok := object.Next()
+		if !ok {
+			break
+		}
+		at := s.At()
+		switch member {
+		case headerAlg:
+			alg = s.Text()
+		case headerCrit:
+			// RFC 7515 §4.1.11: who does not understand an extension rejects the
+			// token. None is understood here.
+			return malformed(s.Where(at), "critical extensions, none of which is understood here")
+		case headerB64:
+			// RFC 7797 §7: a JWT's payload is always encoded.
+			if !s.Bool() && s.Err() == nil {
+				return malformed(s.Where(at), "false, which no JWT may have (RFC 7797 §7)")
+			}
+		}
+	}
+	if err := s.Close(); err != nil {
+		return wrong("", err)
+	}
+	switch {
+	case !alg.Present():
+		return malformed("header.alg", "missing")
+	case alg.Is(""):
+		return malformed("header.alg", "empty")
+	case bytes.EqualFold(alg.Bytes(), []byte("none")):
+		return malformed("header.alg", "none: an unsecured token proves nothing (RFC 8725 §3.2)")
+	}
+	return nil
+}
+
+// checkDisclosures looks at what follows the first '~' of an SD-JWT: each
+// disclosure in base64url and closed by '~', then nothing or a key-binding JWT
+// (RFC 9901 §4). None of it is decoded.
+func checkDisclosures(rest []byte) error {
+	for {
+		disclosure, after, more := bytes.Cut(rest, []byte{'~'})
+		if !more {
+			break
+		}
+		if err := checkBase64(disclosure, "disclosures"); err != nil {
+			return err
+		}
+		rest = after
+	}
+	if len(rest) == 0 {
+		return nil
+	}
+	parts := 0
+	for more := true; more; parts++ {
+		var part []byte
+		part, rest, more = bytes.Cut(rest, []byte{'.'})
+		if err := checkBase64(part, "key binding"); err != nil {
+			return err
+		}
+	}
+	if parts != 3 {
+		return malformed("key binding", "not a JWT after the last '~': want three parts in base64url, joined by dots")
+	}
+	return nil
+}
+
+// strictBase64 refuses spare bits that are not zero, so that octets have one
+// text. Like all of the library's decoders it passes over CR and LF.
+var strictBase64 = base64.RawURLEncoding.Strict()
+
+// decode appends to dst the octets of base64url text without padding or white
+// space (RFC 7515 §2).
+func decode(dst, text []byte, where string) ([]byte, error) {
+	octets, err := strictBase64.AppendDecode(dst, text)
+	if err != nil || bytes.IndexByte(text, '\n') >= 0 || bytes.IndexByte(text, '\r') >= 0 {
+		return nil, malformed(where, notBase64)
+	}
+	return octets, nil
+}
+
+const notBase64 = "not base64url as it must be: without padding, white space or bits to spare"
+
+// checkBase64 holds the alphabet and the length of base64url text that nobody
+// decodes.
+func checkBase64(text []byte, where string) error {
+	ok := len(text)%4 != 1 && len(text) > 0
+	for _, c := range text {
+		ok = ok && inAlphabet[c]
+	}
+	if !ok {
+		return malformed(where, notBase64)
+	}
+	return nil
+}
+
+// inAlphabet: RFC 4648 §5.
+var inAlphabet = func() (in [256]bool) {
+	for _, c := range []byte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") {
+		in[c] = true
+	}
+	return in
+}()

@@ -70,6 +70,8 @@ func ofCredential(r credential.Rule) Problem {
 		return NotDerivable
 	case credential.NotReducible:
 		return NotReducible
+	case credential.TooLarge:
+		return TooLarge
 	}
 	return Malformed // a private key is one too: the bytes are not what they should be
 }

@@ -39,12 +39,9 @@ type Config struct {
 	AllowWildcard  bool // a record made from a wildcard decides as any other
 	AllowDelegated bool // a zone cut between the domain and a dotted record is accepted
 
-	Leeway  time.Duration // for exp and nbf; default 60 s; negative for none
+	Leeway  time.Duration // for exp and nbf; default credential.DefaultLeeway; negative for none
 	Testing bool          // marks every verdict
 }
-
-// DefaultLeeway is how far exp and nbf may be off (docs/profile.md §6).
-const DefaultLeeway = 60 * time.Second
 
 // Verifier answers with verdicts. It is made by New, never changes, and may be
 // used by many at once.
@@ -79,7 +76,7 @@ func New(c Config) (*Verifier, error) {
 	}
 	v.subjects.Local = slices.Clone(c.Subjects.Local)
 	if c.Leeway == 0 {
-		v.leeway = DefaultLeeway
+		v.leeway = credential.DefaultLeeway
 	}
 	if len(v.forms) == 0 {
 		v.forms = []record.Form{record.Dotted}
@@ -96,6 +93,9 @@ func New(c Config) (*Verifier, error) {
 // The error is an *Error where the bytes form no question, else the end of ctx.
 func (v *Verifier) Verify(ctx context.Context, q *Request) (Verdict, error) {
 	c, err := v.parse(q)
+	if err == nil {
+		err = c.NoSubject()
+	}
 	if err != nil {
 		return Verdict{}, problemOf(err)
 	}

@@ -26,7 +26,7 @@ func (b bind) configure(t testing.TB, h *host) {
 options {
 	directory %q; pid-file none; session-keyfile none;
 	listen-on port 53 { %s; }; listen-on-v6 { none; };
-	recursion no; dnssec-validation no; notify no; allow-transfer { none; };
+	recursion no; dnssec-validation no; notify no; max-records-per-type 0; allow-transfer { none; };
 };
 controls { inet %s port 953 allow { any; } keys { "lab"; }; };
 `, tsig, h.dir, h.addr, h.addr)

@@ -5,7 +5,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/miekg/dns"
@@ -25,9 +24,7 @@ var subjects = []string{
 // An internet is a root, the TLD example. and the zones below it, each tier a server of its own on its own
 // address, with a chain of trust from the root's keys down to every leaf.
 type internet struct {
-	name            string
 	root, tld, leaf *host
-	tiers           map[*host]string
 	zones           map[string]*zone
 	anchor          []dns.RR // DS of the root
 	net             string   // 127.x.0.
@@ -49,14 +46,12 @@ func newInternet(t testing.TB, number int, kinds tiers) *internet {
 		zones: map[string]*zone{},
 	}
 	in.plan(t)
-	var starting sync.WaitGroup
 	for _, h := range []*host{in.root, in.tld, in.leaf} {
 		h.launch(t)
 	}
 	for _, h := range []*host{in.root, in.tld, in.leaf} {
 		h.awaitZones(t)
 	}
-	starting.Wait()
 	in.chain(t)
 	return in
 }
@@ -116,17 +111,23 @@ func (in *internet) holder(name string) *host {
 
 // publish puts the record of a token's key where the story of its domain wants it.
 func (in *internet) publish(t testing.TB, k token) {
-	domain := strings.TrimSuffix(strings.TrimPrefix(k.Subject, "https://"), "/users/7") + "."
-	owner, z := k.label()+"."+domain, in.zones[domain]
+	owner, z := k.owner(), in.zones[k.domain()]
 	switch {
 	case strings.HasPrefix(k.Name, "stranger "):
 		return
-	case domain == "wildcard.example." && k.Format == "cwt":
-		owner = "*." + domain // the JWT's own record stays beside it
-	case domain == "delegated.example." && k.Format == "jwt":
+	case k.domain() == guest:
+		z = in.zones["example."]
+	case k.domain() == "wildcard.example." && k.Format == "cwt":
+		owner = "*." + k.domain() // the JWT's own record stays beside it
+	case k.domain() == "delegated.example." && k.Format == "jwt":
 		z = in.zones["cnf.delegated.example."]
 	}
 	z.records = append(z.records, tlsa(t, owner, k.Thumbprint))
+	for domain, target := range map[string]string{"alias.example.": "target.example.", "alias-out.example.": "plain.example."} {
+		if k.domain() == domain && k.Format == "jwt" {
+			in.zones[target].records = append(in.zones[target].records, tlsa(t, "jwk.cnf."+target, k.Thumbprint))
+		}
+	}
 }
 
 func tlsa(t testing.TB, owner, thumbprint string) dns.RR {

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -27,20 +29,29 @@ type token struct {
 	Thumbprint string `json:"thumbprint"`
 }
 
-// label is where the record of the token's key lives, below the subject's domain.
-func (k token) label() string {
+// domain is the subject's host, as a name of the DNS.
+func (k token) domain() string {
+	host, _, _ := strings.Cut(strings.TrimPrefix(k.Subject, "https://"), "/")
+	return host + "."
+}
+
+// owner is the name where the record of the token's key lives, as the draft has it.
+func (k token) owner() string {
 	if k.Format == "cwt" {
-		return k.Method + ".8"
+		return k.Method + ".8." + k.domain()
 	}
-	return k.Method + ".cnf"
+	return k.Method + ".cnf." + k.domain()
 }
 
 // keyZone is where the tokens of every kind of key have their records.
 const keyZone = "keys.example."
 
+// guest is a domain that is not a zone: its records are in the zone of its parent.
+const guest = "guest.example."
+
 // wishes are the tokens of one JWT and one CWT for each zone, those of every kind of key, and those judged by time.
 func wishes() (all []wish) {
-	for _, z := range subjects {
+	for _, z := range append(slices.Clone(subjects), guest) {
 		subject := "https://" + z[:len(z)-1]
 		all = append(all,
 			wish{Name: z + " jwt", Format: "jwt", Key: "P-256", Method: "jwk", Subject: subject},

@@ -15,8 +15,8 @@ type zone struct {
 	name      string // "vendor.example."
 	algorithm uint8
 	nsec3     bool
-	unsigned  bool   // served as written
-	brief     bool   // signed for two weeks; else for two months
+	unsigned  bool // served as written
+	brief     bool // signed for two weeks; else for two months
 	serial    uint32
 	records   []dns.RR // all but the SOA
 }

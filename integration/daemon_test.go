@@ -1,0 +1,194 @@
+package integration
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/miekg/dns"
+)
+
+// A daemon is `cnfd serve`, told of nothing but an internet's root and its trust anchor.
+type daemon struct {
+	tcp, unix string // address, path
+	process   *process
+}
+
+// daemons counts, so that each has a port and a directory of its own.
+var daemons atomic.Int32
+
+// settings are what a configuration says beside the internet's root and anchor: lines of its resolver
+// section, and whole sections. An anchor of its own takes the place of the internet's.
+type settings struct {
+	resolver, sections string
+	anchor             []dns.RR
+}
+
+// daemon starts cnfd on in and waits until it is healthy.
+func (in *internet) daemon(t testing.TB, s settings) *daemon {
+	t.Helper()
+	binary := cnfd(t)
+	n := daemons.Add(1)
+	dir := filepath.Join(work, fmt.Sprintf("cnfd-%d", n))
+	d := &daemon{tcp: fmt.Sprintf("127.0.0.1:%d", 8000+n), unix: filepath.Join(dir, "sock")}
+	s.sections += fmt.Sprintf("\napi: {listen: %q, unix: %q}\n", d.tcp, d.unix)
+	d.process = start(t, filepath.Join(dir, "log"), binary, "serve", "--config", in.configure(t, dir, s))
+	await(t, "cnfd serve", func() error {
+		select {
+		case <-d.process.done:
+			t.Fatal("cnfd serve ended")
+		default:
+		}
+		response, err := http.Get("http://" + d.tcp + "/healthz")
+		if err != nil {
+			return err
+		}
+		response.Body.Close()
+		if response.StatusCode != http.StatusOK {
+			return fmt.Errorf("/healthz: %s", response.Status)
+		}
+		return nil
+	})
+	return d
+}
+
+// configure writes a configuration into dir and returns its path.
+func (in *internet) configure(t testing.TB, dir string, s settings) string {
+	t.Helper()
+	if s.anchor == nil {
+		s.anchor = in.anchor
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, `%s
+state_dir: %q
+resolver:
+  ipv6: false
+  allow_local_servers: true
+  root_hints: [{name: ns., addresses: [%q]}]
+  %s
+  trust_anchors:
+`, s.sections, filepath.Join(dir, "state"), in.root.addr, s.resolver)
+	for _, rr := range s.anchor {
+		fmt.Fprintf(&b, "    - '%s'\n", rr)
+	}
+	path := filepath.Join(dir, "cnfd.yaml")
+	write(t, path, b.String())
+	return path
+}
+
+// resolve returns what `cnfd resolve` thinks of a name: "secure", "bogus", or "insecure" for that and indeterminate.
+func (in *internet) resolve(t testing.TB, name, rtype string, s settings) string {
+	t.Helper()
+	dir := filepath.Join(work, fmt.Sprintf("cnfd-%d", daemons.Add(1)))
+	out, err := try("", "", cnfd(t), "resolve", "--config", in.configure(t, dir, s), name, rtype)
+	var exit *exec.ExitError
+	switch {
+	case err == nil:
+		return "secure"
+	case !errors.As(err, &exit):
+	case exit.ExitCode() == 1:
+		return "bogus"
+	case exit.ExitCode() == 2:
+		return "insecure"
+	}
+	return fmt.Sprintf("%s %v", out, err)
+}
+
+// A verdict is what the tests read of one.
+type verdict struct {
+	Outcome, Reason, Subject, Domain, Method string
+	Thumbprint                               struct{ Hash, Hex string }
+	Record                                   struct {
+		Name   string
+		Usable int
+	}
+	DNS struct {
+		Security string
+		EDE      struct{ Code int }
+	}
+	Testing bool
+}
+
+func (v verdict) String() string { return v.Outcome + " " + v.Reason }
+
+// A bound is a request's own options, by the names that the JSON body and the query share.
+type bound map[string]any
+
+// now asks for data no older than the question.
+var now = bound{"max_age": 0}
+
+// media are the types under which a token may be sent alone.
+var media = map[string]string{"jwt": "application/jwt", "sd-jwt": "application/dc+sd-jwt"}
+
+// verify asks for a verdict in JSON over TCP, and again over the unix socket: with the token alone as the body where
+// it has a text form of its own. Both must say the same.
+func (d *daemon) verify(t testing.TB, k token, options bound) verdict {
+	t.Helper()
+	question := map[string]any{"token": k.Token}
+	query := url.Values{}
+	for name, value := range options {
+		question[name] = value
+		query.Set(name, fmt.Sprint(value))
+	}
+	body, err := json.Marshal(question)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := post(t, http.DefaultClient, "http://"+d.tcp+"/v1/verify", "application/json", body)
+	if alone := media[k.Format]; alone != "" {
+		body = []byte(k.Token)
+		w := post(t, d.local(), "http://cnfd/v1/verify?"+query.Encode(), alone, body)
+		agree(t, v, w)
+	} else {
+		agree(t, v, post(t, d.local(), "http://cnfd/v1/verify", "application/json", body))
+	}
+	return v
+}
+
+func agree(t testing.TB, tcp, unix verdict) {
+	t.Helper()
+	if tcp.String() != unix.String() {
+		t.Errorf("over TCP %v, over the unix socket %v", tcp, unix)
+	}
+}
+
+// local speaks HTTP over the daemon's unix socket.
+func (d *daemon) local() *http.Client {
+	return &http.Client{Transport: &http.Transport{
+		DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "unix", d.unix)
+		},
+	}}
+}
+
+func post(t testing.TB, client *http.Client, to, mediaType string, body []byte) (v verdict) {
+	t.Helper()
+	response, err := client.Post(to, mediaType, bytes.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if response.StatusCode != http.StatusOK {
+		t.Fatalf("%s: %s", response.Status, text)
+	}
+	if err := json.Unmarshal(text, &v); err != nil {
+		t.Fatalf("%s: %v", text, err)
+	}
+	return v
+}

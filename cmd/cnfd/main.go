@@ -64,6 +64,6 @@ the domain of the credential's subject vouches for that key now: by a TLSA recor
 	})
 	root.CompletionOptions.HiddenDefaultCmd = false
 	root.AddCommand(newServe(), newVerify(), newName(), newResolve(),
-		newConfig(), newVersion(), newMan())
+		newConfig(), newSandbox(), newVersion(), newMan())
 	return root
 }

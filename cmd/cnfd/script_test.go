@@ -1,0 +1,151 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"cnfd/internal/sandbox"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"cnfd": main})
+}
+
+// TestScripts runs testdata/script/*.txtar over the real binary. Beside
+// testscript's own commands they have those of scriptCommands; $WORK/sandbox
+// holds a configuration and credentials for a signed Internet on loopback.
+func TestScripts(t *testing.T) {
+	dir := sandboxFiles(t)
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("XDG_RUNTIME_DIR", e.WorkDir)
+			e.Setenv("XDG_STATE_HOME", e.WorkDir)
+			return os.CopyFS(filepath.Join(e.WorkDir, "sandbox"), os.DirFS(dir))
+		},
+		Cmds: scriptCommands,
+	})
+}
+
+// sandboxFiles starts the signed Internet and writes what scripts need of it.
+func sandboxFiles(t *testing.T) string {
+	t.Helper()
+	net, err := sandbox.Start(sandbox.Config{Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { net.Close() })
+	dir := t.TempDir()
+	samples, err := net.Samples()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range samples {
+		if err := os.WriteFile(filepath.Join(dir, s.Name), s.Token, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	hint := net.Hints()[0]
+	// The same Internet, by somebody who trusts another root.
+	const stranger = ". IN DS 1 13 2 0000000000000000000000000000000000000000000000000000000000000000"
+	for file, anchor := range map[string]string{"resolver.yaml": net.Anchor(), "untrusted.yaml": stranger} {
+		text := fmt.Sprintf(`testing: true
+resolver:
+  root_hints: [{name: %s, addresses: ["%s"]}]
+  trust_anchors: ['%s']
+  server_port: %d
+  allow_local_servers: true
+  ipv6: false
+`, hint.Name, hint.Addresses[0], anchor, net.Port())
+		if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+var scriptCommands = map[string]func(*testscript.TestScript, bool, []string){
+	// exits CODE command…: the exit code, not only whether it failed.
+	"exits": func(ts *testscript.TestScript, neg bool, args []string) {
+		if neg || len(args) < 2 {
+			ts.Fatalf("usage: exits CODE command [args...]")
+		}
+		err := ts.Exec(args[1], args[2:]...)
+		code := 0
+		var status *exec.ExitError
+		if errors.As(err, &status) {
+			code = status.ExitCode()
+		} else if err != nil {
+			ts.Fatalf("%v", err)
+		}
+		if want, _ := strconv.Atoi(args[0]); code != want {
+			ts.Fatalf("exit code %d, want %s", code, args[0])
+		}
+	},
+	// lines FILE COUNT: how many lines a file or stdout or stderr has.
+	"lines": func(ts *testscript.TestScript, neg bool, args []string) {
+		if neg || len(args) != 2 {
+			ts.Fatalf("usage: lines FILE COUNT")
+		}
+		if got, want := strings.Count(ts.ReadFile(args[0]), "\n"), args[1]; strconv.Itoa(got) != want {
+			ts.Fatalf("%s has %d lines, want %s", args[0], got, want)
+		}
+	},
+	// await PATH: until something listens on the unix socket.
+	"await": func(ts *testscript.TestScript, neg bool, args []string) {
+		for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+			if c, err := net.Dial("unix", ts.MkAbs(args[0])); err == nil {
+				c.Close()
+				return
+			}
+		}
+		ts.Fatalf("nobody listens on %s", args[0])
+	},
+	// socket PATH [stale]: a listening unix socket, or one that nobody listens on any more.
+	"socket": func(ts *testscript.TestScript, neg bool, args []string) {
+		l, err := net.ListenUnix("unix", &net.UnixAddr{Name: ts.MkAbs(args[0]), Net: "unix"})
+		ts.Check(err)
+		if len(args) > 1 {
+			l.SetUnlinkOnClose(false)
+			ts.Check(l.Close())
+			return
+		}
+		ts.Defer(func() { l.Close() })
+	},
+	// busy VAR: takes a TCP port and puts its address in VAR.
+	"busy": func(ts *testscript.TestScript, neg bool, args []string) {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		ts.Check(err)
+		ts.Defer(func() { l.Close() })
+		ts.Setenv(args[0], l.Addr().String())
+	},
+	// server VAR STATUS BODY: an HTTP server that says the same to everybody.
+	"server": func(ts *testscript.TestScript, neg bool, args []string) {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		ts.Check(err)
+		status, _ := strconv.Atoi(args[1])
+		s := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Location", "http://"+l.Addr().String()+"/")
+			w.WriteHeader(status)
+			w.Write([]byte(args[2]))
+		})}
+		var served sync.WaitGroup
+		served.Go(func() { s.Serve(l) })
+		ts.Defer(func() { s.Close(); served.Wait() })
+		ts.Setenv(args[0], "http://"+l.Addr().String())
+	},
+}

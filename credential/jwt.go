@@ -42,8 +42,9 @@ func openJWS(compact []byte) (payload []byte, err error) {
 			return nil, wrongParts(compact)
 		}
 	}
-	var room [512]byte
-	header, err := decode(room[:0], parts[0], "header")
+	// One buffer for both: the header is done with before the payload is read.
+	room := make([]byte, 0, base64.RawURLEncoding.DecodedLen(max(len(parts[0]), len(parts[1]))))
+	header, err := decode(room, parts[0], "header")
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +60,7 @@ func openJWS(compact []byte) (payload []byte, err error) {
 	if len(parts[1]) == 0 {
 		return nil, malformed("payload", "empty: a detached payload is not read, send the token with it")
 	}
-	return decode(make([]byte, 0, base64.RawURLEncoding.DecodedLen(len(parts[1]))), parts[1], "payload")
+	return decode(room, parts[1], "payload")
 }
 
 func wrongParts(compact []byte) error {

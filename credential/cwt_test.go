@@ -1,0 +1,234 @@
+package credential_test
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/fxamacker/cbor/v2"
+	"github.com/veraison/go-cose"
+
+	"cnfd/credential"
+)
+
+// bareCKT begins a claims map with cnf in it; head is its first octet.
+func bareCKT(head string) string { return head + "08 a1 05 5820" + hex1 }
+
+// coseMessage puts claims, in hexadecimal, between what is before and after.
+func coseMessage(before, claims, after string) string {
+	claims = strings.ReplaceAll(claims, " ", "")
+	return fmt.Sprintf("%s 58%02x %s %s", before, len(claims)/2, claims, after)
+}
+
+func TestParseCWT(t *testing.T) {
+	claims := bareCKT("a2") + "02 6161"
+	const sign1 = "84 43a10126 a0"
+	for _, c := range []struct{ name, in, want string }{
+		{"a claims map", claims, "a 5"},
+		{"a claims map of indefinite length", "bf" + bareCKT("") + "02 6161 ff", "a 5"},
+		{"no subject", bareCKT("a1"), "none 5"},
+		{"an empty subject is one", bareCKT("a2") + "02 60", " 5"},
+		{"a COSE_Sign1", coseMessage("d2"+sign1, claims, "4100"), "a 5"},
+		{"a COSE_Sign1 in the CWT tag", coseMessage("d83d d2"+sign1, claims, "4100"), "a 5"},
+		{"a COSE_Sign1 with no header", coseMessage("d2 84 40 a0", claims, "4100"), "a 5"},
+		{"a COSE_Mac0", coseMessage("d1 84 43a10105 a0", claims, "4100"), "a 5"},
+		{"a COSE_Mac0 in the CWT tag", coseMessage("d83d d1 84 43a10105 a0", claims, "4100"), "a 5"},
+		{"a COSE_Mac", coseMessage("d861 85 43a10105 a0", claims, "4100 81 83 40 a0 40"), "a 5"},
+		{"a COSE_Sign", coseMessage("d862 84 40 a0", claims, "81 83 43a10126 a0 4100"), "a 5"},
+		{"other claims of any form", bareCKT("ad") + "02 6161 03 c06161 06 9f01ff 07 a2010101 02 0a 61ff 0b c24101 0c f97e00 6378797a f6 18ff 5f4101ff 19ffff 80 f83b 80 20 f7", "a 5"},
+		{"the key in every place of a COSE_Key", "a2 02 6161 08 a1 01 a3 01 01 20 06 21 5820 d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a", "a 1"},
+
+		{"nothing", "", "malformed cwt: empty"},
+		{"trailing octets", claims + "00", "malformed cwt: 1 bytes of extraneous data starting at index 41"},
+		{"an integer", "01", "malformed cwt: neither a claims map nor a COSE message with its tag (18, 98, 17 or 97)"},
+		{"a COSE message without its tag", coseMessage(sign1, claims, "4100"), "malformed cwt: neither a claims map nor a COSE message with its tag (18, 98, 17 or 97)"},
+		{"claims in the CWT tag", "d83d" + claims, "malformed cwt: neither a claims map nor a COSE message with its tag (18, 98, 17 or 97)"},
+		{"the CWT tag twice", coseMessage("d83d d83d d2"+sign1, claims, "4100"), "malformed cwt: a tag that is none of 18, 98, 17 and 97"},
+		{"self-described CBOR", "d9d9f7" + claims, "malformed cwt: a tag that is none of 18, 98, 17 and 97"},
+		{"an encrypted CWT", "d083 43a1010a a0 4100", "malformed cwt: encrypted: decrypt it and send the CWT in it"},
+		{"a COSE_Sign1 with its payload elsewhere", "d284 43a10126 a0 f6 4100", "malformed cwt: its payload is detached: send the message with it"},
+		{"a COSE_Mac0 with its payload elsewhere", "d184 43a10105 a0 f6 4100", "malformed cwt: its payload is detached: send the message with it"},
+		{"a COSE_Mac0 with an undefined payload", "d184 43a10105 a0 f7 4100", "malformed cwt: its payload is neither a byte string nor null"},
+		{"a COSE_Sign1 with no signature", coseMessage("d2"+sign1, claims, "40"), "malformed cwt: not a COSE_Sign1 with headers in order and a signature"},
+		{"a COSE_Mac0 with no tag", coseMessage("d1 84 43a10105 a0", claims, "40"), "malformed cwt: its authentication tag is not a byte string, or is empty"},
+		{"a COSE_Mac0 of five", coseMessage("d1 85 43a10105 a0", claims, "4100 00"), "malformed cwt: not a COSE_Mac0 of four members, or a COSE_Mac of five"},
+		{"a COSE_Mac without recipients", coseMessage("d861 85 43a10105 a0", claims, "4100 80"), "malformed cwt: its recipients are not an array, or none"},
+		{"a COSE_Sign without signatures", coseMessage("d862 84 40 a0", claims, "80"), "malformed cwt: not a COSE_Sign with headers in order and signatures"},
+		{"a header given twice", coseMessage("d2 84 45a201260126 a0", claims, "4100"), "malformed cwt: not a COSE_Sign1 with headers in order and a signature"},
+		{"a header of a COSE_Mac0 given twice", coseMessage("d1 84 45a201260126 a0", claims, "4100"), "malformed cwt: not a COSE_Mac0 or COSE_Mac with headers in order"},
+		{"a critical header that is known", coseMessage("d2 84 46a20126028101 a0", claims, "4100"), "a 5"},
+		{"a critical header that is not", coseMessage("d2 84 4a a3 0126 02811864 186400 a0", claims, "4100"), "malformed cwt: critical header parameters that are not understood here"},
+		{"a critical header of a signer that is not", coseMessage("d862 84 40 a0", claims, "81 83 4a a3 0126 02811864 186400 a0 4100"), "malformed cwt: critical header parameters that are not understood here"},
+		{"a critical header of a COSE_Mac0 that is not", coseMessage("d1 84 4a a3 0105 02811864 186400 a0", claims, "4100"), "malformed cwt: critical header parameters that are not understood here"},
+		{"a CWT in a CWT", coseMessage("d2"+sign1, coseMessage("d2"+sign1, claims, "4100"), "4100"), "malformed claims: not a map: a nested CWT is not read, send the inner one"},
+		{"an empty payload", "d284 43a10126 a0 40 4100", "malformed claims: empty"},
+		{"more after the claims", coseMessage("d2"+sign1, claims+"00", "4100"), "malformed claims: 1 bytes of extraneous data starting at index 41"},
+
+		{"sub twice", bareCKT("a3") + "02 6161 02 6162", "malformed claims.2: given twice"},
+		{"sub twice, once written long", bareCKT("a3") + "02 6161 1802 6162", "malformed claims.2: given twice"},
+		{"sub twice, once written very long", bareCKT("a3") + "1b0000000000000002 6161 02 6162", "malformed claims.2: given twice"},
+		{"sub as a bignum beside sub", bareCKT("a3") + "02 6161 c24102 6162", "malformed claims: a map key that is neither an integer nor text"},
+		{"sub as a float beside sub", bareCKT("a3") + "02 6161 f94000 6162", "malformed claims: a map key that is neither an integer nor text"},
+		{"another claim twice", bareCKT("a3") + "18ff 00 18ff 00", "malformed claims.255: given twice"},
+		{"a claim in text twice", bareCKT("a3") + "6161 00 780161 00", "malformed claims.a: given twice"},
+		{"cnf twice", "a2 08 a1 05 5820" + hex1 + "08 a1 05 5820" + hex1, "malformed claims.8: given twice"},
+		{"a label given twice in cnf", "a1 08 a2 05 5820" + hex1 + "1805 5820" + hex1, "malformed claims.8.5: given twice"},
+		{"cnf of indefinite length", "a1 08 bf 05 5820" + hex1 + "ff", "malformed claims.8: not a map of definite length"},
+		{"a tag in cnf", "a1 08 a1 05 c2 5820" + hex1, "malformed claims.8.5: CBOR tag isn't allowed"},
+		{"a private key", "a1 08 a1 01 a4 01 01 20 06 21 5820 d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a 23 5820 9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60",
+			"private-key claims.8.1: holds a private key: send the public part only, and take the private key for exposed"},
+		{"a coordinate too short", "a1 08 a1 01 a3 01 01 20 06 21 4100", "malformed claims.8.1.-2: not the 32 octets of Ed25519"},
+		{"no key", "a1 02 6161", "not-reducible claims.8: missing: the credential names no key to confirm; its issuer must add cnf (8) with a COSE_Key (1) or its thumbprint (5)"},
+		{"sub in octets", bareCKT("a2") + "02 4161", "malformed claims.2: not text of definite length in UTF-8, without a tag"},
+		{"sub in a tag", bareCKT("a2") + "02 d8206161", "malformed claims.2: not text of definite length in UTF-8, without a tag"},
+		{"sub in pieces", bareCKT("a2") + "02 7f6161ff", "malformed claims.2: not text of definite length in UTF-8, without a tag"},
+		{"sub is not UTF-8", bareCKT("a2") + "02 61ff", "malformed claims.2: not text of definite length in UTF-8, without a tag"},
+		{"iss is a number", bareCKT("a2") + "01 01", "malformed claims.1: not text of definite length in UTF-8, without a tag"},
+		{"sub in text is another claim", bareCKT("a2") + "63737562 6161", "none 5"},
+		{"17 levels in another claim", bareCKT("a2") + "18ff" + strings.Repeat("81", 16) + "00", "malformed cwt: exceeded max nested level 16"},
+		{"16 levels in all", bareCKT("a2") + "18ff" + strings.Repeat("81", 15) + "00", "none 5"},
+		{"257 elements in another claim", bareCKT("a2") + "18ff 990101" + strings.Repeat("00", 257), "malformed cwt: exceeded max number of elements 256 for CBOR array"},
+		{"another claim cut short", bareCKT("a2") + "18ff 5820 00", "malformed cwt: cut short"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got, err := credential.ParseCWT(octets(t, c.in), nil)
+			is := outcome(t, got, err)
+			if is != c.want {
+				t.Errorf("got  %q\nwant %q", is, c.want)
+			}
+			if strings.Contains(is, "9d61") {
+				t.Error("repeats a private key")
+			}
+			text, err := credential.Parse([]byte(b64.EncodeToString(octets(t, c.in))), nil)
+			if again := outcome(t, text, err); again != is && c.in != "" {
+				t.Errorf("in base64url %q", again)
+			}
+		})
+	}
+}
+
+func TestParseRefusesWhatIsNoToken(t *testing.T) {
+	bare := b64.EncodeToString(octets(t, bareCKT("a1")))
+	for _, c := range []struct{ name, in string }{
+		{"padding", bare + "="},
+		{"a line feed", bare + "\n"},
+		{"a line feed inside", bare[:8] + "\n" + bare[8:]},
+		{"hexadecimal", hex.EncodeToString(octets(t, bareCKT("a1")))},
+		{"raw CBOR", string(octets(t, bareCKT("a1")))},
+		{"a claim set", `{"sub":"a"}`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got, err := credential.Parse([]byte(c.in), nil)
+			if is := outcome(t, got, err); !strings.HasPrefix(is, "malformed ") {
+				t.Errorf("got %q", is)
+			}
+		})
+	}
+}
+
+// TestSignedByTheLibrary reads what go-cose itself signs.
+func TestSignedByTheLibrary(t *testing.T) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signer, err := cose.NewSigner(cose.AlgorithmES256, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	headers := cose.Headers{
+		Protected:   cose.ProtectedHeader{cose.HeaderLabelAlgorithm: cose.AlgorithmES256},
+		Unprotected: cose.UnprotectedHeader{cose.HeaderLabelKeyID: []byte("1")},
+	}
+	claims := octets(t, bareCKT("a2")+"02 6161")
+	one, err := cose.Sign1(rand.Reader, signer, headers, claims, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := cose.SignMessage{
+		Headers:    cose.Headers{Protected: cose.ProtectedHeader{}, Unprotected: cose.UnprotectedHeader{}},
+		Payload:    claims,
+		Signatures: []*cose.Signature{{Headers: headers}},
+	}
+	if err := m.Sign(rand.Reader, nil, signer); err != nil {
+		t.Fatal(err)
+	}
+	several, err := m.MarshalCBOR()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, token := range [][]byte{one, several} {
+		got, err := credential.ParseCWT(token, nil)
+		if is := outcome(t, got, err); is != "a 5" {
+			t.Errorf("%x: %s", token, is)
+		}
+	}
+}
+
+// FuzzCWT holds what is read against fxamacker/cbor: where it is accepted here,
+// the library sees the same subject in the same payload, and one subject only.
+func FuzzCWT(f *testing.F) {
+	claims := bareCKT("a2") + "02 6161"
+	for _, s := range []string{
+		claims, coseMessage("d284 43a10126 a0", claims, "4100"), coseMessage("d83d d1 84 43a10105 a0", claims, "4100"),
+		coseMessage("d862 84 40 a0", claims, "81 83 43a10126 a0 4100"), coseMessage("d861 85 43a10105 a0", claims, "4100 81 83 40 a0 40"),
+		"bf" + bareCKT("") + "02 6161 ff", bareCKT("a3") + "02 6161 1802 6162", bareCKT("a3") + "04 fb41d452d9e20ccccd 05 20",
+		"a2 02 6161 08 a1 01 a3 01 01 20 06 21 5820 d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a",
+	} {
+		f.Add(octets(f, s))
+	}
+	dec, err := cbor.DecOptions{DupMapKey: cbor.DupMapKeyEnforcedAPF, IntDec: cbor.IntDecConvertSigned, UTF8: cbor.UTF8DecodeInvalid}.DecMode()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		got, err := credential.ParseCWT(b, nil)
+		outcome(t, got, err)
+		if err != nil {
+			return
+		}
+		payload := b
+		for b[0]>>5 == 6 { // a tag: the message's own
+			var tag cbor.RawTag
+			if err := dec.Unmarshal(b, &tag); err != nil {
+				t.Fatalf("%x: %v", payload, err)
+			}
+			if b = tag.Content; tag.Number == 61 {
+				continue
+			}
+			var parts []cbor.RawMessage
+			if err := dec.Unmarshal(b, &parts); err != nil {
+				t.Fatalf("%x: %v", payload, err)
+			}
+			if err := dec.Unmarshal(parts[2], &payload); err != nil {
+				t.Fatalf("%x: %v", payload, err)
+			}
+			break
+		}
+		var seen map[any]cbor.RawMessage
+		if err := dec.Unmarshal(payload, &seen); err != nil {
+			t.Fatalf("%x is read here; the library says %v", payload, err)
+		}
+		sub, there := seen[int64(2)]
+		if there != got.HasSubject {
+			t.Fatalf("%x: subject %v, to the library %v", payload, got.HasSubject, there)
+		}
+		var text string
+		if there {
+			if err := dec.Unmarshal(sub, &text); err != nil || text != string(got.Subject) {
+				t.Fatalf("%x: subject %q, to the library %q %v", payload, got.Subject, text, err)
+			}
+		}
+		if len(seen[int64(8)]) == 0 {
+			t.Fatalf("%x has no cnf", payload)
+		}
+		if alone, err := credential.ParseCWT(payload, nil); err != nil || alone.Confirmation != got.Confirmation || !bytes.Equal(alone.Subject, got.Subject) {
+			t.Fatalf("%x: alone %+v %v", payload, alone, err)
+		}
+	})
+}

@@ -1,6 +1,8 @@
 package verifier
 
 import (
+	"slices"
+
 	"cnfd/credential"
 	"cnfd/dnssec"
 	"cnfd/record"
@@ -116,19 +118,19 @@ func weigh(first, second finding) finding {
 	return winner
 }
 
-// weight is the place of a reason in docs/profile.md §5's order, with a
-// confirmation before and the refutations after what is unproven.
+// weight is how little a reason counts among those of several forms: a
+// confirmation before the unproven ones in their order, the refutations last.
 func weight(r Reason) int {
-	for i, other := range byWeight {
-		if other == r {
-			return i
-		}
+	switch r {
+	case RecordMatches:
+		return -1
+	case RecordDiffers:
+		return len(unproven)
+	case RecordAbsent:
+		return len(unproven) + 1
 	}
-	return 0x7f // no reason of a form: never outweighs one
-}
-
-var byWeight = [...]Reason{
-	RecordMatches,
-	Undecryptable, TooCostly, Unreachable, Bogus, Indeterminate, ServersDiffer, DelegatedName, Insecure, Wildcard,
-	RecordDiffers, RecordAbsent,
+	if i := slices.Index(unproven[:], r); i >= 0 {
+		return i
+	}
+	return len(unproven) + 2 // no reason of a form
 }

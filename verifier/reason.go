@@ -64,16 +64,19 @@ func (r Reason) Meaning() string { return r.entry().meaning }
 // Remedy returns one sentence for people: what to do about r.
 func (r Reason) Remedy() string { return r.entry().remedy }
 
-// Reasons returns every reason there is, confirmed first, then refuted, then
-// unproven, each in the order in which it is looked for.
+// Reasons returns every reason there is: confirmed, then refuted, then unproven
+// in the order in which they are looked for.
 func Reasons() []Reason {
-	return []Reason{
+	return append([]Reason{
 		RecordMatches,
 		RecordDiffers, RecordAbsent, Expired, NotYetValid,
 		SignatureInvalid, KeyBindingInvalid, DPoPInvalid, DPoPReplayed, MTLSMismatch, AudienceMismatch,
-		Undecryptable, TooCostly, Unreachable, Bogus, Indeterminate, ServersDiffer, DelegatedName, Insecure, Wildcard,
-	}
+	}, unproven[:]...)
 }
+
+// unproven holds the unproven reasons in docs/profile.md §5's order: of several
+// that apply the first is given.
+var unproven = [...]Reason{Undecryptable, TooCostly, Unreachable, Bogus, Indeterminate, ServersDiffer, DelegatedName, Insecure, Wildcard}
 
 func (r Reason) entry() *reasonEntry {
 	if int(r) >= len(reasons) {
@@ -93,7 +96,7 @@ type reasonEntry struct {
 
 var reasons = [reasonCount]reasonEntry{
 	RecordMatches: {"record_matches", Confirmed, false,
-		"The subject's domain publishes the thumbprint of this key, and the record is proven from a trust anchor.",
+		"The subject's domain publishes the thumbprint of this key, and the record is proven from a trust anchor (or, where `record.allow_insecure` is set and `dns.security` says insecure, believed without proof).",
 		"Nothing to do; ask again once `valid_until` has passed."},
 
 	RecordDiffers: {"record_differs", Refuted, false,
@@ -101,7 +104,7 @@ var reasons = [reasonCount]reasonEntry{
 		"The subject adds a record for this key, or the holder presents a credential with the key that is published."},
 	RecordAbsent: {"record_absent", Refuted, false,
 		"It is proven that the subject's domain publishes no usable confirmation record: never published, or revoked by deletion.",
-		"The subject publishes the record (`cnfd publish add`); if it was withdrawn, the holder needs a credential with a new key."},
+		"The subject publishes the record that `cnfd thumbprint` prints; if it was withdrawn, the holder needs a credential with a new key."},
 	Expired: {"expired", Refuted, false,
 		"The credential's `exp` has passed, leeway included; the DNS was not asked.",
 		"The holder gets a fresh credential; check this machine's clock if it should still be good."},

@@ -15,13 +15,17 @@ const reasonsPage = "../docs/reasons.md"
 // page writes docs/reasons.md from the reasons' table.
 func page() []byte {
 	var b bytes.Buffer
+	var order strings.Builder
+	for _, r := range unproven {
+		order.WriteString(", `" + r.String() + "`")
+	}
 	b.WriteString(`# Outcomes and reasons
 
 <!-- Written by ` + "`go test ./verifier -run TestReasonsPage -update`" + ` from verifier/reason.go; a test holds the two together. -->
 
 Every verdict has one of three outcomes and one reason for it. The reason is the
 same word in the JSON, in the metric's label, in the log and here. Where several
-apply, the first is given: ` + "`expired`, `not_yet_valid`, `undecryptable`, `too_costly`, `unreachable`, `bogus`, `indeterminate`, `servers_differ`, `delegated_name`, `insecure`, `wildcard`" + `,
+apply, the first is given: ` + "`expired`, `not_yet_valid`" + order.String() + `,
 and then what the record says.
 
 ` + "`unproven` is never success." + ` Where a record is looked up in several forms, any

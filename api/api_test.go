@@ -245,4 +245,3 @@ func TestParsePurge(t *testing.T) {
 		t.Errorf("got %v, %v: what cannot be read must not open anything", got, err)
 	}
 }
-

@@ -97,8 +97,8 @@ func (p *playground) commands() string {
 	at := p.daemon.Addresses()
 	host, port, _ := strings.Cut(at.DNS, ":")
 	leaving := p.server("leaving.example.")
-	return fmt.Sprintf(`  curl -s -H 'Content-Type: application/jwt' --data-binary @%[1]s %[2]s/v1/verify
-  curl -s -H 'Content-Type: application/cwt' --data-binary @%[3]s --unix-socket %[4]s http://localhost/v1/verify
+	return fmt.Sprintf(`  curl -sw '\n' -H 'Content-Type: application/jwt' --data-binary @%[1]s %[2]s/v1/verify
+  curl -sw '\n' -H 'Content-Type: application/cwt' --data-binary @%[3]s --unix-socket %[4]s http://localhost/v1/verify
   cnfd verify --server unix:%[4]s %[5]s
   cnfd verify --config %[6]s %[7]s
   cnfd resolve --config %[6]s jwk.cnf.expired.example

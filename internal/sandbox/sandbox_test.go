@@ -149,7 +149,7 @@ func TestUpdateNeedsTheKey(t *testing.T) {
 
 // TestNsupdate withdraws a record with BIND's own client.
 func TestNsupdate(t *testing.T) {
-	programs(t, "nsupdate")
+	programs(t, map[string]string{"nsupdate": "bind9-dnsutils"})
 	n := start(t, Config{})
 	name, algorithm, secret := n.TSIG()
 	c := exec.Command("nsupdate", "-y", algorithm+":"+name+":"+secret)

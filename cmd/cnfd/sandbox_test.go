@@ -1,0 +1,150 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"cnfd/dnssec"
+
+	"github.com/miekg/dns"
+	"github.com/spf13/cobra"
+)
+
+func TestSandboxDemo(t *testing.T) {
+	var out, errs bytes.Buffer
+	if code := run([]string{"sandbox", "--demo"}, strings.NewReader(""), &out, &errs); code != 0 {
+		t.Fatalf("exit code %d: %s\n%s", code, errs.String(), out.String())
+	}
+	for _, want := range []string{"vendor.cwt", "refuted: record_absent", "All as expected."} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("the story lacks %q:\n%s", want, out.String())
+		}
+	}
+}
+
+// play opens the sandbox for a test.
+func play(t *testing.T, o sandboxOptions) *playground {
+	t.Helper()
+	cmd := &cobra.Command{}
+	cmd.SetErr(io.Discard)
+	p, err := openPlayground(context.Background(), cmd, &o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.close)
+	return p
+}
+
+// TestSandboxCases holds the resolver to the outcome of every case of every zone:
+// the same that Unbound, delv and drill are held to.
+func TestSandboxCases(t *testing.T) {
+	p := play(t, sandboxOptions{})
+	kinds := map[dnssec.Kind]string{dnssec.Positive: "positive", dnssec.NoData: "nodata", dnssec.NoName: "noname"}
+	for _, z := range p.internet.Zones() {
+		for _, c := range z.Cases {
+			t.Run(c.Name+dns.TypeToString[c.Type], func(t *testing.T) {
+				name, ok := dnssec.NameOf(c.Name)
+				if !ok {
+					t.Fatal("no name")
+				}
+				a, _, err := p.daemon.engine.resolver.Lookup(context.Background(), dnssec.Question{Name: name, Type: c.Type})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got := a.Security.String(); got != c.Want {
+					t.Errorf("%s, want %s: %s: %+v", got, c.Want, c.Why, a.Trouble)
+				}
+				// A bogus or missing answer has no kind: nothing can be said of it.
+				if got := kinds[a.Kind]; (c.Want == "secure" || c.Want == "insecure") && got != c.Kind {
+					t.Errorf("%s, want %s: %s", got, c.Kind, c.Why)
+				}
+				if a.Wildcard != c.Wildcard && c.Want != "bogus" {
+					t.Errorf("wildcard %v, want %v: %s", a.Wildcard, c.Wildcard, c.Why)
+				}
+			})
+		}
+	}
+}
+
+func TestSandboxFiles(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "new")
+	p := play(t, sandboxOptions{dir: dir})
+	for _, name := range []string{configFile, keyFile, anchorFile, "vendor.jwt", "stranger.cwt"} {
+		info, err := os.Stat(filepath.Join(dir, name))
+		if err != nil || info.Size() == 0 || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v, %v", name, info, err)
+		}
+	}
+	var out, errs bytes.Buffer
+	if code := run([]string{"config", "check", p.path(configFile)}, strings.NewReader(""), &out, &errs); code != 0 {
+		t.Errorf("config check: %d: %s", code, errs.String())
+	}
+	// Without the daemon, and by the same files.
+	for file, want := range map[string]int{"vendor.cwt": 0, "stranger.jwt": 1, "outdated.jwt": 2} {
+		errs.Reset()
+		if code := run([]string{"verify", "--config", p.path(configFile), p.path(file)}, strings.NewReader(""), &out, &errs); code != want {
+			t.Errorf("verify %s: exit code %d, want %d: %s", file, code, want, errs.String())
+		}
+	}
+	out.Reset()
+	if err := p.print(&out); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{p.daemon.Addresses().API, p.daemon.Addresses().DNS, p.internet.Anchor(), "hmac-sha256:sandbox.:", "nsupdate -k", "curl", "record_differs", "wrongds.example."} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("what is printed lacks %q", want)
+		}
+	}
+	out.Reset()
+	if err := p.printJSON(&out); err != nil {
+		t.Fatal(err)
+	}
+	var doc struct {
+		API, DNS, Config string
+		TSIG             map[string]string
+		Zones            []struct{ Name, Want string }
+	}
+	if err := json.Unmarshal(out.Bytes(), &doc); err != nil || doc.API != p.daemon.Addresses().API || doc.TSIG["secret"] == "" || len(doc.Zones) < 50 {
+		t.Errorf("--json: %v: %+v", err, doc)
+	}
+	p.close()
+	if _, err := os.Stat(filepath.Join(dir, "vendor.jwt")); err != nil {
+		t.Errorf("a directory that was asked for does not stay: %v", err)
+	}
+}
+
+func TestSandboxLeavesNothing(t *testing.T) {
+	p := play(t, sandboxOptions{})
+	dir := p.dir
+	p.close()
+	if _, err := os.Stat(dir); !os.IsNotExist(err) {
+		t.Errorf("the temporary directory stays: %v", err)
+	}
+}
+
+func TestSandboxRefuses(t *testing.T) {
+	p := play(t, sandboxOptions{})
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for claim, o := range map[string]sandboxOptions{
+		"a busy port":              {port: uint16(p.internet.Port())},
+		"a directory that is none": {dir: file},
+	} {
+		cmd := &cobra.Command{}
+		cmd.SetErr(io.Discard)
+		if q, err := openPlayground(context.Background(), cmd, &o); err == nil {
+			q.close()
+			t.Errorf("%s is taken", claim)
+		} else if strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: the error is not one line: %v", claim, err)
+		}
+	}
+}

@@ -71,9 +71,9 @@ func wrong(parent string, err error) error {
 		}
 		return &Error{rule, parent + key.Where, key.What}
 	}
-	var bytes *strict.Error
-	if errors.As(err, &bytes) {
-		return &Error{Malformed, parent + bytes.Where, bytes.What}
+	var syntax *strict.Error
+	if errors.As(err, &syntax) {
+		return &Error{Malformed, parent + syntax.Where, syntax.What}
 	}
 	return &Error{Malformed, parent, err.Error()}
 }

@@ -25,13 +25,14 @@ type software interface {
 // A host is one server: a process, its address, its directory and its zones.
 type host struct {
 	software
+	life      testing.TB // the test that the process lives as long as
 	addr, dir string
 	zones     []*zone
 	process   *process
 }
 
-func newHost(kind software, addr string) *host {
-	return &host{software: kind, addr: addr, dir: filepath.Join(work, addr)}
+func newHost(life testing.TB, kind software, addr string) *host {
+	return &host{software: kind, life: life, addr: addr, dir: filepath.Join(work, addr)}
 }
 
 func (h *host) path(elem ...string) string {
@@ -49,7 +50,7 @@ func (h *host) launch(t testing.TB) {
 	t.Helper()
 	h.claim(t)
 	h.configure(t, h)
-	h.process = start(t, h.path("log"), h.command(t, h)...)
+	h.process = start(h.life, h.path("log"), h.command(t, h)...)
 }
 
 // claim gives the loopback interface the address: named and Unbound listen on addresses that an interface has.
@@ -86,9 +87,17 @@ func (h *host) edit(t testing.TB, z *zone, remove, add []dns.RR) {
 	t.Helper()
 	z.edit(remove, add)
 	h.change(t, h, z, remove, add)
+	type set struct {
+		name  string
+		rtype uint16
+	}
+	seen := map[set]bool{}
 	for _, rr := range slices.Concat(remove, add) {
-		name, rtype := rr.Header().Name, rr.Header().Rrtype
-		await(t, h.addr+" "+name, func() error { return h.answers(z, name, rtype) })
+		s := set{rr.Header().Name, rr.Header().Rrtype}
+		if !seen[s] {
+			seen[s] = true
+			await(t, h.addr+" "+s.name, func() error { return h.answers(z, s.name, s.rtype) })
+		}
 	}
 }
 
@@ -144,13 +153,23 @@ func (h *host) answers(z *zone, name string, rtype uint16) error {
 	if missing := without(want, have); missing != nil {
 		return fmt.Errorf("answer lacks %v", missing)
 	}
-	if surplus := without(have, want); surplus != nil {
+	if surplus := without(have, append(want, z.expanded(name, rtype)...)); surplus != nil {
 		return fmt.Errorf("answer still has %v", surplus)
 	}
 	if !z.unsigned && len(want) > 0 && !signed(m.Answer, rtype) {
 		return fmt.Errorf("answer is not signed: %v", m.Answer)
 	}
 	return nil
+}
+
+// expanded returns what the wildcard below the apex answers for a name and type that are not there.
+func (z *zone) expanded(name string, rtype uint16) (set []dns.RR) {
+	for _, rr := range z.set(z.under("*"), rtype) {
+		rr = dns.Copy(rr)
+		rr.Header().Name = name
+		set = append(set, rr)
+	}
+	return set
 }
 
 // without returns the first record of a that b lacks.

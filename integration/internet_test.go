@@ -40,9 +40,9 @@ func newInternet(t testing.TB, number int, kinds tiers) *internet {
 	net := fmt.Sprintf("127.%d.0.", number)
 	in := &internet{
 		net:   net,
-		root:  newHost(kinds.root, net+"1"),
-		tld:   newHost(kinds.tld, net+"2"),
-		leaf:  newHost(kinds.leaf, net+"3"),
+		root:  newHost(t, kinds.root, net+"1"),
+		tld:   newHost(t, kinds.tld, net+"2"),
+		leaf:  newHost(t, kinds.leaf, net+"3"),
 		zones: map[string]*zone{},
 	}
 	in.plan(t)

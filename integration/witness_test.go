@@ -42,7 +42,7 @@ func (in *internet) unbound(t testing.TB, name, rtype string) string {
 // judge for themselves and only need somebody who fetches. It returns its address.
 func (in *internet) startUnbound(t testing.TB) string {
 	t.Helper()
-	h := newHost(nil, in.net+"53")
+	h := newHost(t, nil, in.net+"53")
 	h.claim(t)
 	conf := in.unboundConf(t, "unbound.conf", "interface: "+h.addr, `access-control: 127.0.0.0/8 allow`,
 		`username: ""`, `chroot: ""`, `pidfile: ""`, "use-syslog: no", "num-threads: 1",

@@ -145,14 +145,3 @@ func (c *Credential) subject(s *strict.Scanner) error {
 	c.Subject, c.HasSubject = text, true
 	return nil
 }
-
-// noKey is the error of a claim set without cnf.
-func (c *Credential) noKey() error {
-	switch {
-	case c.Format == CWT || c.Format == CWTClaims:
-		return &Error{NotReducible, "claims.8", "missing: the credential names no key to confirm; its issuer must add cnf (8) with a COSE_Key (1) or its thumbprint (5)"}
-	case c.hidden:
-		return &Error{NotReducible, "claims.cnf", "missing from the issuer-signed part: disclosures are not read, so the issuer must leave cnf out of them"}
-	}
-	return &Error{NotReducible, "claims.cnf", "missing: the credential names no key to confirm; its issuer must add cnf with the key (jwk) or its thumbprint (jkt)"}
-}

@@ -47,16 +47,32 @@ func (r Rule) String() string {
 // NoSubject returns the error of a credential without a subject, which says
 // where one is looked for; nil where it has one.
 func (c *Credential) NoSubject() error {
+	where, label := "claims.sub", "sub"
+	if c.isCWT() {
+		where, label = "claims.2", "sub (2)"
+	}
 	switch {
 	case c.HasSubject:
 		return nil
-	case c.Format == CWT || c.Format == CWTClaims:
-		return &Error{NoSubject, "claims.2", "missing: a credential is confirmed by the domain of its sub (2), and of nothing else"}
 	case c.hidden:
-		return &Error{NoSubject, "claims.sub", "missing from the issuer-signed part: disclosures are not read, so the issuer must leave sub out of them"}
+		return &Error{NoSubject, where, "missing from the issuer-signed part: disclosures are not read, so the issuer must leave " + label + " out of them"}
 	}
-	return &Error{NoSubject, "claims.sub", "missing: a credential is confirmed by the domain of its sub, and of nothing else"}
+	return &Error{NoSubject, where, "missing: a credential is confirmed by the domain of its " + label + ", and of nothing else"}
 }
+
+// noKey is the error of a claim set without cnf.
+func (c *Credential) noKey() error {
+	where, label, what := "claims.cnf", "cnf", "the key (jwk) or its thumbprint (jkt)"
+	if c.isCWT() {
+		where, label, what = "claims.8", "cnf (8)", "a COSE_Key (1) or its thumbprint (5)"
+	}
+	if c.hidden {
+		return &Error{NotReducible, where, "missing from the issuer-signed part: disclosures are not read, so the issuer must leave " + label + " out of them"}
+	}
+	return &Error{NotReducible, where, "missing: the credential names no key to confirm; its issuer must add " + label + " with " + what}
+}
+
+func (c *Credential) isCWT() bool { return c.Format == CWT || c.Format == CWTClaims }
 
 // wrong is an error of the rooms below as an *Error, its place under parent.
 func wrong(parent string, err error) error {

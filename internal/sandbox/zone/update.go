@@ -1,6 +1,7 @@
 package zone
 
 import (
+	"errors"
 	"slices"
 	"time"
 
@@ -29,7 +30,7 @@ func (z *Zone) Update(m *dns.Msg) (rcode int) {
 	return rcode
 }
 
-var errRefused = &dns.Error{}
+var errRefused = errors.New("the update is refused")
 
 // prerequisites checks what must and must not be there (RFC 2136 §3.2).
 func (c *change) prerequisites(rrs []dns.RR) int {

@@ -166,11 +166,11 @@ func neverSent(name []byte) bool {
 	return false
 }
 
-// local reports whether name is or lies under a domain of a stub or a local anchor.
+// local reports whether name is or lies under a domain of a stub or a local
+// anchor. The root, which leaves nothing without its dot, is above no name here.
 func (s *Subjects) local(name []byte) bool {
 	for _, zone := range s.Local {
-		zone = strings.ToLower(strings.TrimSuffix(zone, "."))
-		if zone != "" && under(name, zone) {
+		if under(name, strings.ToLower(strings.TrimSuffix(zone, "."))) {
 			return true
 		}
 	}

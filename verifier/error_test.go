@@ -21,7 +21,7 @@ func TestWhatFormsNoQuestion(t *testing.T) {
 		{"a private key", func(s *scene) {
 			s.claims = strings.Replace(claims, `"kty":"EC",`, `"kty":"EC","d":"870MB6gfuTJ4HtUnUvYMyJpr5eUZNP4Bk43bVdj3eAE",`, 1)
 		}, Malformed, "private"},
-		{"no subject", func(s *scene) { s.claims = `{"iss":"https://vendor.example","cnf":` + cnf + `}` }, NotDerivable, "sub"},
+		{"no subject", func(s *scene) { s.claims = `{"iss":"https://vendor.example","cnf":` + cnf + `}` }, NotDerivable, "claims.sub: missing"},
 		{"an empty subject", func(s *scene) { s.claims = `{"sub":"","cnf":` + cnf + `}` }, NotDerivable, "empty"},
 		{"a subject without a domain", func(s *scene) { s.claims = `{"sub":"urn:uuid:1","cnf":` + cnf + `}` }, NotDerivable, "https"},
 		{"a subject that is not turned on", func(s *scene) { s.claims = `{"sub":"mailto:a@vendor.example","cnf":` + cnf + `}` }, NotDerivable, "subjects.mailto"},

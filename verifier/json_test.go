@@ -25,11 +25,11 @@ func TestVerdictsAreWrittenAsTheInterfaceHasThem(t *testing.T) {
 				`"signature":"not_checked","time":"checked","valid_until":"2026-11-22T06:39:47Z","id":"01JD"}`},
 		{"refuted, by a denial with a life of its own, without an id", "", func(s *scene) {
 			s.answer.Kind, s.answer.Data, s.source.cached = dnssec.NoName, nil, false
-			s.answer.Until, s.answer.Fetched = now.Add(59900*time.Millisecond), now.Add(100*time.Millisecond)
+			s.answer.Until, s.answer.Fetched = now.Add(61900*time.Millisecond), now.Add(2*time.Second) // while the question waited
 		},
 			`{"outcome":"refuted","reason":"record_absent","subject":"https://vendor.example","domain":"vendor.example","method":"jwk",` + thumbprintJSON + `,` +
 				`"record":{"name":"jwk.cnf.vendor.example.","form":"dotted","usable":0,"ttl":59},"dns":{"security":"secure","cached":false,"age":0},` +
-				`"signature":"not_checked","time":"checked","valid_until":"2026-11-22T06:35:59Z"}`},
+				`"signature":"not_checked","time":"checked","valid_until":"2026-11-22T06:36:01Z"}`},
 		{"unproven, with trouble", "", func(s *scene) {
 			s.answer.Security, s.answer.Trouble = dnssec.Bogus, dnssec.Trouble{Code: 7, Text: "signature of \"vendor.example.\" expired"}
 			s.request.SkipTime = true

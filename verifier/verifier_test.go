@@ -3,7 +3,6 @@ package verifier
 import (
 	"context"
 	"errors"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -67,6 +66,8 @@ var flips = []struct {
 	{"the answer is the zero one", func(s *scene) { *s.answer = dnssec.Answer{} }, Indeterminate},
 	{"the answer is none at all", func(s *scene) { s.source.silent = true }, Indeterminate},
 	{"the answer is to another name", func(s *scene) { s.answer.Name = "jwk.cnf.other.example." }, Indeterminate},
+	{"the answer is to another name of the domain", func(s *scene) { s.answer.Name = "jkt.cnf.vendor.example." }, Indeterminate},
+	{"the answer is to a shorter name", func(s *scene) { s.answer.Name, s.answer.Zone = ".", "." }, Indeterminate},
 	{"the answer is of another type", func(s *scene) { s.answer.Type = 1 }, Indeterminate},
 	{"a positive answer without data", func(s *scene) { s.answer.Data = nil }, Indeterminate},
 	{"a negative answer with data", func(s *scene) { s.answer.Kind = dnssec.NoData }, Indeterminate},
@@ -192,62 +193,6 @@ func TestTheFirstReasonInOrderIsGiven(t *testing.T) {
 	}
 }
 
-func TestSeveralForms(t *testing.T) {
-	const underscored = "_jwk_cnf.vendor.example."
-	cut := func(a *dnssec.Answer) *dnssec.Answer { a.Zone = a.Name; return a }
-	secured := func(a *dnssec.Answer, s dnssec.Security) *dnssec.Answer { a.Security = s; return a }
-	lives := func(a *dnssec.Answer, d time.Duration) *dnssec.Answer { a.Until = now.Add(d); return a }
-	for _, c := range []struct {
-		claim         string
-		first, second *dnssec.Answer
-		want          Reason
-		form          record.Form
-		lookups       int
-		life          time.Duration
-	}{
-		{"the first that matches confirms, and the second is not asked", present(owner, ours), present(underscored, theirs), RecordMatches, record.Dotted, 1, 287 * time.Second},
-		{"the second confirms where the first differs", present(owner, theirs), present(underscored, ours), RecordMatches, record.Underscore, 2, 287 * time.Second},
-		{"the second confirms where the first is absent", absent(owner, dnssec.NoName), present(underscored, ours), RecordMatches, record.Underscore, 2, 287 * time.Second},
-		{"the second confirms where the first is bogus", secured(present(owner, ours), dnssec.Bogus), present(underscored, ours), RecordMatches, record.Underscore, 2, 287 * time.Second},
-		{"the second confirms where the first is delegated away", cut(present(owner, theirs)), present(underscored, ours), RecordMatches, record.Underscore, 2, 287 * time.Second},
-		{"the underscore form may be delegated", absent(owner, dnssec.NoName), cut(present(underscored, ours)), RecordMatches, record.Underscore, 2, 287 * time.Second},
-		{"refuted where both are absent, as long as both are", absent(owner, dnssec.NoName), lives(absent(underscored, dnssec.NoData), 9*time.Second), RecordAbsent, record.Dotted, 2, 9 * time.Second},
-		{"a record of another key says more than none", lives(absent(owner, dnssec.NoName), 7*time.Second), present(underscored, theirs), RecordDiffers, record.Underscore, 2, 7 * time.Second},
-		{"a record of another key says more than none, in either order", present(owner, theirs), absent(underscored, dnssec.NoName), RecordDiffers, record.Dotted, 2, 50 * time.Second},
-		{"not refuted where the second proves nothing", absent(owner, dnssec.NoName), secured(absent(underscored, dnssec.NoName), dnssec.Insecure), Insecure, record.Underscore, 2, 0},
-		{"not refuted where the first proves nothing", secured(present(owner, theirs), dnssec.Bogus), present(underscored, theirs), Bogus, record.Dotted, 2, 0},
-		{"of two that prove nothing the first in order", cut(present(owner, ours)), secured(present(underscored, ours), dnssec.Bogus), Bogus, record.Underscore, 2, 0},
-		{"of two that prove nothing alike the first form", secured(present(owner, ours), dnssec.Insecure), secured(present(underscored, ours), dnssec.Insecure), Insecure, record.Dotted, 2, 0},
-	} {
-		t.Run(c.claim, func(t *testing.T) {
-			s := newScene()
-			s.source.answers[owner] = c.first
-			s.alsoUnderscore(c.second)
-			v, err := s.ask(t)
-			if err != nil || v.Reason != c.want || v.Record.Form != c.form {
-				t.Fatalf("%v by %v, %v; want %v by %v", v.Reason, v.Record.Form, err, c.want, c.form)
-			}
-			if len(s.source.asked) != c.lookups {
-				t.Errorf("%d look-ups, want %d", len(s.source.asked), c.lookups)
-			}
-			if c.life != 0 && !v.ValidUntil.Equal(now.Add(c.life)) {
-				t.Errorf("valid until %v, want %v", v.ValidUntil, now.Add(c.life))
-			}
-			if c.life == 0 && !v.ValidUntil.IsZero() {
-				t.Errorf("valid until %v", v.ValidUntil)
-			}
-		})
-	}
-	t.Run("the legacy form is looked up where it is configured", func(t *testing.T) {
-		s := newScene()
-		s.source.answers = map[string]*dnssec.Answer{"_did.vendor.example.": present("_did.vendor.example.", ours)}
-		s.config.Forms = []record.Form{record.Dotted, record.LegacyDID}
-		if v, err := s.ask(t); err != nil || v.Reason != RecordMatches || v.Record.Form != record.LegacyDID {
-			t.Errorf("%+v, %v", v, err)
-		}
-	})
-}
-
 func TestTheQuestionCarriesWhatTheCallerAsks(t *testing.T) {
 	at := now.Add(-time.Hour)
 	for _, c := range []struct {
@@ -284,54 +229,6 @@ func TestWhereTheTokenDecidesTheDNSIsNotAsked(t *testing.T) {
 		if err != nil || v.Asked || len(s.source.asked) != 0 || v.Domain != "vendor.example" {
 			t.Errorf("%s: %+v, %v after %d questions", members, v, err, len(s.source.asked))
 		}
-	}
-}
-
-func TestTokenTime(t *testing.T) {
-	unix := now.Unix()
-	for _, c := range []struct {
-		claim    string
-		exp, nbf int64
-		flip     func(*scene)
-		want     Reason
-		check    Check
-		until    int64 // zero: the DNS data's
-	}{
-		{"exp within the leeway", unix - 59, 0, nil, RecordMatches, Checked, unix - 59},
-		{"exp past the leeway", unix - 61, 0, nil, Expired, Checked, 0},
-		{"exp past, with a longer leeway", unix - 61, 0, func(s *scene) { s.config.Leeway = time.Hour }, RecordMatches, Checked, unix - 61},
-		{"exp past, with no leeway", unix - 1, 0, func(s *scene) { s.config.Leeway = -1 }, Expired, Checked, 0},
-		{"nbf within the leeway", 0, unix + 59, nil, RecordMatches, Checked, 0},
-		{"nbf past the leeway", 0, unix + 61, nil, NotYetValid, Checked, 0},
-		{"exp before the data ends", unix + 100, 0, nil, RecordMatches, Checked, unix + 100},
-		{"exp after the data ends", unix + 1000, 0, nil, RecordMatches, Checked, 0},
-		{"exp past and not to be judged", unix - 1000, 0, func(s *scene) { s.request.SkipTime = true }, RecordMatches, NotChecked, 0},
-		{"nbf to come and not to be judged", 0, unix + 1000, func(s *scene) { s.request.SkipTime = true }, RecordMatches, NotChecked, 0},
-		{"no time in the token", 0, 0, nil, RecordMatches, Checked, 0},
-	} {
-		t.Run(c.claim, func(t *testing.T) {
-			s := newScene()
-			if c.exp != 0 {
-				s.with(`"exp":` + strconv.FormatInt(c.exp, 10))
-			}
-			if c.nbf != 0 {
-				s.with(`"nbf":` + strconv.FormatInt(c.nbf, 10))
-			}
-			if c.flip != nil {
-				c.flip(s)
-			}
-			v, err := s.ask(t)
-			if err != nil || v.Reason != c.want || v.Time != c.check {
-				t.Fatalf("%v, time %v, %v; want %v, time %v", v.Reason, v.Time, err, c.want, c.check)
-			}
-			want := now.Add(287 * time.Second)
-			if c.until != 0 {
-				want = time.Unix(c.until, 0)
-			}
-			if c.want == RecordMatches && !v.ValidUntil.Equal(want) {
-				t.Errorf("valid until %v, want %v", v.ValidUntil, want)
-			}
-		})
 	}
 }
 

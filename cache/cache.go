@@ -100,6 +100,7 @@ func New[V any](c Config) *Cache[V] {
 	cache.fills, cache.end = context.WithCancel(context.Background())
 	for i := range cache.shards {
 		cache.shards[i].max = c.MaxBytes / int64(n)
+		cache.shards[i].hand = none
 	}
 	return cache
 }
@@ -142,11 +143,11 @@ func (c *Cache[V]) Drop(key string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.overtake(key)
-	i := find(s, uint32(h), key)
-	if i == 0 {
+	p, e := find(&s.table, uint32(h), key)
+	if e == nil {
 		return false
 	}
-	s.remove(i)
+	s.remove(p)
 	return true
 }
 
@@ -167,7 +168,7 @@ func (c *Cache[V]) Stats() Stats {
 	for i := range c.shards {
 		s := &c.shards[i]
 		s.mu.RLock()
-		t.Entries += s.slots.live
+		t.Entries += s.table.live
 		t.Bytes += s.used()
 		t.Hits += s.hits.Load()
 		t.Misses += s.misses.Load()

@@ -88,10 +88,8 @@ func (c *Cache[V]) board(s *shard[V], tag uint32, key string, bound int64, fill 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := c.now().UnixNano()
-	if i := find(s, tag, key); i != 0 {
-		if e := s.slots.at(i); e.until > now && e.since >= bound {
-			return boarding[V]{value: e.value}, nil
-		}
+	if _, e := find(&s.table, tag, key); e != nil && e.until > now && e.since >= bound {
+		return boarding[V]{value: e.value}, nil
 	}
 	f := s.flights[key]
 	if f != nil {
@@ -150,10 +148,8 @@ func (s *shard[V]) land(tag uint32, key string, f *flight[V], now int64) {
 		return
 	}
 	learnt := since(f.entry, f.begun)
-	if i := find(s, tag, key); i != 0 && !f.entry.Since.IsZero() {
-		if e := s.slots.at(i); e.until > now && e.since > learnt {
-			return
-		}
+	if _, e := find(&s.table, tag, key); e != nil && e.until > now && e.since > learnt && !f.entry.Since.IsZero() {
+		return
 	}
 	s.put(tag, key, f.entry, learnt, now)
 }

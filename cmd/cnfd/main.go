@@ -63,7 +63,7 @@ the domain of the credential's subject vouches for that key now: by a TLSA recor
 		return fmt.Errorf("%w: %s -h shows the flags", err, cmd.CommandPath())
 	})
 	root.CompletionOptions.HiddenDefaultCmd = false
-	root.AddCommand(newServe(), newVerify(), newName(), newResolve(),
+	root.AddCommand(newServe(), newVerify(), newThumbprint(), newName(), newResolve(),
 		newConfig(), newSandbox(), newVersion(), newMan())
 	return root
 }

@@ -28,13 +28,9 @@ The subject is what the credential has in sub: an https URL, a did:web, and what
 			if err != nil {
 				return err
 			}
-			forms := []record.Form{record.Dotted, record.Underscore}
-			if form != "both" {
-				f, err := record.ParseForm(form)
-				if err != nil {
-					return fmt.Errorf("--form: want dotted, underscore or both")
-				}
-				forms = []record.Form{f}
+			forms, err := parseForms(form)
+			if err != nil {
+				return err
 			}
 			domain, err := record.Domain(args[0], subjects(&c))
 			if err != nil {
@@ -54,4 +50,17 @@ The subject is what the credential has in sub: an https URL, a did:web, and what
 	cmd.Flags().StringVar(&form, "form", "dotted", "dotted, underscore or both")
 	configFlag(cmd, &file)
 	return cmd
+}
+
+// parseForms reads --form.
+func parseForms(word string) ([]record.Form, error) {
+	switch word {
+	case "dotted":
+		return []record.Form{record.Dotted}, nil
+	case "underscore":
+		return []record.Form{record.Underscore}, nil
+	case "both":
+		return []record.Form{record.Dotted, record.Underscore}, nil
+	}
+	return nil, fmt.Errorf("--form: want dotted, underscore or both")
 }

@@ -160,8 +160,8 @@ func hasType(bitmap []uint16, rrtype uint16) bool {
 // the child's: only the parent's speaks of DS, only the child's of the rest
 // (RFC 6840 §4.1, RFC 4035 §5.2).
 func deniesType(bitmap []uint16, name string, rrtype uint16) bool {
-	if hasType(bitmap, rrtype) || hasType(bitmap, dns.TypeCNAME) {
-		return false
+	if hasType(bitmap, rrtype) || hasType(bitmap, dns.TypeCNAME) || rrtype == dns.TypeANY && len(bitmap) > 0 {
+		return false // ANY is absent only where nothing is there
 	}
 	if rrtype == dns.TypeDS {
 		return !hasType(bitmap, dns.TypeSOA) || name == "."

@@ -126,8 +126,12 @@ func synthesised(set RRset, msg *dns.Msg, zone string) bool {
 // dnameAbove finds a DNAME whose owner lies above the name and in the zone.
 func dnameAbove(section []dns.RR, name, zone string) (RRset, bool) {
 	for _, rr := range section {
-		owner := Canonical(rr.Header().Name)
-		if rr.Header().Rrtype == dns.TypeDNAME && owner != name && IsSubdomain(name, owner) && IsSubdomain(owner, zone) {
+		h := rr.Header()
+		if h.Rrtype != dns.TypeDNAME || h.Class != dns.ClassINET {
+			continue
+		}
+		owner := Canonical(h.Name)
+		if owner != name && IsSubdomain(name, owner) && IsSubdomain(owner, zone) {
 			return find(section, owner, dns.TypeDNAME), true
 		}
 	}
@@ -139,7 +143,10 @@ func dnameAbove(section []dns.RR, name, zone string) (RRset, bool) {
 func (z *Zone) redirect(dname RRset, name string, msg *dns.Msg, t *Terms) Finding {
 	rr := dname.RRs[0].(*dns.DNAME)
 	target := Canonical(rr.Target)
-	prefix := strings.TrimSuffix(name, dname.Name)
+	prefix := name
+	if dname.Name != "." {
+		prefix = strings.TrimSuffix(name, dname.Name)
+	}
 	synth := prefix + strings.TrimPrefix(target, ".")
 	f := z.positive(dname, synth, msg, t)
 	if _, ok := dns.IsDomainName(synth); !ok || wireLength(synth) > 255 {

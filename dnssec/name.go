@@ -72,8 +72,20 @@ func wireLabels(name string) [][]byte {
 	var labels [][]byte
 	for off := 0; off < n && buf[off] != 0; {
 		l := int(buf[off])
-		labels = append(labels, bytes.ToLower(buf[off+1:off+1+l]))
+		labels = append(labels, lowerASCII(buf[off+1:off+1+l]))
 		off += 1 + l
 	}
 	return labels
+}
+
+// lowerASCII lower-cases in place the letters that DNS knows, octet by octet
+// (RFC 4343 §3). bytes.ToLower would take the octets for UTF-8 and make all
+// that are none alike, and with them names that differ.
+func lowerASCII(label []byte) []byte {
+	for i, c := range label {
+		if 'A' <= c && c <= 'Z' {
+			label[i] = c + 'a' - 'A'
+		}
+	}
+	return label
 }

@@ -39,7 +39,7 @@ func types(section []dns.RR, name string) []uint16 {
 	var out []uint16
 	for _, rr := range section {
 		h := rr.Header()
-		if h.Rrtype != dns.TypeRRSIG && strings.EqualFold(h.Name, name) && !slices.Contains(out, h.Rrtype) {
+		if h.Rrtype != dns.TypeRRSIG && h.Class == dns.ClassINET && strings.EqualFold(h.Name, name) && !slices.Contains(out, h.Rrtype) {
 			out = append(out, h.Rrtype)
 		}
 	}

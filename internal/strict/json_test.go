@@ -172,6 +172,8 @@ func TestScannerReads(t *testing.T) {
 		{"white space everywhere", "\t{\r\n\"sub\" : \"a\" , \"exp\"\n:\n1 }\n", "a", "", "1"},
 		{"names that fold to no known one", `{"subs":1,"su":2,"zub":3,"_sub":4,"x5t":5,"ſubs":6,"kıdd":7}`, "", "", ""},
 		{"the same name at two levels", `{"sub":"a","cnf":{"sub":"b","o":{"sub":"c"}}}`, "a", "", ""},
+		{"the same name first within and then beside", `{"cnf":{"a":1,"sub":"b","o":{"c":1}},"a":2,"c":3,"sub":"a"}`, "a", "", ""},
+		{"the same name first within a large object and then beside", `{"o":{` + members(100) + `"sub":1},"m1":1,"sub":"a"}`, "a", "", ""},
 		{"the same name in elements of an array", `{"a":[{"b":1},{"b":1},{"b":{"b":1}}]}`, "", "", ""},
 		{"long names that differ in the middle alone", `{"abcdefgh_1_ijklmnop":1,"abcdefgh_2_ijklmnop":2}`, "", "", ""},
 		{"a case of a name that nobody reads", `{"iss":1,"Iss":2,"ISS":3}`, "", "", ""},

@@ -5,6 +5,7 @@ import (
 	"encoding/pem"
 	"testing"
 
+	"cnfd/thumbprint"
 	"cnfd/thumbprint/keyfile"
 )
 
@@ -24,6 +25,24 @@ func TestParseRefusesAPublicKeyThatIsNotThePrivateOnes(t *testing.T) {
 	der[20] ^= 1 // in the modulus
 	if entries, err := keyfile.Parse(der); err == nil || err.Error() != "key: the primes in the file are not those of its modulus" {
 		t.Errorf("RSA: %v %v", entries, err)
+	}
+}
+
+func TestParseReadsOneAsymmetricKey(t *testing.T) {
+	// RFC 8410 §10.3: with attributes, and the public key beside the private one.
+	const private = "MHICAQEwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhCoB8wHQYKKoZIhvcNAQkJFDEPDA1DdXJkbGUgQ2hhaXJzgSEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE="
+	const public = "MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=" // §10.1
+	a, err := keyfile.Parse([]byte(private))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := keyfile.Parse([]byte(public))
+	if err != nil || a[0].Key.JKT(thumbprint.SHA256) != b[0].Key.JKT(thumbprint.SHA256) || !a[0].Private || b[0].Private {
+		t.Errorf("%v: not the same key", err)
+	}
+	const other = "xZuA="
+	if entries, err := keyfile.Parse([]byte(private[:len(private)-len(other)] + other)); err == nil || err.Error() != "key: the public key in the file is not that of the private key in it" {
+		t.Errorf("another public key beside it: %v %v", entries, err)
 	}
 }
 

@@ -143,7 +143,7 @@ func TestResolve(t *testing.T) {
 		}
 		return r
 	}
-	tlsa := rr("jwk.cnf.vendor.example. 300 IN TLSA 255 255 255 00FF")
+	tlsa := rr("jwk.cnf.vendor.example. 300 IN TLSA 255 255 255 00ff")
 	answer := &dnssec.Answer{
 		Name: "jwk.cnf.vendor.example.", Type: dns.TypeTLSA, Security: dnssec.Secure, Kind: dnssec.Positive,
 		Zone: "vendor.example.", Fetched: at.Add(-10 * time.Second), Until: at.Add(290 * time.Second),
@@ -164,11 +164,19 @@ func TestResolve(t *testing.T) {
 		len(got.Chain) != 1 || len(got.Records) != 1 || got.Records[0] != "jwk.cnf.vendor.example. 290 IN TLSA 255 255 255 00FF" {
 		t.Errorf("got %s", body)
 	}
-	if r.Header.Get("Age") != "10" || r.Header.Get("Cache-Control") != "max-age=300" {
+	if r.Header.Get("Vary") != "Accept" || r.Header.Get("Age") != "10" || r.Header.Get("Cache-Control") != "max-age=300" {
 		t.Errorf("headers %v", r.Header)
 	}
 	if tlsa.Header().Ttl != 300 {
 		t.Error("the shared answer was changed")
+	}
+	// What nothing proves has no time until which it is true.
+	forged := *answer
+	forged.Security, forged.Trouble = dnssec.Bogus, dnssec.Trouble{Code: 6, Text: "does not verify"}
+	res.answer = &forged
+	r = send(h, "GET", "/v1/resolve?name=jwk.cnf.vendor.example", "")
+	if body := text(t, r); r.Header.Get("Cache-Control") != "no-store" || strings.Contains(body, "valid_until") || !strings.Contains(body, `"ede":{"code":6,"text":"does not verify"}`) {
+		t.Errorf("headers %v, %s", r.Header, body)
 	}
 	for _, tt := range []struct{ claim, query string }{
 		{"no name", ""},
@@ -244,4 +252,25 @@ func TestParsePurge(t *testing.T) {
 	if got, err := ParsePurge(""); err == nil || got != PurgeOff {
 		t.Errorf("got %v, %v: what cannot be read must not open anything", got, err)
 	}
+}
+
+// FuzzParseQuestion holds that a question that is accepted has one name, in one spelling.
+func FuzzParseQuestion(f *testing.F) {
+	for _, name := range []string{"vendor.example", "_1_8.vendor.example.", "a\\.b.example", "\\000.example", ".", "*.example", strings.Repeat("a.", 127)} {
+		f.Add(name, "TLSA")
+	}
+	f.Add("a", "TYPE65535")
+	f.Fuzz(func(t *testing.T, name, rrtype string) {
+		q, err := ParseQuestion(name, rrtype)
+		if err != nil {
+			return
+		}
+		again, err := ParseQuestion(q.Name.String(), typeName(q.Type))
+		if err != nil || again.Name != q.Name || again.Type != q.Type {
+			t.Fatalf("%q %q: %q %d, again %q %d, %v", name, rrtype, q.Name.String(), q.Type, again.Name.String(), again.Type, err)
+		}
+		if _, ok := dns.IsDomainName(q.Name.String()); !ok {
+			t.Fatalf("%q: %q is not a domain name", name, q.Name.String())
+		}
+	})
 }

@@ -27,9 +27,9 @@ type Resolution struct {
 	Zone     string        `json:"zone,omitempty"`     // the zone that holds the name
 	Records  []string      `json:"records"`            // zone-file lines, aliases first; TTLs are what is left
 	EDE      *EDE          `json:"ede,omitempty"`
-	Age      int64         `json:"age"` // seconds since the oldest part was fetched
-	Until    string        `json:"valid_until,omitempty"`
-	Chain    []dnssec.Link `json:"chain"` // the trust anchor first
+	Age      int64         `json:"age"`                   // seconds since the oldest part was fetched
+	Until    string        `json:"valid_until,omitempty"` // absent where nothing is proven
+	Chain    []dnssec.Link `json:"chain"`                 // the trust anchor first
 	Testing  bool          `json:"testing,omitempty"`
 	ID       string        `json:"id,omitempty"`
 }
@@ -55,7 +55,7 @@ func ResolutionOf(a *dnssec.Answer, chain []dnssec.Link, now time.Time) Resoluti
 		age = max(now.Sub(a.Fetched), 0)
 	}
 	r.Age = int64(age / time.Second)
-	if !a.Until.IsZero() {
+	if proven := a.Security == dnssec.Secure || a.Security == dnssec.Insecure; proven && !a.Until.IsZero() {
 		r.Until = a.Until.UTC().Format(time.RFC3339)
 	}
 	for _, rr := range a.AnswerSection {
@@ -63,7 +63,10 @@ func ResolutionOf(a *dnssec.Answer, chain []dnssec.Link, now time.Time) Resoluti
 			continue
 		}
 		rr = dns.Copy(rr) // the answer is shared with the cache
-		rr.Header().Ttl -= min(uint32(r.Age), rr.Header().Ttl)
+		rr.Header().Ttl -= uint32(min(r.Age, int64(rr.Header().Ttl)))
+		if t, ok := rr.(*dns.TLSA); ok {
+			t.Certificate = strings.ToUpper(t.Certificate) // as cnfd prints it everywhere
+		}
 		r.Records = append(r.Records, strings.Join(strings.Fields(rr.String()), " "))
 	}
 	if a.Trouble != (dnssec.Trouble{}) {
@@ -98,8 +101,8 @@ func ParseQuestion(name, rrtype string) (dnssec.Question, error) {
 	if !ok {
 		return q, errors.New("type: want the name of a record type, such as TLSA, or TYPE and its number")
 	}
-	// RFC 6895 §3.1: OPT, and 128 to 255 ask for no data of one type.
-	if t == dns.TypeOPT || t >= 128 && t <= 255 || t == 0 {
+	// RFC 6895 §3.1: OPT and 128 to 255 are no types of data; 0 and 65535 are reserved.
+	if t == dns.TypeOPT || t >= 128 && t <= 255 || t == 0 || t == 65535 {
 		return q, errors.New("type: this is not a type of data")
 	}
 	return dnssec.Question{Name: n, Type: t}, nil
@@ -159,7 +162,12 @@ func (h *handler) resolve(w http.ResponseWriter, r *http.Request) {
 		h.refuse(w, r, err)
 		return
 	}
-	freshness(w.Header(), time.Duration(res.Age)*time.Second, a.Until, now)
+	until := a.Until
+	if res.Until == "" {
+		until = time.Time{}
+	}
+	w.Header()["Vary"] = vary
+	freshness(w.Header(), time.Duration(res.Age)*time.Second, until, now)
 	h.write(w, r, append(doc, '\n'))
 }
 

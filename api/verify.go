@@ -27,7 +27,7 @@ func (h *handler) verify(w http.ResponseWriter, r *http.Request) {
 	}
 	now := h.Now()
 	head := w.Header()
-	c.out = v.AppendJSON(c.out[:0], h.ids.next(now))
+	c.out = append(v.AppendJSON(c.out[:0], h.ids.next(now)), '\n')
 	freshness(head, v.DNS.Age, v.ValidUntil, now)
 	h.write(w, r, c.out)
 	// A panic above leaves c to the garbage collector: its buffers may still be in use.
@@ -98,7 +98,6 @@ var (
 // is written as JSON; CBOR is made from it, so that the two cannot disagree.
 func (h *handler) write(w http.ResponseWriter, r *http.Request, doc []byte) {
 	head := w.Header()
-	head["Vary"] = vary
 	head["Content-Type"] = jsonType
 	if accept := r.Header["Accept"]; len(accept) > 0 && prefersCBOR(accept) {
 		coded, err := cborOf(doc)

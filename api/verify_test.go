@@ -249,9 +249,6 @@ func TestTheSameMembersInCBOR(t *testing.T) {
 		t.Run(tt.claim, func(t *testing.T) {
 			asText := send(h, "POST", "/v1/verify", `{"token":"a.b.c"}`, asJSON)
 			r := send(h, "POST", "/v1/verify", `{"token":"a.b.c"}`, asJSON, "Accept: "+tt.accept)
-			if r.Header.Get("Vary") != "Accept" {
-				t.Errorf("Vary %q", r.Header.Get("Vary"))
-			}
 			if !tt.cbor {
 				if ct := r.Header.Get("Content-Type"); ct != "application/json" {
 					t.Fatalf("Content-Type %q", ct)

@@ -44,7 +44,11 @@ Exit codes: 0 secure, 1 bogus, 2 insecure or indeterminate, 3 error.`,
 			err = withEngine(&c, func(e *engine, now func() time.Time) error {
 				a, chain, err := e.resolver.Explain(cmd.Context(), q)
 				if err == nil {
-					r = api.ResolutionOf(a, chain, now())
+					as := q.At
+					if as.IsZero() {
+						as = now()
+					}
+					r = api.ResolutionOf(a, chain, as)
 					r.Testing = c.Testing
 				}
 				return err
@@ -92,22 +96,19 @@ func printResolution(w io.Writer, r *api.Resolution, asJSON bool) error {
 		fmt.Fprintln(w, "TESTING: made with testing settings, which make an answer worthless.")
 	}
 	for _, l := range r.Chain {
-		fmt.Fprintf(w, "  %-11s %s  %s\n", l.Security, l.Zone, shown(l.How))
-		for _, k := range l.Keys {
-			fmt.Fprintf(w, "  %-11s   key %s\n", "", shown(k))
-		}
-		if len(l.Servers) > 0 {
-			fmt.Fprintf(w, "  %-11s   servers %s\n", "", shown(strings.Join(l.Servers, ", ")))
-		}
-		if l.Trouble != "" {
-			fmt.Fprintf(w, "  %-11s   BROKEN HERE: %s\n", "", shown(l.Trouble))
-		}
+		printLink(w, &l)
 	}
-	if r.EDE != nil && (r.EDE.Text != "" || r.EDE.Code != 0) {
-		fmt.Fprintf(w, "trouble: %s (extended error %d)\n", shown(r.EDE.Text), r.EDE.Code)
+	if broken := brokenLink(r); broken != "" {
+		fmt.Fprintf(w, "BROKEN HERE: %s\n", shown(broken))
+	}
+	if r.EDE != nil {
+		fmt.Fprintf(w, "extended DNS error %d (RFC 8914)\n", r.EDE.Code)
 	}
 	if r.Wildcard {
 		fmt.Fprintln(w, "made from a wildcard")
+	}
+	if r.Security != dnssec.Secure.String() && len(r.Records) > 0 {
+		fmt.Fprintln(w, "what a server said, which nothing proves:")
 	}
 	for _, line := range r.Records {
 		fmt.Fprintln(w, shown(line))
@@ -116,4 +117,32 @@ func printResolution(w io.Writer, r *api.Resolution, asJSON bool) error {
 		fmt.Fprintf(w, "true until %s\n", r.Until)
 	}
 	return nil
+}
+
+func printLink(w io.Writer, l *dnssec.Link) {
+	const column = "%-15s %s\n"
+	fmt.Fprintf(w, column, "  "+l.Security, shown(l.Zone+"  "+l.How))
+	for _, k := range l.Keys {
+		fmt.Fprintf(w, column, "", "  key "+shown(k))
+	}
+	if len(l.Servers) > 0 {
+		fmt.Fprintf(w, column, "", "  servers "+shown(strings.Join(l.Servers, ", ")))
+	}
+	if l.Trouble != "" {
+		fmt.Fprintf(w, column, "", "  BROKEN HERE: "+shown(l.Trouble))
+	}
+}
+
+// brokenLink is what is wrong below the chain: with the answer itself. Where a
+// link of the chain is broken, that has been said.
+func brokenLink(r *api.Resolution) string {
+	if r.EDE == nil {
+		return ""
+	}
+	for _, l := range r.Chain {
+		if l.Trouble != "" {
+			return ""
+		}
+	}
+	return r.EDE.Text
 }

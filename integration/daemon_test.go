@@ -19,7 +19,7 @@ import (
 	"github.com/miekg/dns"
 )
 
-// A daemon is `cnfd serve`, told of nothing but an internet's root and its trust anchor.
+// A daemon is `cnfd serve`, told of nothing but what an internet's trust says.
 type daemon struct {
 	tcp, unix string // address, path
 	process   *process
@@ -36,14 +36,14 @@ type settings struct {
 }
 
 // daemon starts cnfd on in and waits until it is healthy.
-func (in *internet) daemon(t testing.TB, s settings) *daemon {
+func (r *trust) daemon(t testing.TB, s settings) *daemon {
 	t.Helper()
 	binary := cnfd(t)
 	n := daemons.Add(1)
 	dir := filepath.Join(work, fmt.Sprintf("cnfd-%d", n))
 	d := &daemon{tcp: fmt.Sprintf("127.0.0.1:%d", 8000+n), unix: filepath.Join(dir, "sock")}
 	s.sections += fmt.Sprintf("\napi: {listen: %q, unix: %q}\n", d.tcp, d.unix)
-	d.process = start(t, filepath.Join(dir, "log"), binary, "serve", "--config", in.configure(t, dir, s))
+	d.process = start(t, filepath.Join(dir, "log"), binary, "serve", "--config", r.configure(t, dir, s))
 	await(t, "cnfd serve", func() error {
 		select {
 		case <-d.process.done:
@@ -64,10 +64,10 @@ func (in *internet) daemon(t testing.TB, s settings) *daemon {
 }
 
 // configure writes a configuration into dir and returns its path.
-func (in *internet) configure(t testing.TB, dir string, s settings) string {
+func (r *trust) configure(t testing.TB, dir string, s settings) string {
 	t.Helper()
 	if s.anchor == nil {
-		s.anchor = in.anchor
+		s.anchor = r.anchor
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, `%s
@@ -75,10 +75,10 @@ state_dir: %q
 resolver:
   ipv6: false
   allow_local_servers: true
-  root_hints: [{name: ns., addresses: [%q]}]
+  root_hints: [{name: ns., addresses: [%s]}]
   %s
   trust_anchors:
-`, s.sections, filepath.Join(dir, "state"), in.root.addr, s.resolver)
+`, s.sections, filepath.Join(dir, "state"), strings.Join(r.hints, ", "), s.resolver)
 	for _, rr := range s.anchor {
 		fmt.Fprintf(&b, "    - '%s'\n", rr)
 	}
@@ -88,10 +88,10 @@ resolver:
 }
 
 // resolve returns what `cnfd resolve` thinks of a name: "secure", "bogus", or "insecure" for that and indeterminate.
-func (in *internet) resolve(t testing.TB, name, rtype string, s settings) string {
+func (r *trust) resolve(t testing.TB, name, rtype string, s settings) string {
 	t.Helper()
 	dir := filepath.Join(work, fmt.Sprintf("cnfd-%d", daemons.Add(1)))
-	out, err := try("", "", cnfd(t), "resolve", "--config", in.configure(t, dir, s), name, rtype)
+	out, err := try("", "", cnfd(t), "resolve", "--config", r.configure(t, dir, s), name, rtype)
 	var exit *exec.ExitError
 	switch {
 	case err == nil:

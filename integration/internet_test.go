@@ -2,7 +2,6 @@ package integration
 
 import (
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -19,15 +18,16 @@ var subjects = []string{
 	"ds-broken.example.", "ds-removed.example.", "stripped.example.",
 	"wildcard.example.", "delegated.example.", "crowded.example.",
 	"alias.example.", "alias-out.example.",
+	"two-ds.example.",
+	"forged.example.", "unsealed.example.", "withheld.example.", "lapsed.example.", "rekeyed.example.",
 }
 
 // An internet is a root, the TLD example. and the zones below it, each tier a server of its own on its own
 // address, with a chain of trust from the root's keys down to every leaf.
 type internet struct {
+	trust
 	root, tld, leaf *host
 	zones           map[string]*zone
-	anchor          []dns.RR // DS of the root
-	net             string   // 127.x.0.
 }
 
 // tiers says which software serves what.
@@ -39,7 +39,7 @@ func newInternet(t testing.TB, number int, kinds tiers) *internet {
 	lab(t)
 	net := fmt.Sprintf("127.%d.0.", number)
 	in := &internet{
-		net:   net,
+		trust: trust{net: net, hints: []string{net + "1"}},
 		root:  newHost(t, kinds.root, net+"1"),
 		tld:   newHost(t, kinds.tld, net+"2"),
 		leaf:  newHost(t, kinds.leaf, net+"3"),
@@ -152,20 +152,4 @@ func (in *internet) chain(t testing.TB) {
 	for parent, ds := range add {
 		in.holder(parent).edit(t, in.zones[parent], nil, ds)
 	}
-}
-
-// file writes a file that belongs to the internet as a whole.
-func (in *internet) file(t testing.TB, name, text string) string {
-	path := filepath.Join(work, in.net+"net", name)
-	write(t, path, text)
-	return path
-}
-
-// anchors returns the trust anchor in master file format.
-func (in *internet) anchors() string {
-	var b strings.Builder
-	for _, rr := range in.anchor {
-		fmt.Fprintln(&b, rr)
-	}
-	return b.String()
 }

@@ -13,15 +13,14 @@ import (
 // nsd is NSD, serving what ldns-signzone signed. Zones are changed by signing them anew and a restart:
 // for a moment after a reload, which forks, old data and new are both served, and a test cannot see when that ends.
 type nsd struct {
-	iterations uint16 // of NSEC3
-	optOut     bool   // NSEC3 opt-out, for zones of delegations
+	optOut bool // NSEC3 opt-out, for zones of delegations
 }
 
 func (n nsd) configure(t testing.TB, h *host) {
 	t.Helper()
 	var zones strings.Builder
 	for _, z := range h.zones {
-		n.sign(t, h, z, time.Now())
+		n.sign(t, h, z)
 		fmt.Fprintf(&zones, "zone:\n\tname: %q\n\tzonefile: %q\n", z.name, z.fileName()+".served")
 	}
 	write(t, h.path("nsd.conf"), fmt.Sprintf(`server:
@@ -41,8 +40,8 @@ remote-control:
 %[3]s`, h.addr, h.dir, zones.String()))
 }
 
-// sign writes the file that NSD serves, with signatures that began an hour before now.
-func (n nsd) sign(t testing.TB, h *host, z *zone, now time.Time) {
+// sign writes the file that NSD serves, with signatures that began an hour ago, or as long ago as the zone lags behind.
+func (n nsd) sign(t testing.TB, h *host, z *zone) {
 	t.Helper()
 	if z.unsigned {
 		write(t, h.path(z.fileName()+".served"), z.file())
@@ -53,10 +52,11 @@ func (n nsd) sign(t testing.TB, h *host, z *zone, now time.Time) {
 		return // signed already
 	}
 	write(t, h.path(z.fileName()+".zone"), z.file())
+	now := time.Now().Add(-z.lag)
 	argv := []string{"ldns-signzone", "-f", z.fileName() + ".served",
 		"-i", now.Add(-time.Hour).UTC().Format("20060102150405"), "-e", now.Add(z.validity()).UTC().Format("20060102150405")}
 	if z.nsec3 {
-		argv = append(argv, "-n", "-t", fmt.Sprint(n.iterations))
+		argv = append(argv, "-n", "-t", fmt.Sprint(z.iterations))
 		if n.optOut {
 			argv = append(argv, "-p")
 		}
@@ -68,7 +68,7 @@ func (n nsd) sign(t testing.TB, h *host, z *zone, now time.Time) {
 // key returns the base name of the zone's key signing key (-k) or zone signing key, made at the first call.
 func (nsd) key(t testing.TB, h *host, z *zone, kind string) string {
 	t.Helper()
-	kept := h.path(z.fileName() + ".key" + kind)
+	kept := h.path(fmt.Sprint(z.fileName(), ".", z.algorithm, kind))
 	if base, err := os.ReadFile(kept); err == nil {
 		return string(base)
 	}

@@ -101,6 +101,15 @@ func try(dir, stdin string, argv ...string) (string, error) {
 	return stdout.String(), nil
 }
 
+// said runs a command and returns all that it says, for tools whose verdict is what they print.
+func said(argv ...string) string {
+	out, err := exec.Command(argv[0], argv[1:]...).CombinedOutput()
+	if err != nil {
+		return string(out) + err.Error()
+	}
+	return string(out)
+}
+
 type commandError struct {
 	argv []string
 	err  error

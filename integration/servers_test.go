@@ -17,8 +17,9 @@ func TestKnot(t *testing.T) {
 
 func TestNSD(t *testing.T) {
 	// An NSEC3 with opt-out does not say that there is no unsigned delegation (RFC 5155 section 6).
-	prove(t, 3, tiers{root: nsd{}, tld: nsd{optOut: true}, leaf: nsd{}},
-		deletedAtParent("unproven insecure", "insecure"))
+	in := prove(t, 3, tiers{root: nsd{}, tld: nsd{optOut: true}, leaf: nsd{}},
+		append(signedByHand, deletedAtParent("unproven insecure", "insecure"))...)
+	t.Run("NSEC3 with 50 iterations proves and with 51 does not", in.iterations)
 }
 
 func TestPowerDNSBelowKnotBelowBIND(t *testing.T) {
@@ -27,7 +28,7 @@ func TestPowerDNSBelowKnotBelowBIND(t *testing.T) {
 }
 
 // prove runs everything that holds on every internet, whoever serves it, and the stories of this one alone.
-func prove(t *testing.T, number int, kinds tiers, own ...story) {
+func prove(t *testing.T, number int, kinds tiers, own ...story) *internet {
 	t.Parallel()
 	in := newInternet(t, number, kinds)
 	t.Run("Unbound and delv find every zone secure", in.sound)
@@ -37,6 +38,8 @@ func prove(t *testing.T, number int, kinds tiers, own ...story) {
 	for _, s := range append(own, stories...) {
 		t.Run(s.claim, func(t *testing.T) { s.tell(t, in) })
 	}
+	t.Run("in the end Unbound, delv and drill agree with cnfd", in.agreeInTheEnd)
+	return in
 }
 
 // sound checks the internet itself, without cnfd: presence and absence in every signed zone.

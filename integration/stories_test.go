@@ -53,6 +53,14 @@ var stories = []story{
 		want: "unproven bogus", security: "bogus",
 	},
 	{
+		claim: "a DS that fits no key does no harm beside one that does", token: "two-ds.example. jwt",
+		flip: func(t *testing.T, in *internet) {
+			z := in.zones["example."]
+			in.tld.edit(t, z, nil, broken(z.set("two-ds.example.", dns.TypeDS)))
+		},
+		want: "confirmed record_matches", security: "secure",
+	},
+	{
 		claim: "no DS is insecure", token: "ds-removed.example. jwt",
 		flip: func(t *testing.T, in *internet) { in.remove(t, "example.", "ds-removed.example.") },
 		want: "unproven insecure", security: "insecure",

@@ -18,7 +18,12 @@ type zone struct {
 	unsigned  bool // served as written
 	brief     bool // signed for two weeks; else for two months
 	serial    uint32
+	spoilt    bool     // served with what its owner did not write, or without what he did
 	records   []dns.RR // all but the SOA
+
+	// For NSD alone: how far behind the clock is that dates the signatures, and the iterations of NSEC3.
+	lag        time.Duration
+	iterations uint16
 }
 
 // ttl is long, so that a changed answer is never the end of an old one.

@@ -1,0 +1,119 @@
+package integration
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"cnfd/internal/sandbox"
+
+	"github.com/miekg/dns"
+)
+
+// TestAgreement asks cnfd, Unbound, delv and drill about every case of the sandbox's tree. Each judges by
+// itself, from the same root and the same trust anchor.
+func TestAgreement(t *testing.T) {
+	t.Parallel()
+	lab(t)
+	n, err := sandbox.Start(sandbox.Config{Port: 53, Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { n.Close() })
+	r := &trust{net: "127.9.0.", anchor: records(t, n.Anchor())}
+	for _, hint := range n.Hints() {
+		for _, addr := range hint.Addresses {
+			r.hints = append(r.hints, addr.String())
+		}
+	}
+	resolver := r.startUnbound(t)
+	seen := map[string]bool{"jwk.cnf.alias-out.example.": true} // of the stories
+	for _, z := range n.Zones() {
+		for _, c := range z.Cases {
+			seen[c.Name] = true
+			t.Run(c.Name+" "+dns.TypeToString[c.Type], func(t *testing.T) {
+				r.agree(t, resolver, c.Name, dns.TypeToString[c.Type])
+			})
+		}
+	}
+	for name := range known {
+		if !seen[name] {
+			t.Errorf("the known difference about %s is of no use: nobody asked about it", name)
+		}
+	}
+}
+
+// opinions are what others think of a name: Unbound and delv "secure", "insecure" or "bogus", drill only whether it is secure.
+type opinions struct {
+	unbound, delv string
+	drill         bool
+}
+
+func (o opinions) String() string {
+	return fmt.Sprintf("Unbound %s, delv %s, drill secure: %t", o.unbound, o.delv, o.drill)
+}
+
+// A difference is what tools are known to think otherwise than a full validator, and why.
+type difference struct {
+	why  string
+	make func(o *opinions)
+}
+
+var (
+	optOutIgnored = difference{"neither delv nor drill looks at the opt-out flag of the NSEC3 that covers the next closer name",
+		func(o *opinions) { o.delv, o.drill = "secure", true }}
+	iterationsUnbounded = difference{"drill has no bound on the iterations of NSEC3",
+		func(o *opinions) { o.drill = true }}
+	firstHopOnly = difference{"drill proves the first RRset of a chain of CNAMEs only",
+		func(o *opinions) { o.drill = true }}
+	dnameUnknown = difference{"drill wants a signature on the CNAME that a DNAME makes",
+		func(o *opinions) { o.drill = false }}
+	nobodyAnswers = difference{"where no server answers cnfd says indeterminate; to Unbound and delv it is a failure like any other",
+		func(o *opinions) { o.unbound, o.delv = "unanswered", "bogus" }}
+)
+
+// known are the differences by name; of all other names everybody must think the same.
+var known = map[string]difference{
+	"jwk.cnf.missing.test.":        optOutIgnored,
+	"jwk.cnf.optout.test.":         optOutIgnored,
+	"absent.iterated.test.":        iterationsUnbounded,
+	"jwk.cnf.open.alias.example.":  firstHopOnly,
+	"jwk.cnf.stale.alias.example.": firstHopOnly,
+	"jwk.cnf.alias-out.example.":   firstHopOnly,
+	"jwk.cnf.dname.example.":       dnameUnknown,
+	"jwk.cnf.sub.dname.example.":   dnameUnknown,
+	"jwk.cnf.silent.example.":      nobodyAnswers,
+}
+
+// agree asks everybody about one name. SHA-1 is a matter of policy, not of proof: cnfd is told to think of it as the others do.
+func (r *trust) agree(t *testing.T, resolver, name, rtype string) (security string) {
+	t.Helper()
+	security = r.resolve(t, name, rtype, settings{resolver: "sha1: validate"})
+	want := opinions{security, security, security == "secure"}
+	why := "no difference is known here"
+	if d, ok := known[name]; ok {
+		why = d.why
+		d.make(&want)
+	}
+	others := opinions{r.unbound(t, name, rtype), r.delv(t, resolver, name, rtype), r.drill(t, resolver, name, rtype)}
+	if others != want {
+		t.Errorf("%s: cnfd says %s; %v (%s)", name, security, others, why)
+	}
+	return security
+}
+
+// agreeInTheEnd asks about every domain as the stories left it.
+func (in *internet) agreeInTheEnd(t *testing.T) {
+	resolver := in.startUnbound(t)
+	count := map[string]int{}
+	for _, domain := range subjects {
+		for _, name := range []string{"jwk.cnf." + domain, "1.8." + domain, "absent." + domain, "ns." + domain} {
+			count[in.agree(t, resolver, name, "TLSA")]++
+		}
+	}
+	for _, security := range []string{"secure", "insecure", "bogus"} {
+		if count[security] == 0 {
+			t.Errorf("nothing is %s: the stories did not happen", security)
+		}
+	}
+}

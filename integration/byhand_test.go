@@ -1,0 +1,130 @@
+package integration
+
+import (
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+)
+
+// signedByHand are the stories for which somebody must hold the pen: with NSD the signed zone is a file that
+// ldns-signzone wrote once, and whoever can write it can serve anything.
+var signedByHand = []story{
+	{
+		claim: "a record written into a signed zone without its key is bogus", token: "forged.example. jwt",
+		flip: func(t *testing.T, in *internet) {
+			z := in.zones["forged.example."]
+			served := in.leaf.path(z.fileName() + ".served")
+			honest, stranger := tokens(t)["forged.example. jwt"].Thumbprint, tokens(t)["stranger jwt"].Thumbprint
+			in.leaf.rewrite(t, z, served, func(text string) string { return strings.ReplaceAll(text, honest, stranger) })
+		},
+		want: "unproven bogus", security: "bogus",
+	},
+	{
+		claim: "a record whose signature is missing is bogus", token: "unsealed.example. jwt",
+		flip: func(t *testing.T, in *internet) {
+			z := in.zones["unsealed.example."]
+			served := in.leaf.path(z.fileName() + ".served")
+			in.leaf.rewrite(t, z, served, func(text string) string { return dropLines(text, "jwk.cnf.", "RRSIG\tTLSA") })
+		},
+		want: "unproven bogus", security: "bogus",
+	},
+	{
+		claim: "a record withheld without a proof is bogus", token: "withheld.example. jwt",
+		flip: func(t *testing.T, in *internet) {
+			z := in.zones["withheld.example."]
+			served := in.leaf.path(z.fileName() + ".served")
+			in.leaf.rewrite(t, z, served, func(text string) string { return dropLines(text, "jwk.cnf.", "TLSA") })
+		},
+		want: "unproven bogus", security: "bogus",
+	},
+	{
+		claim: "signatures of last month are bogus", token: "lapsed.example. jwt",
+		flip: func(t *testing.T, in *internet) { in.sign(t, "lapsed.example.", 30*24*time.Hour) },
+		want: "unproven bogus", security: "bogus",
+	},
+	{
+		claim: "signatures of next week are bogus", token: "lapsed.example. jwt",
+		setUp: func(t *testing.T, in *internet) { in.sign(t, "lapsed.example.", 0) },
+		flip:  func(t *testing.T, in *internet) { in.sign(t, "lapsed.example.", -7*24*time.Hour) }, // Unbound forgives a day (val-sig-skew-max)
+		want:  "unproven bogus", security: "bogus",
+	},
+	{
+		claim: "new keys that the parent knows nothing of are bogus", token: "rekeyed.example. jwt",
+		flip: func(t *testing.T, in *internet) {
+			in.zones["rekeyed.example."].algorithm = dns.RSASHA1NSEC3SHA1
+			in.sign(t, "rekeyed.example.", 0)
+		},
+		want: "unproven bogus",
+	},
+	{
+		claim: "a zone signed with SHA-1 alone is insecure", token: "rekeyed.example. jwt",
+		setUp: func(t *testing.T, in *internet) {
+			in.replace(t, "example.", "rekeyed.example.", in.leaf.ds(t, in.zones["rekeyed.example."])...)
+		},
+		before: settings{resolver: "sha1: validate"},
+		want:   "unproven insecure",
+	},
+}
+
+// sign signs a zone anew by a clock that lags behind, and serves that.
+func (in *internet) sign(t testing.TB, name string, lag time.Duration) {
+	t.Helper()
+	z := in.zones[name]
+	z.lag = lag
+	in.leaf.edit(t, z, nil, nil)
+	in.leaf.awaitZones(t)
+}
+
+// rewrite edits the file that the server of z has it from, behind the signer's back.
+func (h *host) rewrite(t testing.TB, z *zone, file string, edit func(string) string) {
+	t.Helper()
+	before, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	after := edit(string(before))
+	if after == string(before) {
+		t.Fatalf("%s has nothing of what is to be changed:\n%s", file, before)
+	}
+	h.process.stop()
+	write(t, file, after)
+	z.spoilt = true
+	h.start(t)
+}
+
+// dropLines takes the lines with all of the words out of a text.
+func dropLines(text string, words ...string) string {
+	var kept []string
+	for _, line := range strings.SplitAfter(text, "\n") {
+		has := 0
+		for _, word := range words {
+			if strings.Contains(line, word) {
+				has++
+			}
+		}
+		if has < len(words) {
+			kept = append(kept, line)
+		}
+	}
+	return strings.Join(kept, "")
+}
+
+// iterations finds where NSEC3 becomes too dear: 50 iterations still prove, 51 do not (RFC 9276 section 3.2).
+func (in *internet) iterations(t *testing.T) {
+	k, z := tokens(t)["deleted3.example. jwt"], in.zones["deleted3.example."]
+	in.remove(t, z.name, k.owner())
+	for iterations, want := range map[uint16]string{0: "refuted record_absent", 50: "refuted record_absent", 51: "unproven insecure"} {
+		z.iterations = iterations
+		in.sign(t, z.name, 0)
+		v := in.daemon(t, settings{}).verify(t, k, nil)
+		if v.String() != want {
+			t.Errorf("%d iterations: %v, want %s", iterations, v, want)
+		}
+		if want == "unproven insecure" && v.DNS.EDE.Code != 27 {
+			t.Errorf("%d iterations: extended error %d, want 27", iterations, v.DNS.EDE.Code)
+		}
+	}
+}

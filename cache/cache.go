@@ -109,8 +109,14 @@ func New[V any](c Config) *Cache[V] {
 // of which was learnt before oldest (the zero time sets no bound). It neither
 // waits nor allocates nor keeps key.
 func (c *Cache[V]) Peek(key []byte, oldest time.Time) (V, bool) {
+	return c.PeekAt(key, c.now(), oldest)
+}
+
+// PeekAt is Peek for a caller who has just read the clock that the Cache was
+// given: on a hit, reading it costs about as much as all the rest.
+func (c *Cache[V]) PeekAt(key []byte, now, oldest time.Time) (V, bool) {
 	h := maphash.Bytes(c.seed, key)
-	return peek(&c.shards[h>>c.shift], uint32(h), key, nanos(oldest), c.now().UnixNano())
+	return peek(&c.shards[h>>c.shift], uint32(h), key, nanos(oldest), now.UnixNano())
 }
 
 // PeekString is Peek for a key that is a string.
@@ -123,16 +129,21 @@ func (c *Cache[V]) PeekString(key string, oldest time.Time) (V, bool) {
 // under way may bring. A value larger than a shard, or no longer true, is not
 // kept, and what was there is dropped all the same.
 //
-// A value that was learnt before a Drop and is Put after it undoes the Drop:
-// let Get fetch it where that matters.
+// Who learns a value, and is overtaken by a Drop before the Put, undoes the Drop
+// unless Entry.Since is set: a value learnt before the last Drop of any key in
+// the same shard changes nothing.
 func (c *Cache[V]) Put(key string, e Entry[V]) {
 	h := maphash.String(c.seed, key)
 	s := &c.shards[h>>c.shift]
 	now := c.now().UnixNano()
+	learnt := since(e, now)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if learnt < s.dropped && !e.Since.IsZero() {
+		return
+	}
 	s.overtake(key)
-	s.put(uint32(h), key, e, since(e, now), now)
+	s.put(uint32(h), key, e, learnt, now)
 }
 
 // Drop forgets key and reports whether a value was there. The result of a fill
@@ -140,8 +151,10 @@ func (c *Cache[V]) Put(key string, e Entry[V]) {
 func (c *Cache[V]) Drop(key string) bool {
 	h := maphash.String(c.seed, key)
 	s := &c.shards[h>>c.shift]
+	now := c.now().UnixNano()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.dropped = now
 	s.overtake(key)
 	p, e := find(&s.table, uint32(h), key)
 	if e == nil {
@@ -155,9 +168,9 @@ func (c *Cache[V]) Drop(key string) bool {
 // is being filled cannot be shown to f yet, so no fill that is under way is kept.
 // f runs under a lock: it must not call the Cache.
 func (c *Cache[V]) DropFunc(f func(key string, v V) bool) int {
-	n := 0
+	n, now := 0, c.now().UnixNano()
 	for i := range c.shards {
-		n += c.shards[i].dropFunc(f)
+		n += c.shards[i].dropFunc(f, now)
 	}
 	return n
 }

@@ -22,6 +22,7 @@ type shard[V any] struct {
 	hand    uint32 // where the search for a victim goes on; none: at the oldest
 	payload int64  // bytes of long keys and, as stated, of the values
 	max     int64
+	dropped int64 // when something was last dropped
 	flights map[string]*flight[V]
 
 	evictions, expired, tooLarge uint64
@@ -59,7 +60,7 @@ func (s *shard[V]) put(tag uint32, key string, e Entry[V], since, now int64) {
 	if n.until <= now {
 		return
 	}
-	bytes := keyBytes(key) + max(0, int64(e.Size))
+	bytes := keyBytes(key) + min(max(0, int64(e.Size)), math.MaxUint32) // no sum overflows
 	if !s.makeRoom(bytes, now) {
 		s.tooLarge++
 		return
@@ -134,9 +135,10 @@ func (s *shard[V]) evict(now int64) {
 	}
 }
 
-func (s *shard[V]) dropFunc(f func(string, V) bool) (n int) {
+func (s *shard[V]) dropFunc(f func(string, V) bool, now int64) (n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.dropped = now
 	for _, flight := range s.flights {
 		flight.stale = true
 	}

@@ -132,7 +132,7 @@ func (c *call) readEnvelope() *problem {
 			if s.Peek() != '{' {
 				return envelopeProblem(s.Err(), "claims: not an object")
 			}
-			q.Input, q.Bytes = verifier.InputClaims, s.Raw()
+			q.Input, q.Bytes = verifier.InputClaims, s.Span() // the verifier judges them
 		case memberMaxAge:
 			age, ok := s.Number().Floor()
 			if !ok && s.Err() == nil || age < 0 {

@@ -20,6 +20,8 @@ type denial struct {
 	costly bool
 	// trouble is what was wrong with the first record that did not hold.
 	trouble Trouble
+	// records are those that hold, with their signatures: what a stub may be shown.
+	records []dns.RR
 }
 
 // verdict of a denial: what it shows of a name.
@@ -49,10 +51,10 @@ func (z *Zone) denials(section []dns.RR, t *Terms) *denial {
 	d := &denial{zone: z.Name, ttl: 1 << 62}
 	d.nsec3 = &nsec3Set{zone: z.Name, terms: t}
 	seen := map[string]bool{}
-	n3 := 0
+	left := map[uint16]int{dns.TypeNSEC: maxNSEC, dns.TypeNSEC3: maxNSEC3}
 	for _, rr := range section {
 		h := rr.Header()
-		if h.Rrtype != dns.TypeNSEC && h.Rrtype != dns.TypeNSEC3 {
+		if h.Class != dns.ClassINET || left[h.Rrtype] == 0 {
 			continue
 		}
 		name := Canonical(h.Name)
@@ -61,11 +63,7 @@ func (z *Zone) denials(section []dns.RR, t *Terms) *denial {
 			continue
 		}
 		seen[key] = true
-		if h.Rrtype == dns.TypeNSEC3 {
-			if n3++; n3 > maxNSEC3 {
-				break
-			}
-		}
+		left[h.Rrtype]--
 		set := find(section, name, h.Rrtype)
 		p, trouble := z.proveRRset(set, t)
 		if trouble.Text == "" && p.labels != ownLabels(name) {
@@ -112,6 +110,7 @@ func (d *denial) keep(set RRset, p proof) {
 			d.nsec3.add(set.Name, rr)
 		}
 	}
+	d.records = append(d.records, set.All()...)
 	d.ttl = min(d.ttl, p.ttl)
 	if d.until.IsZero() || p.until.Before(d.until) {
 		d.until = p.until

@@ -79,7 +79,7 @@ func (z *Zone) positive(set RRset, target string, msg *dns.Msg, t *Terms) Findin
 func (z *Zone) expanded(f *Finding, name, encloser string, msg *dns.Msg, t *Terms) {
 	f.Wildcard = true
 	d := z.denials(msg.Ns, t)
-	f.Authority = denialRecords(msg.Ns)
+	f.Authority = d.records
 	switch s := d.noCloser(name, encloser); s {
 	case shownSecure:
 	case shownOptOut, shownCostly:
@@ -207,8 +207,22 @@ func (z *Zone) negative(msg *dns.Msg, name string, rrtype uint16, t *Terms) Find
 		f.SignedBy = hiddenIn(msg.Ns, z.Name, name)
 		return f
 	}
-	f.TTL, f.Until = min(f.TTL, d.ttl), earlier(f.Until, d.until)
+	soa, until := z.provenSOA(msg.Ns, t)
+	f.Authority = append(soa, d.records...)
+	f.TTL, f.Until = min(negativeTTL(soa, z.Name), d.ttl), earlier(until, d.until)
 	return f
+}
+
+// provenSOA is the zone's SOA with its signatures where it holds. One that does
+// not says nothing of how long an absence may be kept, and a stub is not shown
+// it under an answer that claims to be authentic (RFC 4035 §3.2.3).
+func (z *Zone) provenSOA(section []dns.RR, t *Terms) ([]dns.RR, time.Time) {
+	set := find(section, z.Name, dns.TypeSOA)
+	p, _ := z.proveRRset(set, t)
+	if !p.ok || p.labels != ownLabels(z.Name) {
+		return nil, time.Time{}
+	}
+	return set.All(), p.until
 }
 
 // negativeTTL is how long an absence holds: the smaller of the SOA's TTL and
@@ -233,20 +247,6 @@ func negativeRecords(section []dns.RR, zone string) []dns.RR {
 			rrtype = sig.TypeCovered
 		}
 		if (rrtype == dns.TypeSOA || rrtype == dns.TypeNSEC || rrtype == dns.TypeNSEC3) && IsSubdomain(Canonical(h.Name), zone) {
-			out = append(out, rr)
-		}
-	}
-	return out
-}
-
-func denialRecords(section []dns.RR) []dns.RR {
-	var out []dns.RR
-	for _, rr := range section {
-		rrtype := rr.Header().Rrtype
-		if sig, ok := rr.(*dns.RRSIG); ok {
-			rrtype = sig.TypeCovered
-		}
-		if rrtype == dns.TypeNSEC || rrtype == dns.TypeNSEC3 {
 			out = append(out, rr)
 		}
 	}

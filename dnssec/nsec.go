@@ -53,6 +53,10 @@ func (d *denial) nsecNoData(name string, rrtype uint16) shown {
 	if w := d.matchNSEC(wild); w != nil && deniesType(w.TypeBitMap, wild, rrtype) {
 		return shownSecure
 	}
+	// A wildcard that is an empty non-terminal makes the name exist, and empty (RFC 4592 §2.2.2).
+	if w := d.coverNSEC(wild); w != nil && IsSubdomain(Canonical(w.NextDomain), wild) {
+		return shownSecure
+	}
 	return notShown
 }
 
@@ -75,7 +79,8 @@ func (d *denial) nsecNoName(name string) shown {
 	if next := Canonical(n.NextDomain); IsSubdomain(next, name) {
 		return notShown // an empty non-terminal exists
 	}
-	if d.coverNSEC(wildcardOf(encloserBy(n, name))) == nil {
+	wild := wildcardOf(encloserBy(n, name))
+	if w := d.coverNSEC(wild); w == nil || IsSubdomain(Canonical(w.NextDomain), wild) {
 		return notShown
 	}
 	return shownSecure

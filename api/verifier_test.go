@@ -85,6 +85,24 @@ func TestVerdictsOfTheRealVerifier(t *testing.T) {
 	}
 }
 
+// The envelope only delimits claims; what is wrong in them the verifier finds.
+func TestClaimsAreJudgedInTheirEnvelope(t *testing.T) {
+	h := newReal(t, nil)
+	for _, tt := range []struct{ claim, claims, detail string }{
+		{"invalid UTF-8", "{\"sub\":\"\xff\"}", "claims.sub: "},
+		{"a member twice", `{"sub":"https://vendor.example","sub":"https://vendor.example"}`, "claims.sub: "},
+		{"a brace too few inside", `{"sub":"https://vendor.example","cnf":{"jwk":[}]}`, "claims.cnf.jwk"},
+		{"a number that is none", `{"sub":"https://vendor.example","iat":01}`, "claims.iat: "},
+	} {
+		t.Run(tt.claim, func(t *testing.T) {
+			p := wantProblem(t, send(h, "POST", "/v1/verify", `{"claims":`+tt.claims+`}`, asJSON), 400, "malformed")
+			if !strings.Contains(p.Detail, tt.detail) {
+				t.Errorf("detail %q, want %q in it", p.Detail, tt.detail)
+			}
+		})
+	}
+}
+
 func TestAPrivateKeyIsRefusedAndNeverRepeated(t *testing.T) {
 	claims := `{"sub":"https://vendor.example","cnf":{"jwk":` + privateJWK + `}}`
 	d, err := base64.RawURLEncoding.DecodeString(privateD)

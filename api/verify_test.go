@@ -100,7 +100,6 @@ func TestVerifyRefuses(t *testing.T) {
 		{"a token that is not a string", "/v1/verify", `{"token":{"a":1}}`, []string{asJSON}, 400, "malformed", "token: "},
 		{"claims that are not an object", "/v1/verify", `{"claims":"a.b.c"}`, []string{asJSON}, 400, "malformed", "claims: not an object"},
 		{"claims that break off", "/v1/verify", `{"claims":{"sub":"x"`, []string{asJSON}, 400, "malformed", ""},
-		{"claims in invalid UTF-8", "/v1/verify", "{\"claims\":{\"sub\":\"\xff\"}}", []string{asJSON}, 400, "malformed", "claims.sub: "},
 		{"a negative max_age", "/v1/verify", `{"token":"a.b.c","max_age":-1}`, []string{asJSON}, 400, "malformed", "max_age: "},
 		{"a max_age that is not a number", "/v1/verify", `{"token":"a.b.c","max_age":"5"}`, []string{asJSON}, 400, "malformed", "max_age"},
 		{"a negative max_age in the query", "/v1/verify?max_age=-1", `{"token":"a.b.c"}`, []string{asJSON}, 400, "malformed", "max_age: "},

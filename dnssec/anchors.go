@@ -1,6 +1,7 @@
 package dnssec
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -37,36 +38,79 @@ func RootAnchors() Anchors {
 	return a
 }
 
-// ParseAnchors reads zone-file lines, one DS or DNSKEY each, of any name.
+// ParseAnchors reads zone-file lines, one DS or DNSKEY of class IN each, of any name.
 func ParseAnchors(lines []string) (Anchors, error) {
 	a := Anchors{at: map[string]*Trust{}}
 	for i, line := range lines {
-		rr, err := dns.NewRR(line)
+		rr, err := parseAnchor(line)
 		if err != nil {
-			return Anchors{}, fmt.Errorf("trust anchor %d: not a zone-file line: %w", i+1, err)
-		}
-		if rr == nil {
-			return Anchors{}, fmt.Errorf("trust anchor %d: empty", i+1)
+			return Anchors{}, fmt.Errorf("trust anchor %d: %w", i+1, err)
 		}
 		name := Canonical(rr.Header().Name)
 		tr := a.at[name]
 		if tr == nil {
 			tr = &Trust{Anchor: true}
+			a.at[name] = tr
 		}
 		switch rr := rr.(type) {
 		case *dns.DS:
 			tr.DS = append(tr.DS, rr)
 		case *dns.DNSKEY:
-			if rr.Flags&dns.ZONE == 0 || rr.Flags&dns.REVOKE != 0 {
-				return Anchors{}, fmt.Errorf("trust anchor %d: the DNSKEY of %s is not a zone key, or is revoked", i+1, name)
-			}
 			tr.Keys = append(tr.Keys, rr)
-		default:
-			return Anchors{}, fmt.Errorf("trust anchor %d: a %s record; DS or DNSKEY are wanted", i+1, dns.Type(rr.Header().Rrtype))
 		}
-		a.at[name] = tr
 	}
 	return a, nil
+}
+
+// parseAnchor reads one line. Unlike dns.NewRR it opens no file for $INCLUDE
+// and passes nothing over.
+func parseAnchor(line string) (dns.RR, error) {
+	if strings.HasPrefix(strings.TrimSpace(line), "$") {
+		return nil, errors.New("not a zone-file line: a directive")
+	}
+	p := dns.NewZoneParser(strings.NewReader(line), ".", "")
+	p.SetDefaultTTL(3600)
+	rr, ok := p.Next()
+	if err := p.Err(); err != nil {
+		return nil, fmt.Errorf("not a zone-file line: %w", err)
+	}
+	if !ok {
+		return nil, errors.New("empty")
+	}
+	if _, more := p.Next(); more || p.Err() != nil {
+		return nil, errors.New("more than one record")
+	}
+	if rr.Header().Class != dns.ClassINET {
+		return nil, errors.New("a record of another class than IN")
+	}
+	switch rr := rr.(type) {
+	case *dns.DS:
+		return rr, wrongDigest(rr)
+	case *dns.DNSKEY:
+		return rr, wrongKey(rr)
+	}
+	return nil, fmt.Errorf("a %s record; DS or DNSKEY are wanted", dns.Type(rr.Header().Rrtype))
+}
+
+// wrongDigest tells of a digest that no key can have: without a word it would
+// make all below the anchor Bogus.
+func wrongDigest(ds *dns.DS) error {
+	size := map[uint8]int{dns.SHA1: 20, dns.SHA256: 32, dns.SHA384: 48}[ds.DigestType]
+	if ds.Digest == "" || size != 0 && len(ds.Digest) != 2*size {
+		return fmt.Errorf("the DS of %s has a digest of the wrong length for its type %d", ds.Hdr.Name, ds.DigestType)
+	}
+	return nil
+}
+
+func wrongKey(k *dns.DNSKEY) error {
+	if k.Flags&dns.ZONE == 0 || k.Flags&dns.REVOKE != 0 {
+		return fmt.Errorf("the DNSKEY of %s is not a zone key, or is revoked", k.Hdr.Name)
+	}
+	every := Terms{SHA1: true}
+	if _, ok := usableKey(k); !ok && every.supportedAlgorithm(k.Algorithm) {
+		return fmt.Errorf("the DNSKEY of %s is not a key of its algorithm %d", k.Hdr.Name, k.Algorithm)
+	}
+	return nil
 }
 
 // With returns the anchors of both; those of b replace a's at the same name.

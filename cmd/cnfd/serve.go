@@ -43,6 +43,7 @@ func serve(cmd *cobra.Command, file string) error {
 	if c.Testing {
 		log.Warn("testing: true: no verdict of this daemon is to be trusted")
 	}
+	boundMemory(int64(c.Cache.MaxBytes))
 	// Taken before the sockets open: whoever sees them may already send a signal.
 	ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()

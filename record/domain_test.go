@@ -237,6 +237,12 @@ func TestNoDomain(t *testing.T) {
 		{"a joiner where no script allows it", "https://a\u200db.example", badIDNA},
 		{"a combining mark first", "https://\u0308a.example", badIDNA},
 		{"mixed directions", "https://a\u05d0.example", badIDNA},
+		{"mixed directions that only the mapping brings about", "https://a\u2135b.example", badIDNA},
+		{"mixed directions in an encoded label", "https://xn--ab-vld.example", badIDNA},
+		{"an encoded label beyond ASCII, of another's name", "https://xn--fa\u00df-.de", badIDNA},
+		{"an encoded label beyond ASCII, in capitals", "https://XN--\u03a3--.example", badIDNA},
+		{"an encoded label beyond ASCII, once it is mapped", "https://a\u3002\uff58\u00adN--fa\u00df-.de", badIDNA},
+		{"an encoded label beyond ASCII, percent-encoded", "https://xn--fa%C3%9F-.de", badIDNA},
 
 		{"localhost", "https://localhost:8443", specialUse},
 		{"under localhost", "https://a.localhost", specialUse},

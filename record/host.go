@@ -3,6 +3,7 @@ package record
 import (
 	"bytes"
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/net/idna"
 )
@@ -20,9 +21,9 @@ func appendHost(dst, host []byte, s *Subjects) ([]byte, *rule) {
 		if len(host) > maxUnmapped {
 			return nil, nameTooLong
 		}
-		mapped, err := uts46.ToASCII(string(host))
-		if err != nil {
-			return nil, badIDNA // what comes with an error is never used
+		mapped, ok := mapHost(string(host))
+		if !ok {
+			return nil, badIDNA
 		}
 		out = append(dst, mapped...)
 	}
@@ -57,6 +58,61 @@ var uts46 = idna.New(
 	idna.CheckJoiners(true),
 	idna.BidiRule(),
 )
+
+// mapHost gives the A-labels of host; false where it is no internationalised
+// domain name.
+func mapHost(host string) (string, bool) {
+	mapped, err := uts46.ToASCII(host)
+	if err != nil || hidesEncoded(host) {
+		return "", false // what comes with an error is never used
+	}
+	// The library looks for letters written from right to left before it maps:
+	// the alef sign ℵ becomes one. The name that came out must be good as well.
+	again, err := uts46.ToASCII(mapped)
+	return mapped, err == nil && again == mapped
+}
+
+// hidesEncoded reports whether a label of host, once mapped, claims to be
+// encoded and yet is not all ASCII. The library decodes xn--faß- to faß, where
+// UTS 46 §4 and every reader of URLs refuse it.
+func hidesEncoded(host string) bool {
+	if isASCII(host) {
+		return false
+	}
+	// An a before each label keeps the library from decoding it, so that what
+	// comes back is the mapping alone.
+	var marked strings.Builder
+	marked.WriteByte('a')
+	for _, r := range host {
+		marked.WriteRune(r)
+		if r == '.' || r == '\u3002' || r == '\uff0e' || r == '\uff61' {
+			marked.WriteByte('a')
+		}
+	}
+	mapped, err := mapping.ToUnicode(marked.String())
+	if err != nil {
+		return true
+	}
+	for label := range strings.SplitSeq(mapped, ".") {
+		label, unchanged := strings.CutPrefix(label, "a")
+		if !unchanged || strings.HasPrefix(label, "xn--") && !isASCII(label) {
+			return true
+		}
+	}
+	return false
+}
+
+// mapping is the mapping step of uts46 alone (UTS 46 §4, step 1).
+var mapping = idna.New(idna.MapForLookup(), idna.Transitional(false), idna.StrictDomainName(false))
+
+func isASCII(text string) bool {
+	for i := range len(text) {
+		if text[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}
 
 // appendPlainHost appends host in lower case where that is all that uts46 would
 // do: letters, digits, hyphens and dots, and no label that claims to be encoded.

@@ -32,13 +32,14 @@ type Cache[V any] struct {
 	idle    chan struct{} // closed once closed and running is 0
 }
 
-// Config is what a Cache is made from. The zero value is the default.
+// Config is what a Cache is made from. The zero value of a field is its default;
+// Now has none.
 type Config struct {
 	// MaxBytes bounds the sum of keys, the stated sizes of the values, and the
 	// cache's own tables. Default: 256 MiB. The process needs more than that: see
 	// docs/performance.md for what the garbage collector adds.
 	MaxBytes int64
-	// Now is the clock. Default: the system's.
+	// Now is the clock. It must be set: this package does not know the time.
 	Now func() time.Time
 	// Shards is how many locks the keys are spread over, rounded up to a power
 	// of two, at most 256. Default: 64, fewer where a shard would hold less than 1 MiB.
@@ -77,13 +78,14 @@ type Stats struct {
 	TooLarge  uint64 // values not kept because they are larger than a shard
 }
 
-// New makes an empty Cache.
+// New makes an empty Cache. It panics without a clock, since nothing would ever
+// expire.
 func New[V any](c Config) *Cache[V] {
 	if c.MaxBytes <= 0 {
 		c.MaxBytes = defaultMaxBytes
 	}
 	if c.Now == nil {
-		c.Now = time.Now
+		panic("cache: Config.Now is not set")
 	}
 	if c.Shards <= 0 {
 		c.Shards = int(max(1, min(defaultShards, c.MaxBytes/minShardBytes)))

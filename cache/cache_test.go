@@ -124,7 +124,7 @@ func TestKeysAreBytes(t *testing.T) {
 }
 
 func TestNothingIsAllocatedOnAHit(t *testing.T) {
-	k := New[*int](Config{})
+	k := New[*int](Config{Now: time.Now})
 	v := 1
 	fill := func(context.Context) (Entry[*int], error) { t.Error("filled"); return Entry[*int]{}, nil }
 	for _, key := range []string{"jwk.cnf.vendor.example.", strings.Repeat("long.", 12)} {
@@ -164,6 +164,7 @@ func TestConfig(t *testing.T) {
 	}
 	for _, tc := range cases {
 		t.Run(tc.claim, func(t *testing.T) {
+			tc.config.Now = time.Now
 			k := New[int](tc.config)
 			if len(k.shards) != tc.shards {
 				t.Fatalf("%d shards, want %d", len(k.shards), tc.shards)
@@ -232,7 +233,7 @@ func TestALargeValueFindsRoomAmongSmallOnes(t *testing.T) {
 func TestAccountingIsHonest(t *testing.T) {
 	for _, key := range []string{"%023d", "%060d", "%0150d"} {
 		before := heap()
-		k := New[*[200]byte](Config{MaxBytes: 1 << 30})
+		k := New[*[200]byte](Config{MaxBytes: 1 << 30, Now: time.Now})
 		for i := range 100_000 {
 			k.Put(fmt.Sprintf(key, i), Entry[*[200]byte]{Value: new([200]byte), Size: 208, Until: time.Now().Add(time.Hour)})
 		}

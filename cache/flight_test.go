@@ -29,7 +29,7 @@ func (s *source) answer(context.Context) (Entry[int64], error) {
 // story runs f in a bubble with a cache of one shard and a source that takes a second.
 func story(t *testing.T, f func(t *testing.T, k *Cache[int64], s *source)) {
 	synctest.Test(t, func(t *testing.T) {
-		k := New[int64](Config{Shards: 1, MaxBytes: 1 << 20})
+		k := New[int64](Config{Shards: 1, MaxBytes: 1 << 20, Now: time.Now})
 		f(t, k, &source{takes: time.Second})
 		if err := k.Close(t.Context()); err != nil {
 			t.Error(err)
@@ -299,7 +299,7 @@ func TestClose(t *testing.T) {
 	})
 	t.Run("cuts the flights short when its own time is up", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			k := New[int64](Config{})
+			k := New[int64](Config{Now: time.Now})
 			ended := make(chan error, 1)
 			go func() {
 				_, err := k.Get(t.Context(), "key", time.Time{}, func(ctx context.Context) (Entry[int64], error) {
@@ -330,7 +330,7 @@ func TestClose(t *testing.T) {
 // Once Drop has returned, nobody may be given what was true before.
 func TestNoStaleValueUnderStress(t *testing.T) {
 	const keys, rounds = 4, 3000
-	k := New[int64](Config{Shards: 2, MaxBytes: 1 << 20})
+	k := New[int64](Config{Shards: 2, MaxBytes: 1 << 20, Now: time.Now})
 	var truth [keys]atomic.Int64
 	get := func(i int) (int64, error) {
 		return k.Get(context.Background(), fmt.Sprint(i), time.Time{}, func(context.Context) (Entry[int64], error) {

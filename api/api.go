@@ -36,7 +36,7 @@ func New(c Config) (http.Handler, error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	return &handler{Config: c}, nil
+	return &handler{Config: c, life: newLife()}, nil
 }
 
 // Config is what the API stands on. Verifier, Resolver and Now are required.
@@ -86,7 +86,8 @@ func ParsePurge(word string) (Purge, error) {
 
 type handler struct {
 	Config
-	ids ids
+	ids  ids
+	life *life
 }
 
 // ServeHTTP is the whole routing: a switch, so that every path that is not here

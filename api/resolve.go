@@ -167,7 +167,7 @@ func (h *handler) resolve(w http.ResponseWriter, r *http.Request) {
 		until = time.Time{}
 	}
 	w.Header()["Vary"] = vary
-	freshness(w.Header(), time.Duration(res.Age)*time.Second, until, now)
+	h.life.write(w.Header(), time.Duration(res.Age)*time.Second, until, now)
 	h.write(w, r, append(doc, '\n'))
 }
 

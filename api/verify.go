@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"strconv"
 	"sync"
-	"time"
 
 	"cnfd/verifier"
 )
@@ -28,7 +27,7 @@ func (h *handler) verify(w http.ResponseWriter, r *http.Request) {
 	now := h.Now()
 	head := w.Header()
 	c.out = append(v.AppendJSON(c.out[:0], h.ids.next(now)), '\n')
-	freshness(head, v.DNS.Age, v.ValidUntil, now)
+	h.life.write(head, v.DNS.Age, v.ValidUntil, now)
 	h.write(w, r, c.out)
 	// A panic above leaves c to the garbage collector: its buffers may still be in use.
 	calls.Put(c)
@@ -72,20 +71,6 @@ func (h *handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	if p.kind == internal {
 		h.Log.Error("no verdict", "id", id, "err", err)
 	}
-}
-
-// freshness says how old the DNS data is and how long it stays true (RFC 9111
-// §4.2: max-age counts from when the data was fetched, so what is left is
-// max-age less Age). Without an end, nobody may keep the answer.
-func freshness(head http.Header, age time.Duration, until, now time.Time) {
-	seconds := max(int64(age/time.Second), 0)
-	left := int64(until.Sub(now) / time.Second)
-	if until.IsZero() || left < 0 {
-		head["Cache-Control"] = noStore
-		return
-	}
-	head["Age"] = []string{strconv.FormatInt(seconds, 10)}
-	head["Cache-Control"] = []string{"max-age=" + strconv.FormatInt(seconds+left, 10)}
 }
 
 var (

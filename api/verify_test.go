@@ -198,6 +198,8 @@ func TestACallerWhoHasGoneIsNotAnswered(t *testing.T) {
 func TestVerdict(t *testing.T) {
 	unproven := confirmed()
 	unproven.Reason, unproven.ValidUntil = verifier.Bogus, time.Time{}
+	old := confirmed()
+	old.DNS.Age, old.ValidUntil = 301*time.Second, at.Add(24*time.Hour+900*time.Millisecond)
 	past := confirmed()
 	past.ValidUntil = at.Add(-time.Second)
 	for _, tt := range []struct {
@@ -206,6 +208,7 @@ func TestVerdict(t *testing.T) {
 		age, cacheControl      string
 	}{
 		{"confirmed", "confirmed", "record_matches", confirmed(), "13", "max-age=300"},
+		{"a long life", "confirmed", "record_matches", old, "301", "max-age=86701"},
 		{"unproven may not be kept", "unproven", "bogus", unproven, "", "no-store"},
 		{"what ends in the past may not be kept", "confirmed", "record_matches", past, "", "no-store"},
 		{"the zero verdict is unproven", "unproven", "indeterminate", verifier.Verdict{}, "", "no-store"},

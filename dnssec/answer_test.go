@@ -345,3 +345,13 @@ func TestOddQuestions(t *testing.T) {
 		})
 	}
 }
+
+func TestSignaturesAskedForInABogusZone(t *testing.T) {
+	m := positive(t, dns.ED25519).msg
+	for _, s := range []Security{Bogus, Indeterminate, Insecure} {
+		z := &Zone{Name: "vendor.example.", Security: s}
+		if f := z.Answer(m, owner, dns.TypeRRSIG, terms()); f.Security != s {
+			t.Errorf("%s in a zone that is %s", f.Security, s)
+		}
+	}
+}

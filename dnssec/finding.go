@@ -40,7 +40,7 @@ func (z *Zone) Answer(msg *dns.Msg, name string, rrtype uint16, t *Terms) Findin
 			return f
 		}
 	case dns.TypeRRSIG:
-		if f, ok := signaturesOnly(msg, name); ok {
+		if f, ok := z.signaturesOnly(msg, name); ok {
 			return f
 		}
 	}
@@ -62,6 +62,9 @@ func (z *Zone) positive(set RRset, target string, msg *dns.Msg, t *Terms) Findin
 		return f
 	}
 	p, trouble := z.proveRRset(set, t)
+	if trouble.Budget {
+		return givenUp(t)
+	}
 	if !p.ok {
 		f.Trouble, f.Security = trouble, Bogus
 		f.Unsigned = len(set.Sigs) == 0
@@ -85,16 +88,24 @@ func (z *Zone) expanded(f *Finding, name, encloser string, msg *dns.Msg, t *Term
 	case shownOptOut, shownCostly:
 		f.Security, f.Trouble = Insecure, s.trouble(name, z.Name)
 	default:
-		f.Security, f.Trouble = z.unproven(d, name+" comes from a wildcard, and nothing proves that no closer name exists", t)
+		if t.Budget.spent() {
+			*f = givenUp(t)
+			return
+		}
+		f.Security, f.Trouble = z.unproven(d, name+" comes from a wildcard, and nothing proves that no closer name exists")
 	}
 	f.TTL, f.Until = min(f.TTL, d.ttl), earlier(f.Until, d.until)
 }
 
+// givenUp is the finding where a bound of work ended the judgement: what the
+// message would have proved is not known, so it is neither Bogus nor handed out.
+func givenUp(t *Terms) Finding {
+	return Finding{Security: Indeterminate, Kind: NoAnswer, Rcode: dns.RcodeServerFailure, Trouble: t.Budget.Trouble()}
+}
+
 // unproven words a denial that does not show what it should.
-func (z *Zone) unproven(d *denial, what string, t *Terms) (Security, Trouble) {
+func (z *Zone) unproven(d *denial, what string) (Security, Trouble) {
 	switch {
-	case t.Budget.spent():
-		return Indeterminate, t.Budget.Trouble()
 	case d.costly:
 		return Insecure, Trouble{Code: CodeIterations, Text: z.Name + " asks for more than 50 NSEC3 iterations"}
 	case d.trouble.Text != "":
@@ -149,6 +160,9 @@ func (z *Zone) redirect(dname RRset, name string, msg *dns.Msg, t *Terms) Findin
 	}
 	synth := prefix + strings.TrimPrefix(target, ".")
 	f := z.positive(dname, synth, msg, t)
+	if f.Kind == NoAnswer {
+		return f
+	}
 	if _, ok := dns.IsDomainName(synth); !ok || wireLength(synth) > 255 {
 		f.Target, f.Kind, f.Rcode = "", NoAnswer, dns.RcodeYXDomain
 		return f
@@ -202,7 +216,10 @@ func (z *Zone) negative(msg *dns.Msg, name string, rrtype uint16, t *Terms) Find
 	case shownOptOut, shownCostly:
 		f.Security, f.Trouble = Insecure, s.trouble(name, z.Name)
 	default:
-		f.Security, f.Trouble = z.unproven(d, z.Name+" does not prove that "+name+" "+dns.Type(rrtype).String()+" is absent", t)
+		if t.Budget.spent() {
+			return givenUp(t)
+		}
+		f.Security, f.Trouble = z.unproven(d, z.Name+" does not prove that "+name+" "+dns.Type(rrtype).String()+" is absent")
 		f.Unsigned = d.empty() && !d.costly
 		f.SignedBy = hiddenIn(msg.Ns, z.Name, name)
 		return f
@@ -280,40 +297,6 @@ func hiddenIn(section []dns.RR, zone, name string) string {
 		}
 	}
 	return ""
-}
-
-// signaturesOnly answers a question for RRSIG records. They cannot be proven
-// themselves (RFC 4035 §2.2): Insecure.
-func signaturesOnly(msg *dns.Msg, name string) (Finding, bool) {
-	f := Finding{Kind: Positive, Security: Insecure, TTL: math.MaxInt64}
-	for _, rr := range msg.Answer {
-		if _, ok := rr.(*dns.RRSIG); ok && strings.EqualFold(rr.Header().Name, name) {
-			f.Answer = append(f.Answer, rr)
-			f.TTL = min(f.TTL, time.Duration(validTTL(rr.Header().Ttl))*time.Second)
-		}
-	}
-	return f, len(f.Answer) > 0
-}
-
-// anyAnswer proves every RRset of an answer to ANY; the weakest counts.
-func (z *Zone) anyAnswer(msg *dns.Msg, name string, t *Terms) (Finding, bool) {
-	var out Finding
-	kinds := types(msg.Answer, name)
-	for i, rrtype := range kinds {
-		f := z.positive(find(msg.Answer, name, rrtype), "", msg, t)
-		if i == 0 {
-			out = f
-			continue
-		}
-		out.Answer = append(out.Answer, f.Answer...)
-		out.Wildcard = out.Wildcard || f.Wildcard
-		out.TTL, out.Until = min(out.TTL, f.TTL), earlier(out.Until, f.Until)
-		if w := Weaker(out.Security, f.Security); w != out.Security {
-			out.Security, out.Trouble = f.Security, f.Trouble
-			out.Unsigned, out.SignedBy = f.Unsigned, f.SignedBy
-		}
-	}
-	return out, len(kinds) > 0
 }
 
 // Weaker is the security of data that rests on both: Bogus where either is,

@@ -59,6 +59,9 @@ func Unsigned(name string, s Security, how string, trouble Trouble, until time.T
 func ProveZone(name string, tr *Trust, msg *dns.Msg, t *Terms) *Zone {
 	how := tr.String()
 	bad := func(tb Trouble) *Zone {
+		if tb.Budget { // nothing was found wrong, the search was given up
+			return Unsigned(name, Indeterminate, how, tb, time.Time{})
+		}
 		return &Zone{Name: name, Security: Bogus, Trouble: tb, How: how}
 	}
 	if !tr.Usable(t) {

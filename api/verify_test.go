@@ -1,11 +1,13 @@
 package api
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"reflect"
@@ -316,4 +318,45 @@ func TestAnAnswerOver2048OctetsHasALength(t *testing.T) {
 			t.Errorf("%s: Content-Length %d of %d", accept, r.ContentLength, len(body))
 		}
 	}
+}
+
+// TestABodyThatDoesNotArriveInTime has the server's own deadline pass.
+func TestABodyThatDoesNotArriveInTime(t *testing.T) {
+	v := &fakeVerifier{verdict: confirmed()}
+	s := httptest.NewUnstartedServer(newHandler(t, Config{Verifier: v}))
+	s.Config.ReadTimeout = 50 * time.Millisecond
+	s.Start()
+	defer s.Close()
+	conn, err := net.Dial("tcp", s.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprint(conn, "POST /v1/verify HTTP/1.1\r\nHost: a\r\nContent-Type: application/jwt\r\nContent-Length: 100\r\n\r\na.b.c")
+	r, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantProblem(t, r, 408, "timeout")
+	v.untouched(t)
+}
+
+// TestABodyThatBreaksOff has the caller close in the middle.
+func TestABodyThatBreaksOff(t *testing.T) {
+	v := &fakeVerifier{verdict: confirmed()}
+	s := httptest.NewServer(newHandler(t, Config{Verifier: v}))
+	defer s.Close()
+	conn, err := net.Dial("tcp", s.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprint(conn, "POST /v1/verify HTTP/1.1\r\nHost: a\r\nContent-Type: application/jwt\r\nContent-Length: 100\r\n\r\na.b.c")
+	conn.(*net.TCPConn).CloseWrite()
+	r, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantProblem(t, r, 400, "malformed")
+	v.untouched(t)
 }

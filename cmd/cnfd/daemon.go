@@ -1,10 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"log"
 	"log/slog"
 	"net"
 	"net/http"
@@ -65,15 +67,15 @@ const (
 
 // startDaemon opens every socket of c and serves on them. On an error nothing
 // stays open. ctx bounds the start alone.
-func startDaemon(ctx context.Context, c *config.Config, log *slog.Logger) (d *daemon, err error) {
-	d = &daemon{log: log, failed: make(chan error, 4)}
+func startDaemon(ctx context.Context, c *config.Config, logger *slog.Logger) (d *daemon, err error) {
+	d = &daemon{log: logger, failed: make(chan error, 4)}
 	defer func() {
 		if err != nil {
 			d.undo()
 			d = nil
 		}
 	}()
-	if d.clock, err = newClock(&c.Resolver, log); err != nil {
+	if d.clock, err = newClock(&c.Resolver, logger); err != nil {
 		return d, err
 	}
 	d.closers = append(d.closers, d.clock.Close)
@@ -170,8 +172,7 @@ func (d *daemon) prepare(c *config.Config) error {
 		WriteTimeout:      answerTime,
 		IdleTimeout:       idleTime,
 		MaxHeaderBytes:    maxHeaderBytes,
-		// What strangers do to a connection is not worth a line each.
-		ErrorLog: slog.NewLogLogger(d.log.Handler(), slog.LevelDebug),
+		ErrorLog:          log.New(serverLog{d.log}, "", 0),
 	}
 	if c.DNS.Listen != "" {
 		d.dns = listener.New(listener.Config{Source: d.engine.resolver, Allow: c.DNS.Allow, Now: d.clock.Now})
@@ -239,4 +240,18 @@ func (d *daemon) undo() {
 		d.closers[i]()
 	}
 	d.closers = nil
+}
+
+// serverLog passes on what net/http has to say: that it cannot accept any more
+// must be seen; what strangers do to a TLS connection is not worth a line each.
+type serverLog struct{ log *slog.Logger }
+
+// Write logs one message of net/http.
+func (l serverLog) Write(line []byte) (int, error) {
+	level := slog.LevelWarn
+	if bytes.Contains(line, []byte("TLS handshake error")) || bytes.Contains(line, []byte("http2: ")) {
+		level = slog.LevelDebug
+	}
+	l.log.Log(context.Background(), level, "http server", "what", strings.TrimSpace(string(line)))
+	return len(line), nil
 }

@@ -401,3 +401,16 @@ func TestLimitsOfTheServer(t *testing.T) {
 		t.Errorf("64 KiB of headers: %d", r.StatusCode)
 	}
 }
+
+func TestWhatStrangersDoToTLSIsNotWorthALine(t *testing.T) {
+	var out strings.Builder
+	l := serverLog{slog.New(slog.NewTextHandler(&out, nil))}
+	fmt.Fprint(l, "http: TLS handshake error from 192.0.2.1:1: EOF\n")
+	if out.Len() > 0 {
+		t.Errorf("logged %s", out.String())
+	}
+	fmt.Fprint(l, "http: Accept error: too many open files; retrying in 5ms\n")
+	if !strings.Contains(out.String(), "level=WARN") || !strings.Contains(out.String(), "too many open files") {
+		t.Errorf("logged %s", out.String())
+	}
+}

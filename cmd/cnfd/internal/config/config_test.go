@@ -112,6 +112,7 @@ func TestParseAccepts(t *testing.T) {
 		{"another address without TLS where the operator says so", "api: {listen: \":80\", allow_plain: true}\n", func(c Config) bool { return c.API.AllowPlain }},
 		{"a mode without quotes", "api: {unix_mode: 0600}\n", func(c Config) bool { return c.API.UnixMode == 0o600 }},
 		{"a size in bytes", "cache: {max_bytes: 33554432}\n", func(c Config) bool { return c.Cache.MaxBytes == 32<<20 }},
+		{"a time without quotes", "testing: true\nresolver: {validation_time: 2020-01-01T00:00:00Z}\n", func(c Config) bool { return c.Resolver.ValidationTime == "2020-01-01T00:00:00Z" }},
 		{"no anchors at all", "resolver: {trust_anchors: [none]}\n", func(c Config) bool { return c.Resolver.TrustAnchors[0] == NoAnchors }},
 		{"a list of its own in place of the default", "dns: {allow: [\"::/0\"]}\n", func(c Config) bool { return len(c.DNS.Allow) == 1 }},
 		{"testing keys at their defaults", "resolver: {server_port: 53, validation_time: \"\"}\n", func(c Config) bool { return c.Resolver.ServerPort == 53 }},

@@ -1,0 +1,130 @@
+package main
+
+import (
+	"net/netip"
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	"cnfd/credential"
+	"cnfd/record"
+	"cnfd/resolver"
+	"cnfd/thumbprint"
+	"cnfd/verifier"
+)
+
+// TestEachKeyTurnsOnWhatItNames holds that a key of the file loosens or changes
+// one thing, its own: each case is the whole difference to the defaults.
+func TestEachKeyTurnsOnWhatItNames(t *testing.T) {
+	dotted := []record.Form{record.Dotted}
+	for _, tt := range []struct {
+		text string
+		want verifier.Config
+	}{
+		{"", verifier.Config{Forms: dotted}},
+		{"testing: true", verifier.Config{Forms: dotted, Testing: true}},
+		{"subjects: {mailto: true}", verifier.Config{Forms: dotted, Subjects: record.Subjects{Mailto: true}}},
+		{"subjects: {acct: true}", verifier.Config{Forms: dotted, Subjects: record.Subjects{Acct: true}}},
+		{"subjects: {spiffe: true}", verifier.Config{Forms: dotted, Subjects: record.Subjects{SPIFFE: true}}},
+		{"subjects: {bare: true}", verifier.Config{Forms: dotted, Subjects: record.Subjects{Bare: true}}},
+		{"subjects: {credential_subject: true}", verifier.Config{Forms: dotted, Credential: credential.Options{CredentialSubject: true}}},
+		{"record: {x5t: true}", verifier.Config{Forms: dotted, Credential: credential.Options{Confirmation: thumbprint.Options{X5T: true}}}},
+		{"record: {tbh: true}", verifier.Config{Forms: dotted, Credential: credential.Options{Confirmation: thumbprint.Options{TBH: true}}}},
+		{"record: {symmetric: true}", verifier.Config{Forms: dotted, Credential: credential.Options{Confirmation: thumbprint.Options{Symmetric: true}}}},
+		{"record: {allow_insecure: true}", verifier.Config{Forms: dotted, AllowInsecure: true}},
+		{"record: {allow_wildcard: true}", verifier.Config{Forms: dotted, AllowWildcard: true}},
+		{"record: {allow_delegated: true}", verifier.Config{Forms: dotted, AllowDelegated: true}},
+		{"record: {legacy_did: true}", verifier.Config{Forms: []record.Form{record.Dotted, record.LegacyDID}}},
+		{"record: {forms: [underscore]}", verifier.Config{Forms: []record.Form{record.Underscore}}},
+		{"record: {forms: [underscore, dotted]}", verifier.Config{Forms: []record.Form{record.Underscore, record.Dotted}}},
+		{"resolver: {stubs: [{zone: Corp.Internal, addresses: [192.0.2.1]}]}", verifier.Config{Forms: dotted, Subjects: record.Subjects{Local: []string{"corp.internal"}}}},
+		{"resolver: {trust_anchors: ['local. IN DS 1 13 2 " + zeros + "', '. IN DS 1 13 2 " + zeros + "']}", verifier.Config{Forms: dotted, Subjects: record.Subjects{Local: []string{"local"}}}},
+	} {
+		t.Run(tt.text, func(t *testing.T) {
+			got, err := verifierConfig(parse(t, "%s", tt.text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !reflect.DeepEqual(got, tt.want) {
+				t.Errorf("got %+v\nwant %+v", got, tt.want)
+			}
+		})
+	}
+}
+
+const zeros = "0000000000000000000000000000000000000000000000000000000000000000"
+
+func TestEachResolverKeyChangesWhatItNames(t *testing.T) {
+	defaults := resolver.Config{NegativeAnchors: []string{}, ServerPort: 53, MaxBytes: 256 << 20, MaxTTL: 300 * time.Second, MaxNegativeTTL: 60 * time.Second}
+	for _, tt := range []struct {
+		text   string
+		change func(*resolver.Config)
+	}{
+		{"", func(*resolver.Config) {}},
+		{"resolver: {qname_minimisation: false}", func(c *resolver.Config) { c.WholeNames = true }},
+		{"resolver: {sha1: validate}", func(c *resolver.Config) { c.SHA1 = true }},
+		{"resolver: {allow_local_servers: true}", func(c *resolver.Config) { c.AllowLocalServers = true }},
+		{"resolver: {ipv4: false}", func(c *resolver.Config) { c.NoIPv4 = true }},
+		{"resolver: {ipv6: false}", func(c *resolver.Config) { c.NoIPv6 = true }},
+		{"testing: true\nresolver: {server_port: 5300}", func(c *resolver.Config) { c.ServerPort = 5300 }},
+		{"resolver: {negative_trust_anchors: [broken.example]}", func(c *resolver.Config) { c.NegativeAnchors = []string{"broken.example"} }},
+		{"resolver: {root_hints: [{name: a., addresses: [192.0.2.1, \"2001:db8::1\"]}]}", func(c *resolver.Config) {
+			c.Hints = []resolver.Hint{{Name: "a.", Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")}}}
+		}},
+		{"resolver: {stubs: [{zone: a.example, addresses: [192.0.2.1]}]}", func(c *resolver.Config) {
+			c.Stubs = []resolver.Stub{{Zone: "a.example", Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.1")}}}
+		}},
+		{"cache: {max_bytes: 32MiB}", func(c *resolver.Config) { c.MaxBytes = 32 << 20 }},
+		{"cache: {max_ttl: 10s}", func(c *resolver.Config) { c.MaxTTL = 10 * time.Second }},
+		{"cache: {max_negative_ttl: 5s}", func(c *resolver.Config) { c.MaxNegativeTTL = 5 * time.Second }},
+	} {
+		t.Run(tt.text, func(t *testing.T) {
+			got, err := resolverConfig(parse(t, "%s", tt.text), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := defaults
+			tt.change(&want)
+			got.Anchors = nil // see TestAnchors
+			if !reflect.DeepEqual(got, want) {
+				t.Errorf("got %+v\nwant %+v", got, want)
+			}
+		})
+	}
+}
+
+func TestAnchors(t *testing.T) {
+	ds := func(name string) string { return "'" + name + " IN DS 1 13 2 " + zeros + "'" }
+	stub := func(anchors string) string {
+		return "stubs: [{zone: corp.example, addresses: [192.0.2.1], trust_anchors: [" + anchors + "]}]"
+	}
+	for _, tt := range []struct {
+		claim, keys string
+		want        []string
+		iana        bool
+	}{
+		{"the default is the root's", "", []string{"."}, true},
+		{"none is none", "trust_anchors: [none]", nil, false},
+		{"what is written takes the default's place", "trust_anchors: [" + ds("local.example.") + "]", []string{"local.example."}, false},
+		{"a root of one's own", "trust_anchors: [" + ds(".") + "]", []string{"."}, false},
+		{"a stub's anchor stands beside the default", stub(ds("corp.example.")), []string{".", "corp.example."}, true},
+		{"a stub's none adds nothing", stub("none"), []string{"."}, true},
+		{"a stub's anchor stands beside none", "trust_anchors: [none], " + stub(ds("corp.example.")), []string{"corp.example."}, false},
+	} {
+		t.Run(tt.claim, func(t *testing.T) {
+			anchors, err := anchorsOf(&parse(t, "resolver: {%s}", tt.keys).Resolver)
+			if err != nil {
+				t.Fatal(err)
+			}
+			names := anchors.Names()
+			slices.Sort(names)
+			if !slices.Equal(names, tt.want) {
+				t.Errorf("anchors at %v, want %v", names, tt.want)
+			}
+			if root := anchors.At("."); root != nil && (root.DS[0].KeyTag == 20326) != tt.iana {
+				t.Errorf("the root's anchor is %s", root)
+			}
+		})
+	}
+}

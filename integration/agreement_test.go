@@ -1,7 +1,11 @@
 package integration
 
 import (
+	"encoding/json"
 	"fmt"
+	"net/http"
+	"net/netip"
+	"net/url"
 	"testing"
 	"time"
 
@@ -26,13 +30,13 @@ func TestAgreement(t *testing.T) {
 			r.hints = append(r.hints, addr.String())
 		}
 	}
-	resolver := r.startUnbound(t)
+	fetcher, d := r.startUnbound(t), r.daemon(t, othersPolicy)
 	seen := map[string]bool{"jwk.cnf.alias-out.example.": true} // of the stories
 	for _, z := range n.Zones() {
 		for _, c := range z.Cases {
 			seen[c.Name] = true
 			t.Run(c.Name+" "+dns.TypeToString[c.Type], func(t *testing.T) {
-				r.agree(t, resolver, c.Name, dns.TypeToString[c.Type])
+				r.agree(t, d, fetcher, c.Name, dns.TypeToString[c.Type])
 			})
 		}
 	}
@@ -85,30 +89,76 @@ var known = map[string]difference{
 	"jwk.cnf.silent.example.":      nobodyAnswers,
 }
 
-// agree asks everybody about one name. SHA-1 is a matter of policy, not of proof: cnfd is told to think of it as the others do.
-func (r *trust) agree(t *testing.T, resolver, name, rtype string) (security string) {
+// agree asks everybody about one name, and the daemon through its two other doors.
+func (r *trust) agree(t *testing.T, d *daemon, fetcher netip.AddrPort, name, rtype string) (security string) {
 	t.Helper()
-	security = r.resolve(t, name, rtype, settings{resolver: "sha1: validate"})
+	security = r.resolve(t, name, rtype, othersPolicy)
 	want := opinions{security, security, security == "secure"}
 	why := "no difference is known here"
 	if d, ok := known[name]; ok {
 		why = d.why
 		d.make(&want)
 	}
-	others := opinions{r.unbound(t, name, rtype), r.delv(t, resolver, name, rtype), r.drill(t, resolver, name, rtype)}
+	delv, out := r.delv(t, fetcher, name, rtype)
+	others := opinions{r.unbound(t, name, rtype), delv, r.drill(t, fetcher, name, rtype)}
 	if others != want {
-		t.Errorf("%s: cnfd says %s; %v (%s)", name, security, others, why)
+		t.Errorf("%s: cnfd says %s; %v (%s)\ndelv: %s", name, security, others, why, out)
+	}
+	if got := d.resolve(t, name, rtype); got != security {
+		t.Errorf("%s: cnfd resolve says %s, /v1/resolve %s", name, security, got)
+	}
+	if got := flags(t, d.dns, name, rtype); got != security && !(got == "bogus" && others.unbound == "unanswered") {
+		t.Errorf("%s: cnfd resolve says %s, the DNS listener %s", name, security, got)
+	}
+	if through, out := r.delv(t, d.dns, name, rtype); through != delv {
+		t.Errorf("%s: delv says %s, and fetching through cnfd's DNS listener %s\n%s", name, delv, through, out)
 	}
 	return security
 }
 
+// othersPolicy has cnfd think of SHA-1 as the others do: that is a matter of policy, not of proof.
+var othersPolicy = settings{resolver: "sha1: validate"}
+
+// resolve returns what /v1/resolve says: "secure", "bogus", or "insecure" for that and indeterminate.
+func (d *daemon) resolve(t testing.TB, name, rtype string) string {
+	t.Helper()
+	response, err := http.Get("http://" + d.tcp + "/v1/resolve?" + url.Values{"name": {name}, "type": {rtype}}.Encode())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	var r struct{ Security string }
+	if err := json.NewDecoder(response.Body).Decode(&r); err != nil {
+		t.Fatal(response.Status, err)
+	}
+	if r.Security == "indeterminate" {
+		return "insecure"
+	}
+	return r.Security
+}
+
+// flags returns what a stub resolver makes of an answer: AD is "secure", SERVFAIL "bogus", all else "insecure".
+func flags(t testing.TB, resolver netip.AddrPort, name, rtype string) string {
+	t.Helper()
+	m, err := ask(resolver, name, dns.StringToType[rtype])
+	switch {
+	case err != nil:
+		t.Fatal(err)
+	case m.Rcode == dns.RcodeServerFailure:
+		return "bogus"
+	case m.AuthenticatedData:
+		return "secure"
+	}
+	return "insecure"
+}
+
 // agreeInTheEnd asks about every domain as the stories left it.
 func (in *internet) agreeInTheEnd(t *testing.T) {
-	resolver := in.startUnbound(t)
+	fetcher, d := in.startUnbound(t), in.daemon(t, othersPolicy)
 	count := map[string]int{}
 	for _, domain := range subjects {
 		for _, name := range []string{"jwk.cnf." + domain, "1.8." + domain, "absent." + domain, "ns." + domain} {
-			count[in.agree(t, resolver, name, "TLSA")]++
+			count[in.agree(t, d, fetcher, name, "TLSA")]++
 		}
 	}
 	for _, security := range []string{"secure", "insecure", "bogus"} {

@@ -4,13 +4,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -22,6 +21,7 @@ import (
 // A daemon is `cnfd serve`, told of nothing but what an internet's trust says.
 type daemon struct {
 	tcp, unix string // address, path
+	dns       netip.AddrPort
 	process   *process
 }
 
@@ -29,7 +29,7 @@ type daemon struct {
 var daemons atomic.Int32
 
 // settings are what a configuration says beside the internet's root and anchor: lines of its resolver
-// section, and whole sections. An anchor of its own takes the place of the internet's.
+// section, and whole sections. An anchor of its own takes the place of the internet's; an empty one is none at all.
 type settings struct {
 	resolver, sections string
 	anchor             []dns.RR
@@ -41,8 +41,12 @@ func (r *trust) daemon(t testing.TB, s settings) *daemon {
 	binary := cnfd(t)
 	n := daemons.Add(1)
 	dir := filepath.Join(work, fmt.Sprintf("cnfd-%d", n))
-	d := &daemon{tcp: fmt.Sprintf("127.0.0.1:%d", 8000+n), unix: filepath.Join(dir, "sock")}
-	s.sections += fmt.Sprintf("\napi: {listen: %q, unix: %q}\n", d.tcp, d.unix)
+	d := &daemon{
+		tcp:  fmt.Sprintf("127.0.0.1:%d", 8000+n),
+		unix: filepath.Join(dir, "sock"),
+		dns:  netip.MustParseAddrPort(fmt.Sprintf("127.0.0.2:%d", 8000+n)),
+	}
+	s.sections += fmt.Sprintf("\napi: {listen: %q, unix: %q}\ndns: {listen: %q}\n", d.tcp, d.unix, d.dns)
 	d.process = start(t, filepath.Join(dir, "log"), binary, "serve", "--config", r.configure(t, dir, s))
 	await(t, "cnfd serve", func() error {
 		select {
@@ -79,30 +83,15 @@ resolver:
   %s
   trust_anchors:
 `, s.sections, filepath.Join(dir, "state"), strings.Join(r.hints, ", "), s.resolver)
+	if len(s.anchor) == 0 {
+		b.WriteString("    - none\n")
+	}
 	for _, rr := range s.anchor {
 		fmt.Fprintf(&b, "    - '%s'\n", rr)
 	}
 	path := filepath.Join(dir, "cnfd.yaml")
 	write(t, path, b.String())
 	return path
-}
-
-// resolve returns what `cnfd resolve` thinks of a name: "secure", "bogus", or "insecure" for that and indeterminate.
-func (r *trust) resolve(t testing.TB, name, rtype string, s settings) string {
-	t.Helper()
-	dir := filepath.Join(work, fmt.Sprintf("cnfd-%d", daemons.Add(1)))
-	out, err := try("", "", cnfd(t), "resolve", "--config", r.configure(t, dir, s), name, rtype)
-	var exit *exec.ExitError
-	switch {
-	case err == nil:
-		return "secure"
-	case !errors.As(err, &exit):
-	case exit.ExitCode() == 1:
-		return "bogus"
-	case exit.ExitCode() == 2:
-		return "insecure"
-	}
-	return fmt.Sprintf("%s %v", out, err)
 }
 
 // A verdict is what the tests read of one.

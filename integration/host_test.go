@@ -48,15 +48,15 @@ func (h *host) start(t testing.TB) {
 
 func (h *host) launch(t testing.TB) {
 	t.Helper()
-	h.claim(t)
+	claim(t, h.addr)
 	h.configure(t, h)
 	h.process = start(h.life, h.path("log"), h.command(t, h)...)
 }
 
 // claim gives the loopback interface the address: named and Unbound listen on addresses that an interface has.
-func (h *host) claim(t testing.TB) {
+func claim(t testing.TB, addr string) {
 	t.Helper()
-	run(t, "", "", "ip", "address", "replace", h.addr+"/32", "dev", "lo")
+	run(t, "", "", "ip", "address", "replace", addr+"/32", "dev", "lo")
 }
 
 func (h *host) awaitZones(t testing.TB) {

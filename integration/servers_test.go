@@ -35,6 +35,7 @@ func prove(t *testing.T, number int, kinds tiers, own ...story) *internet {
 	t.Run("keys of every kind are confirmed", in.keys)
 	t.Run("a token has its time", in.times)
 	t.Run("a tampered token names another key", in.tampered)
+	t.Run("the commands say what the daemon says", in.commands)
 	for _, s := range append(own, stories...) {
 		t.Run(s.claim, func(t *testing.T) { s.tell(t, in) })
 	}
@@ -44,14 +45,14 @@ func prove(t *testing.T, number int, kinds tiers, own ...story) *internet {
 
 // sound checks the internet itself, without cnfd: presence and absence in every signed zone.
 func (in *internet) sound(t *testing.T) {
-	resolver := in.startUnbound(t)
+	fetcher := in.startUnbound(t)
 	for _, domain := range subjects {
 		for name, present := range map[string]bool{"ns." + domain: true, "absent.ns." + domain: false} {
 			if got := in.unbound(t, name, "A"); got != "secure" {
 				t.Errorf("Unbound: %s is %s", name, got)
 			}
-			if got := in.delv(t, resolver, name, "A"); got != "secure" {
-				t.Errorf("delv: %s (there: %t) is %s", name, present, got)
+			if got, out := in.delv(t, fetcher, name, "A"); got != "secure" || strings.Contains(out, "negative") == present {
+				t.Errorf("delv: %s (there: %t) is %s\n%s", name, present, got, out)
 			}
 		}
 	}

@@ -121,6 +121,11 @@ var stories = []story{
 		want:    "unproven bogus",
 	},
 	{
+		claim: "without a trust anchor nothing is determined", token: "steady.example. jwt",
+		after: settings{anchor: []dns.RR{}},
+		want:  "unproven indeterminate",
+	},
+	{
 		claim: "silence is unreachable", token: "steady.example. jwt",
 		flip: func(t *testing.T, in *internet) {
 			in.leaf.process.stop()
@@ -157,6 +162,7 @@ func (s story) tell(t *testing.T, in *internet) {
 	if s.foreign {
 		s.after.anchor = broken(in.anchor)
 	}
+	in.verifyExit(t, k, s.after, s.want)
 	if v := in.daemon(t, s.after).verify(t, k, nil); v.String() != s.want {
 		t.Errorf("%v, want %s (%+v)", v, s.want, v)
 	}

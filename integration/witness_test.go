@@ -2,7 +2,7 @@ package integration
 
 import (
 	"fmt"
-	"net"
+	"net/netip"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -64,28 +64,37 @@ func (r *trust) unbound(t testing.TB, name, rtype string) string {
 	return out
 }
 
-// startUnbound runs Unbound as a resolver that validates and remembers nothing, for the tools that
-// judge for themselves and only need somebody who fetches. It returns its address.
-func (r *trust) startUnbound(t testing.TB) string {
+// startUnbound runs Unbound as a resolver that judges nothing and remembers nothing, for the tools that judge
+// by themselves and only need somebody who fetches.
+func (r *trust) startUnbound(t testing.TB) netip.AddrPort {
 	t.Helper()
-	h := newHost(t, nil, r.net+"53")
-	h.claim(t)
-	conf := r.unboundConf(t, "unbound.conf", "interface: "+h.addr, `access-control: 127.0.0.0/8 allow`,
-		`username: ""`, `chroot: ""`, `pidfile: ""`, "use-syslog: no", "num-threads: 1",
-		`module-config: "iterator"`, "cache-max-ttl: 0", "cache-max-negative-ttl: 0")
+	addr := r.net + "53"
+	claim(t, addr)
+	conf := r.unboundConf(t, "unbound.conf", "interface: "+addr, `access-control: 127.0.0.0/8 allow`,
+		`username: ""`, `chroot: ""`, `pidfile: ""`, "use-syslog: no", "num-threads: 1", "log-servfail: yes",
+		`module-config: "iterator"`, "cache-max-ttl: 0", "cache-max-negative-ttl: 0", "infra-keep-probing: yes")
 	start(t, r.file(t, "unbound.log", ""), unconfined(t, "unbound", "unbound"), "-d", "-p", "-c", conf)
+	fetcher := netip.AddrPortFrom(netip.MustParseAddr(addr), 53)
 	await(t, "Unbound", func() error {
-		c, err := net.Dial("tcp", h.addr+":53")
-		if err == nil {
-			c.Close()
+		m, err := ask(fetcher, ".", dns.TypeSOA)
+		if err == nil && len(m.Answer) == 0 {
+			err = fmt.Errorf("root: %s", dns.RcodeToString[m.Rcode])
 		}
 		return err
 	})
-	return h.addr
+	return fetcher
 }
 
-// delv asks BIND's delv, which fetches through resolver and judges by itself.
-func (r *trust) delv(t testing.TB, resolver, name, rtype string) string {
+// ask asks a resolver over TCP.
+func ask(resolver netip.AddrPort, name string, rtype uint16) (*dns.Msg, error) {
+	q := new(dns.Msg).SetQuestion(name, rtype)
+	q.AuthenticatedData = true
+	m, _, err := (&dns.Client{Net: "tcp", Timeout: patience}).Exchange(q, resolver.String())
+	return m, err
+}
+
+// delv asks BIND's delv, which fetches through resolver and judges by itself; what it said comes along.
+func (r *trust) delv(t testing.TB, resolver netip.AddrPort, name, rtype string) (security, out string) {
 	t.Helper()
 	need(t, "delv", "bind9-dnsutils")
 	var anchors strings.Builder
@@ -93,22 +102,25 @@ func (r *trust) delv(t testing.TB, resolver, name, rtype string) string {
 		ds := rr.(*dns.DS)
 		fmt.Fprintf(&anchors, "trust-anchors { %q static-ds %d %d %d %q; };\n", ds.Hdr.Name, ds.KeyTag, ds.Algorithm, ds.DigestType, ds.Digest)
 	}
-	out := said("delv", "@"+resolver, "-a", r.file(t, "bind.keys", anchors.String()), "+root=.", name, rtype)
+	out = said("delv", "@"+resolver.Addr().String(), "-p", fmt.Sprint(resolver.Port()),
+		"-a", r.file(t, "bind.keys", anchors.String()), "+root=.", name, rtype)
 	switch {
 	case strings.Contains(out, "resolution failed") && !strings.Contains(out, "ncache"):
-		return "bogus"
+		return "bogus", out
 	case strings.Contains(out, "unsigned answer"): // of one RRset, perhaps after others that are signed
-		return "insecure"
+		return "insecure", out
 	case strings.Contains(out, "fully validated"):
-		return "secure"
+		return "secure", out
 	}
-	return out
+	return "unclear", out
 }
 
 // drill reports whether ldns's drill finds a chain of signatures from the answer up to the root. It fetches
 // through resolver; what it does not find secure it does not tell apart.
-func (r *trust) drill(t testing.TB, resolver, name, rtype string) bool {
+func (r *trust) drill(t testing.TB, resolver netip.AddrPort, name, rtype string) bool {
 	t.Helper()
 	need(t, "drill", "ldnsutils")
-	return strings.Contains(said("drill", "-S", "-t", "-k", r.file(t, "root.key", r.anchors()), "@"+resolver, name, rtype), "Chase successful")
+	out := said("drill", "-S", "-t", "-p", fmt.Sprint(resolver.Port()), "-k", r.file(t, "root.key", r.anchors()),
+		"@"+resolver.Addr().String(), name, rtype)
+	return strings.Contains(out, "Chase successful")
 }

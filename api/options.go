@@ -22,8 +22,10 @@ func bound(q *verifier.Request, seconds int64) {
 	}
 }
 
-// readQuery reads the options of a request that are not in its body.
-func readQuery(q *verifier.Request, raw string) *problem {
+// readQuery reads the options of a request that are not in its body. saidTime:
+// the body has said whether the token's time is judged, and the query may not
+// say otherwise.
+func readQuery(q *verifier.Request, raw string, saidTime bool) *problem {
 	if raw == "" {
 		return nil
 	}
@@ -46,7 +48,11 @@ func readQuery(q *verifier.Request, raw string) *problem {
 			if v[0] != "true" && v[0] != "false" {
 				return &problem{malformed, "time: want true or false"}
 			}
-			q.SkipTime = v[0] == "false" || q.SkipTime
+			skip := v[0] == "false"
+			if saidTime && skip != q.SkipTime {
+				return &problem{malformed, "time: the query says another thing than the body"}
+			}
+			q.SkipTime = skip
 		case "check", "aud", "nonce", "dpop", "client_cert":
 			return notBuilt(name)
 		default:

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strings"
 	"unicode/utf8"
 
 	"cnfd/internal/strict"
@@ -26,6 +27,7 @@ func (h *handler) readVerify(c *call, r *http.Request) *problem {
 		return p
 	}
 	q := &c.request
+	c.saidTime = false
 	switch m {
 	case mediaJSON:
 		p = c.readEnvelope()
@@ -42,7 +44,7 @@ func (h *handler) readVerify(c *call, r *http.Request) *problem {
 	if len(q.Bytes) == 0 {
 		return &problem{malformed, "the body is empty: it must hold the credential"}
 	}
-	if p = readQuery(q, r.URL.RawQuery); p != nil {
+	if p = readQuery(q, r.URL.RawQuery, c.saidTime); p != nil {
 		return p
 	}
 	readCacheControl(q, r.Header["Cache-Control"])
@@ -127,6 +129,9 @@ func (c *call) readEnvelope() *problem {
 			inputs++
 			c.text = s.Text().AppendTo(c.text[:0])
 			q.Input, q.Bytes = verifier.InputToken, c.text
+			if s.Err() == nil && len(c.text) == 0 {
+				return &problem{malformed, "token: empty: it must hold the credential"}
+			}
 		case memberClaims:
 			inputs++
 			if s.Peek() != '{' {
@@ -134,13 +139,16 @@ func (c *call) readEnvelope() *problem {
 			}
 			q.Input, q.Bytes = verifier.InputClaims, s.Span() // the verifier judges them
 		case memberMaxAge:
-			age, ok := s.Number().Floor()
-			if !ok && s.Err() == nil || age < 0 {
+			n := s.Number()
+			age, fits := n.Floor()
+			above, _ := n.Ceil()
+			if s.Err() == nil && (!fits || age != above || age < 0) {
 				return &problem{malformed, "max_age: want whole seconds, 0 or more"}
 			}
 			bound(q, age)
 		case memberTime:
 			q.SkipTime = !s.Bool() && s.Err() == nil
+			c.saidTime = true
 		case strict.Other:
 			p = &problem{malformed, "a member that is not read here: token or claims, max_age and time are"}
 		default:
@@ -170,6 +178,13 @@ func envelopeProblem(err error, otherwise string) *problem {
 		return &problem{malformed, otherwise}
 	}
 	detail := err.Error()
+	var e *strict.Error
+	if errors.As(err, &e) {
+		// The envelope has no name of its own: "token: given twice".
+		if detail = e.What; e.Where != "" {
+			detail = strings.TrimPrefix(e.Where, ".") + ": " + e.What
+		}
+	}
 	if !utf8.ValidString(detail) {
 		detail = "not JSON"
 	}

@@ -39,6 +39,7 @@ type call struct {
 	body, out []byte
 	text      []byte // a token whose JSON string had escapes
 	request   verifier.Request
+	saidTime  bool // the body says whether exp and nbf are judged
 }
 
 var calls = sync.Pool{New: func() any {

@@ -44,7 +44,7 @@ func (w *walk) ask(c *cut, name string, rrtype uint16, accept func(*reply) bool)
 			why = append(why, "time is up")
 			break
 		}
-		msg, err := w.exchange(addr, name, rrtype, round)
+		msg, err := w.exchange(addr, name, rrtype, round, c.keyed || c.zone.Security == dnssec.Secure)
 		if err == errBudget {
 			out.trouble = w.budget.Trouble()
 			return out

@@ -17,6 +17,7 @@ type cut struct {
 	zone    *dnssec.Zone
 	servers []server
 	fixed   bool // configured: hints and stubs
+	keyed   bool // asked for the keys that something vouches for
 	until   time.Time
 }
 
@@ -178,7 +179,7 @@ func (w *walk) keys(c *cut, name string, tr *dnssec.Trust) *dnssec.Zone {
 	if !tr.Usable(w.terms) {
 		return dnssec.ProveZone(name, tr, nil, w.terms)
 	}
-	at := &cut{zone: &dnssec.Zone{Name: name}, servers: c.servers, fixed: c.fixed}
+	at := &cut{zone: &dnssec.Zone{Name: name}, servers: c.servers, fixed: c.fixed, keyed: true}
 	var z *dnssec.Zone
 	got := w.ask(at, name, dns.TypeDNSKEY, func(r *reply) bool {
 		z = dnssec.ProveZone(name, tr, r.msg, w.terms)

@@ -15,19 +15,34 @@ import (
 // crosses every path without being fragmented.
 const ednsSize = 1232
 
-// exchange asks one server one question: over UDP, over TCP where the reply is
-// truncated or somebody may be guessing, without EDNS where the server says
-// that it does not know it (RFC 6891 §7).
-func (w *walk) exchange(addr netip.AddrPort, name string, rrtype uint16, round int) (*dns.Msg, error) {
-	plain := w.r.facts.get(addr).plain
+// exchange asks one server one question, without EDNS where the server says
+// that it does not know it (RFC 6891 §7). A zone that needs proof is never
+// asked so: without EDNS there are no signatures, and one FORMERR, forged or
+// not, would make the zone Bogus.
+func (w *walk) exchange(addr netip.AddrPort, name string, rrtype uint16, round int, proof bool) (*dns.Msg, error) {
+	plain := !proof && w.r.facts.get(addr).plain
+	msg, err := w.carry(addr, name, rrtype, plain, round)
+	if err == nil && !plain && !proof && slices.Contains([]int{dns.RcodeFormatError, dns.RcodeNotImplemented, dns.RcodeBadVers}, msg.Rcode) {
+		w.r.facts.refusesEDNS(addr)
+		return w.carry(addr, name, rrtype, true, round)
+	}
+	return msg, err
+}
+
+var errTruncated = errors.New("the reply is truncated over TCP too")
+
+// carry sends a question over UDP, and over TCP where the reply is truncated or
+// somebody may be guessing. A reply that is still truncated says nothing: what
+// is missing may be what matters.
+func (w *walk) carry(addr netip.AddrPort, name string, rrtype uint16, plain bool, round int) (*dns.Msg, error) {
 	msg, err := w.send(addr, "udp", name, rrtype, plain, round)
 	var miss *transport.NearMissError
-	if err == nil && msg.Truncated || errors.As(err, &miss) {
-		msg, err = w.send(addr, "tcp", name, rrtype, plain, round)
+	if err == nil && !msg.Truncated || err != nil && !errors.As(err, &miss) {
+		return msg, err
 	}
-	if err == nil && !plain && slices.Contains([]int{dns.RcodeFormatError, dns.RcodeNotImplemented, dns.RcodeBadVers}, msg.Rcode) {
-		w.r.facts.refusesEDNS(addr)
-		return w.send(addr, "udp", name, rrtype, true, round)
+	msg, err = w.send(addr, "tcp", name, rrtype, plain, round)
+	if err == nil && msg.Truncated {
+		return nil, errTruncated
 	}
 	return msg, err
 }

@@ -76,6 +76,10 @@ func (w *walk) find(name string, rrtype uint16) (dnssec.Finding, *cut) {
 				return lost(got.trouble), c
 			}
 			continue
+		case !got.usable && c.zone.Security == dnssec.Bogus:
+			f := lost(c.zone.Trouble) // whatever its servers said, it would be Bogus
+			f.Security = dnssec.Bogus
+			return f, c
 		case !got.usable:
 			return lost(got.trouble), c
 		case got.trouble.Budget:

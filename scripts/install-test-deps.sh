@@ -1,0 +1,69 @@
+#!/usr/bin/env bash
+# Installs what the integration tests ask of other people's software: Debian packages, as root, and the npm
+# packages of integration/tokens. What cannot be had is named; with CI=true that is a failure. No server that is
+# installed here is started: the tests start their own.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+packages=(
+  bind9 bind9-dnsutils bind9-utils                # named, delv, nsupdate, dnssec-dsfromkey
+  knot knot-dnsutils                              # knotd, knotc
+  nsd ldnsutils                                   # nsd, ldns-keygen, ldns-signzone, drill
+  pdns-server pdns-backend-sqlite3 sqlite3        # pdns_server, pdnsutil
+  unbound unbound-host                            # the witness
+  iproute2                                        # network namespaces
+  openssl python3 python3-cbor2 python3-cryptography nodejs   # tokens that our code did not make
+)
+
+missing() {
+  local p
+  for p in "${packages[@]}"; do
+    [ "$(dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null)" = installed ] && continue
+    # A program that came some other way will do.
+    case $p in nodejs) command -v node >/dev/null && continue ;; openssl|python3) command -v "$p" >/dev/null && continue ;; esac
+    echo "$p"
+  done
+}
+
+lacking=0
+lack() { echo "install-test-deps: $*" >&2; lacking=1; }
+
+install_packages() {
+  # A daemon that a package starts would take port 53. Where the machine has a policy already, it is left alone.
+  local policy=/usr/sbin/policy-rc.d ours=""
+  if [ ! -e $policy ]; then
+    ours=$policy
+    printf '#!/bin/sh\nexit 101\n' >$policy
+    chmod 755 $policy
+  fi
+  export DEBIAN_FRONTEND=noninteractive RUNLEVEL=1
+  local status=0
+  { apt-get update -q && apt-get install -q -y --no-install-recommends "$@"; } >&2 || status=$?
+  [ -z "$ours" ] || rm -f "$ours"
+  return $status
+}
+
+mapfile -t wanted < <(missing)
+if [ ${#wanted[@]} -gt 0 ]; then
+  if ! command -v apt-get >/dev/null; then
+    lack "no apt-get here; missing: ${wanted[*]}"
+  elif [ "$(id -u)" != 0 ]; then
+    lack "not root; missing: ${wanted[*]} (run as root: apt-get install ${wanted[*]})"
+  elif ! install_packages "${wanted[@]}"; then
+    lack "apt-get failed; still missing: $(missing | tr '\n' ' ')"
+  fi
+fi
+
+if [ -f integration/tokens/package.json ]; then
+  if ! command -v npm >/dev/null; then
+    lack "npm is missing: the tokens made with jose are skipped"
+  elif [ ! -e integration/tokens/node_modules/.package-lock.json ] ||
+    [ integration/tokens/package-lock.json -nt integration/tokens/node_modules/.package-lock.json ]; then
+    (cd integration/tokens && npm ci --no-audit --no-fund --loglevel=error) >&2 || lack "npm ci failed in integration/tokens"
+  fi
+fi
+
+if [ $lacking = 1 ] && [ "${CI:-}" = true ]; then
+  echo "install-test-deps: with CI=true nothing may be missing" >&2
+  exit 1
+fi

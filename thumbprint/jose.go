@@ -49,10 +49,11 @@ const (
 	cnfMethods
 	cnfJKU = iota - 1
 	cnfOSC
+	cnfSD // RFC 9901 §4.2.4.1: digests of members that are in disclosures
 	cnfMembers
 )
 
-var cnfNames = strict.NewNames("jwk", "jkt", "jwe", "kid", "x5t#S256", "tbh", "jku", "osc")
+var cnfNames = strict.NewNames("jwk", "jkt", "jwe", "kid", "x5t#S256", "tbh", "jku", "osc", "_sd")
 
 // joseClaim is a cnf claim being read.
 type joseClaim struct {
@@ -79,13 +80,17 @@ func (c *joseClaim) read(o *Options) error {
 			if err := c.key.readJWK(c.s, admit{symmetric: o.Symmetric}); err != nil {
 				return err
 			}
-		case cnfJKU, cnfOSC:
+		case cnfJKU, cnfOSC, cnfSD:
 		default:
 			c.texts[m] = c.s.Text()
 		}
 	}
 	if err := c.s.Err(); err != nil {
 		return malformed(err)
+	}
+	// Whoever reads the disclosures may find another key there.
+	if at := c.places[cnfSD]; at != 0 {
+		return &Error{NotReducible, c.s.Where(at), disclosed}
 	}
 	// RFC 7800 §3.1: a claim confirms one key, so that one member holds it.
 	jwk, jwe, jku := c.places[cnfJWK] != 0, c.places[cnfJWE] != 0, c.places[cnfJKU] != 0

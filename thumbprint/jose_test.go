@@ -118,6 +118,9 @@ func TestFromJOSERefuses(t *testing.T) {
 		rule       thumbprint.Rule
 		want       string
 	}{
+		{"members in disclosures beside a key", `{"_sd":["x"],"jwk":` + ecKey + `}`, thumbprint.Options{}, thumbprint.NotReducible, "cnf._sd: members in disclosures, which are not read, so that nothing shows them to name the same key: the issuer must leave all of cnf out of them"},
+		{"members of the key in disclosures", `{"jwk":{"_sd":["x"],` + ecKey[1:] + `}`, thumbprint.Options{}, thumbprint.NotReducible, "cnf.jwk._sd: members in disclosures, which are not read, so that nothing shows them to name the same key: the issuer must leave all of cnf out of them"},
+		{"a private key whose other members are in disclosures", `{"jwk":{"_sd":["x"],"d":"` + dSecret + `"}}`, thumbprint.Options{}, thumbprint.PrivateKey, "cnf.jwk: holds a private key: send the public part only, and take the private key for exposed"},
 		{"a string", `"x"`, all, thumbprint.Malformed, "cnf: not an object"},
 		{"null", `null`, all, thumbprint.Malformed, "cnf: not an object"},
 		{"a second jkt", `{"jkt":"` + jkt7800 + `","jkt":"` + jkt7800 + `"}`, all, thumbprint.Malformed, "cnf.jkt: given twice"},

@@ -15,7 +15,7 @@ func ParseJWK(jwk []byte) (Key, error) {
 	var s strict.Scanner
 	s.Reset(jwk, "jwk")
 	var k Key
-	if err := k.readJWK(&s, admit{private: true, symmetric: true}); err != nil {
+	if err := k.readJWK(&s, admit{private: true, symmetric: true, sd: true}); err != nil {
 		return Key{}, err
 	}
 	if err := s.Close(); err != nil {
@@ -34,7 +34,7 @@ func OfJWK(jwk []byte, h Hash) (Thumbprint, error) {
 	var s strict.Scanner
 	s.Reset(jwk, "jwk")
 	var k Key
-	if err := k.readJWK(&s, admit{private: true, symmetric: true}); err != nil {
+	if err := k.readJWK(&s, admit{private: true, symmetric: true, sd: true}); err != nil {
 		return Thumbprint{}, err
 	}
 	if err := s.Close(); err != nil {

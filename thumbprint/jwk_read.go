@@ -6,15 +6,16 @@ import (
 	"cnfd/internal/strict"
 )
 
-// admit says which secrets may stand in what is read.
-type admit struct{ private, symmetric bool }
+// admit says what may stand in the key that is read: secrets, and (in a file,
+// where it means nothing) the _sd of an SD-JWT.
+type admit struct{ private, symmetric, sd bool }
 
 // readJWK reads the JWK that comes next in s into k, the zero Key. What is not
 // admitted is refused before the rest is judged, so that whoever pasted a
 // private key learns that first.
 func (k *Key) readJWK(s *strict.Scanner, a admit) *Error {
 	var texts [jwkPrivate]strict.Text
-	at, private := s.At(), false
+	at, private, sd := s.At(), false, 0
 	for o := s.Object(jwkMembers); ; {
 		m, ok := o.Next()
 		if !ok {
@@ -22,6 +23,8 @@ func (k *Key) readJWK(s *strict.Scanner, a admit) *Error {
 		}
 		switch {
 		case m == strict.Other:
+		case m == jwkSD:
+			sd = s.At()
 		case m >= jwkPrivate:
 			private = true
 		default:
@@ -38,6 +41,8 @@ func (k *Key) readJWK(s *strict.Scanner, a admit) *Error {
 		return &Error{NotReducible, s.Where(texts[jwkKty].At()), symmetricRefused}
 	case private && !symmetric && !a.private:
 		return &Error{PrivateKey, s.Where(at), privateRefused}
+	case sd != 0 && !a.sd:
+		return &Error{NotReducible, s.Where(sd), disclosed}
 	}
 	f := k.judgeJWK(&texts)
 	if f.what != "" {
@@ -52,6 +57,7 @@ func (k *Key) readJWK(s *strict.Scanner, a admit) *Error {
 
 const (
 	symmetricRefused = "a symmetric key, whose published hash lets anybody try guesses offline: use a key pair, or turn on record.symmetric"
+	disclosed        = "members in disclosures, which are not read, so that nothing shows them to name the same key: the issuer must leave all of cnf out of them"
 	privateRefused   = "holds a private key: send the public part only, and take the private key for exposed"
 )
 
@@ -73,7 +79,10 @@ const (
 var jwkNames = [...]string{
 	"kty", "crv", "alg", "x", "y", "n", "e", "pub", "k",
 	"d", "p", "q", "dp", "dq", "qi", "oth", "priv", // RFC 7518 §6.2.2, §6.3.2; RFC 8037 §2; RFC 9964
+	"_sd", // RFC 9901 §4.2.4.1; no member of a key
 }
+
+const jwkSD = len(jwkNames) - 1
 
 var jwkMembers = strict.NewNames(jwkNames[:]...)
 

@@ -48,7 +48,7 @@ func openCOSE(message strict.Item) (payload []byte, err error) {
 	}
 	for i := range headers {
 		if err == nil {
-			err = checkHeaders(headers[i].Protected)
+			err = checkHeaders(&headers[i])
 		}
 	}
 	switch {
@@ -124,12 +124,13 @@ func openMac(body []byte, members uint64) (payload []byte, headers []cose.Header
 // none of them changes what the payload says. And it tells the key-binding
 // token of an SD-CWT, which carries the credential in its header 13 (kcwt),
 // from a credential.
-func checkHeaders(protected cose.ProtectedHeader) error {
+func checkHeaders(h *cose.Headers) error {
 	const kcwt = int64(13)
-	if _, ok := protected[kcwt]; ok {
+	_, protected := h.Protected[kcwt]
+	if _, beside := h.Unprotected[kcwt]; protected || beside {
 		return errors.New("a key-binding token: send the SD-CWT in its header 13 (kcwt)")
 	}
-	critical, err := protected.Critical()
+	critical, err := h.Protected.Critical()
 	if err != nil {
 		return errors.New("its crit header is not an array of labels that it has")
 	}

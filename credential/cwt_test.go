@@ -65,6 +65,8 @@ func TestParseCWT(t *testing.T) {
 		{"a critical header that is not", coseMessage("d2 84 4a a3 0126 02811864 186400 a0", claims, "4100"), "malformed cwt: critical header parameters that are not understood here"},
 		{"a critical header of a signer that is not", coseMessage("d862 84 40 a0", claims, "81 83 4a a3 0126 02811864 186400 a0 4100"), "malformed cwt: critical header parameters that are not understood here"},
 		{"a critical header of a COSE_Mac0 that is not", coseMessage("d1 84 4a a3 0105 02811864 186400 a0", claims, "4100"), "malformed cwt: critical header parameters that are not understood here"},
+		{"a key-binding token", coseMessage("d2 84 46 a2 0126 0d4100 a0", claims, "4100"), "malformed cwt: a key-binding token: send the SD-CWT in its header 13 (kcwt)"},
+		{"a key-binding token, its credential beside the protected headers", coseMessage("d2 84 43a10126 a10d4100", claims, "4100"), "malformed cwt: a key-binding token: send the SD-CWT in its header 13 (kcwt)"},
 		{"a CWT in a CWT", coseMessage("d2"+sign1, coseMessage("d2"+sign1, claims, "4100"), "4100"), "malformed claims: not a map: a nested CWT is not read, send the inner one"},
 		{"an empty payload", "d284 43a10126 a0 40 4100", "malformed claims: empty"},
 		{"more after the claims", coseMessage("d2"+sign1, claims+"00", "4100"), "malformed claims: 1 bytes of extraneous data starting at index 41"},

@@ -78,9 +78,11 @@ const (
 	headerAlg = iota
 	headerCrit
 	headerB64
+	headerZip
+	headerTyp
 )
 
-var headerNames = strict.NewNames("alg", "crit", "b64")
+var headerNames = strict.NewNames("alg", "crit", "b64", "zip", "typ")
 
 // checkHeader reads a JOSE header (RFC 7515 §4) for what changes what the
 // payload means or says that nothing is signed.
@@ -106,6 +108,13 @@ func checkHeader(json []byte) error {
 			if !s.Bool() && s.Err() == nil {
 				return malformed(s.Where(at), "false, which no JWT may have (RFC 7797 §7)")
 			}
+		case headerZip:
+			// Some inflate such a payload: it would say two things.
+			return malformed(s.Where(at), "compressed payloads are not read")
+		case headerTyp:
+			if holders(s.Text().Bytes()) {
+				return malformed(s.Where(at), "a token of the key's holder, and no credential: send the one that its issuer has signed")
+			}
 		}
 	}
 	if err := s.Close(); err != nil {
@@ -120,6 +129,16 @@ func checkHeader(json []byte) error {
 		return malformed("header.alg", "none: an unsecured token proves nothing (RFC 8725 §3.2)")
 	}
 	return nil
+}
+
+// holders reports whether a typ is that of a token that whoever holds the key
+// signs, with whatever claims (RFC 9901 §4.3, RFC 9449 §4.2; RFC 8725 §3.11).
+func holders(typ []byte) bool {
+	const application = "application/" // may be left out (RFC 7515 §4.1.9)
+	if len(typ) > len(application) && bytes.EqualFold(typ[:len(application)], []byte(application)) {
+		typ = typ[len(application):]
+	}
+	return bytes.EqualFold(typ, []byte("kb+jwt")) || bytes.EqualFold(typ, []byte("dpop+jwt"))
 }
 
 // checkDisclosures looks at what follows the first '~' of an SD-JWT: each

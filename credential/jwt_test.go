@@ -41,6 +41,11 @@ func TestParseJWT(t *testing.T) {
 		{"crit with b64", compact(`{"alg":"ES256","crit":["b64"],"b64":true}`, sub), "malformed header.crit: critical extensions, none of which is understood here"},
 		{"b64 false", compact(`{"alg":"ES256","b64":false}`, sub), "malformed header.b64: false, which no JWT may have (RFC 7797 §7)"},
 		{"b64 in text", compact(`{"alg":"ES256","b64":"false"}`, sub), "malformed header.b64: not true or false"},
+		{"zip", compact(`{"alg":"ES256","zip":"DEF"}`, sub), "malformed header.zip: compressed payloads are not read"},
+		{"a key-binding token", compact(`{"typ":"kb+jwt","alg":"ES256"}`, sub), "malformed header.typ: a token of the key's holder, and no credential: send the one that its issuer has signed"},
+		{"a key-binding token by its whole media type", compact(`{"typ":"Application/KB+jwt","alg":"ES256"}`, sub), "malformed header.typ: a token of the key's holder, and no credential: send the one that its issuer has signed"},
+		{"a DPoP proof", compact(`{"typ":"dpop+jwt","alg":"ES256"}`, sub), "malformed header.typ: a token of the key's holder, and no credential: send the one that its issuer has signed"},
+		{"typ of another type", compact(`{"typ":1,"alg":"ES256"}`, sub), "malformed header.typ: not a string"},
 		{"a header with more after it", compact(`{"alg":"ES256"}{}`, sub), "malformed header: trailing data"},
 		{"a header that is no object", compact(`"alg"`, sub), "malformed header: not an object"},
 

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"cnfd/internal/testneeds"
+
 	"github.com/miekg/dns"
 )
 
@@ -82,12 +84,12 @@ func (bind) command(t testing.TB, h *host) []string {
 func (b bind) change(t testing.TB, h *host, z *zone, remove, add []dns.RR) {
 	t.Helper()
 	if b.inline || z.unsigned {
-		need(t, "rndc", "bind9")
+		testneeds.Binary(t, "rndc", "bind9")
 		write(t, h.path(z.fileName()+".zone"), z.file())
 		run(t, h.dir, "", "rndc", "-k", h.path("tsig"), "-s", h.addr, "reload", z.name)
 		return
 	}
-	need(t, "nsupdate", "bind9-dnsutils")
+	testneeds.Binary(t, "nsupdate", "bind9-dnsutils")
 	var update strings.Builder
 	fmt.Fprintf(&update, "server %s\nzone %s\n", h.addr, z.name)
 	for _, rr := range remove {

@@ -20,7 +20,7 @@ var signedByHand = []story{
 			honest, stranger := tokens(t)["forged.example. jwt"].Thumbprint, tokens(t)["stranger jwt"].Thumbprint
 			in.leaf.rewrite(t, z, served, func(text string) string { return strings.ReplaceAll(text, honest, stranger) })
 		},
-		want: "unproven bogus", security: "bogus",
+		want: "unproven bogus", security: "bogus", ede: 6,
 	},
 	{
 		claim: "a record whose signature is missing is bogus", token: "unsealed.example. jwt",
@@ -29,7 +29,7 @@ var signedByHand = []story{
 			served := in.leaf.path(z.fileName() + ".served")
 			in.leaf.rewrite(t, z, served, func(text string) string { return dropLines(text, "jwk.cnf.", "RRSIG\tTLSA") })
 		},
-		want: "unproven bogus", security: "bogus",
+		want: "unproven bogus", security: "bogus", ede: 10,
 	},
 	{
 		claim: "a record withheld without a proof is bogus", token: "withheld.example. jwt",
@@ -38,18 +38,18 @@ var signedByHand = []story{
 			served := in.leaf.path(z.fileName() + ".served")
 			in.leaf.rewrite(t, z, served, func(text string) string { return dropLines(text, "jwk.cnf.", "TLSA") })
 		},
-		want: "unproven bogus", security: "bogus",
+		want: "unproven bogus", security: "bogus", ede: 12,
 	},
 	{
 		claim: "signatures of last month are bogus", token: "lapsed.example. jwt",
 		flip: func(t *testing.T, in *internet) { in.sign(t, "lapsed.example.", 30*24*time.Hour) },
-		want: "unproven bogus", security: "bogus",
+		want: "unproven bogus", security: "bogus", ede: 7,
 	},
 	{
 		claim: "signatures of next week are bogus", token: "lapsed.example. jwt",
 		setUp: func(t *testing.T, in *internet) { in.sign(t, "lapsed.example.", 0) },
 		flip:  func(t *testing.T, in *internet) { in.sign(t, "lapsed.example.", -7*24*time.Hour) }, // Unbound forgives a day (val-sig-skew-max)
-		want:  "unproven bogus", security: "bogus",
+		want:  "unproven bogus", security: "bogus", ede: 8,
 	},
 	{
 		claim: "new keys that the parent knows nothing of are bogus", token: "rekeyed.example. jwt",
@@ -57,7 +57,7 @@ var signedByHand = []story{
 			in.zones["rekeyed.example."].algorithm = dns.RSASHA1NSEC3SHA1
 			in.sign(t, "rekeyed.example.", 0)
 		},
-		want: "unproven bogus",
+		want: "unproven bogus", ede: 9,
 	},
 	{
 		claim: "a zone signed with SHA-1 alone is insecure", token: "rekeyed.example. jwt",

@@ -111,6 +111,11 @@ type verdict struct {
 
 func (v verdict) String() string { return v.Outcome + " " + v.Reason }
 
+func (v verdict) all() string {
+	text, _ := json.Marshal(v)
+	return string(text)
+}
+
 // A bound is a request's own options, by the names that the JSON body and the query share.
 type bound map[string]any
 

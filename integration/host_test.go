@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"cnfd/internal/testneeds"
+
 	"github.com/miekg/dns"
 )
 
@@ -210,7 +212,7 @@ func (h *host) ask(name string, rtype uint16) (*dns.Msg, error) {
 // ds returns the DS records of z as BIND's dnssec-dsfromkey makes them from the keys that h serves.
 func (h *host) ds(t testing.TB, z *zone) []dns.RR {
 	t.Helper()
-	need(t, "dnssec-dsfromkey", "bind9-utils")
+	testneeds.Binary(t, "dnssec-dsfromkey", "bind9-utils")
 	m, err := h.ask(z.name, dns.TypeDNSKEY)
 	if err != nil {
 		t.Fatal(err)

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"cnfd/internal/testneeds"
+
 	"github.com/miekg/dns"
 )
 
@@ -76,12 +78,12 @@ func (knot) zone(t testing.TB, h *host, z *zone) string {
 }
 
 func (knot) command(t testing.TB, h *host) []string {
-	return []string{need(t, "knotd", "knot"), "-c", h.path("knot.conf")}
+	return []string{testneeds.Binary(t, "knotd", "knot"), "-c", h.path("knot.conf")}
 }
 
 func (k knot) change(t testing.TB, h *host, z *zone, remove, add []dns.RR) {
 	t.Helper()
-	need(t, "knotc", "knot")
+	testneeds.Binary(t, "knotc", "knot")
 	ctl := func(argv ...string) {
 		t.Helper()
 		run(t, h.dir, "", append([]string{"knotc", "-s", h.path("ctl"), "-b"}, argv...)...)

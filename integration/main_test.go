@@ -11,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"cnfd/internal/testneeds"
 )
 
 // workEnv names the directory of this run and tells the inner process that it is the inner one.
@@ -107,5 +109,13 @@ func seeSources(t testing.TB) {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// lab skips the test where no namespace could be made.
+func lab(t testing.TB) {
+	t.Helper()
+	if noNamespace != "" {
+		testneeds.Lacking(t, noNamespace)
 	}
 }

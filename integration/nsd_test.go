@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"cnfd/internal/testneeds"
+
 	"github.com/miekg/dns"
 )
 
@@ -47,7 +49,7 @@ func (n nsd) sign(t testing.TB, h *host, z *zone) {
 		write(t, h.path(z.fileName()+".served"), z.file())
 		return
 	}
-	need(t, "ldns-signzone", "ldnsutils")
+	testneeds.Binary(t, "ldns-signzone", "ldnsutils")
 	if text, _ := os.ReadFile(h.path(z.fileName() + ".zone")); string(text) == z.file() {
 		return // signed already
 	}
@@ -72,7 +74,7 @@ func (nsd) key(t testing.TB, h *host, z *zone, kind string) string {
 	if base, err := os.ReadFile(kept); err == nil {
 		return string(base)
 	}
-	need(t, "ldns-keygen", "ldnsutils")
+	testneeds.Binary(t, "ldns-keygen", "ldnsutils")
 	argv := []string{"ldns-keygen", "-a", dns.AlgorithmToString[z.algorithm], "-b", "2048", "-r", "/dev/urandom"}
 	if kind != "" {
 		argv = append(argv, kind)
@@ -86,7 +88,7 @@ func (nsd) key(t testing.TB, h *host, z *zone, kind string) string {
 }
 
 func (nsd) command(t testing.TB, h *host) []string {
-	return []string{need(t, "nsd", "nsd"), "-d", "-c", h.path("nsd.conf")}
+	return []string{testneeds.Binary(t, "nsd", "nsd"), "-d", "-c", h.path("nsd.conf")}
 }
 
 func (n nsd) change(t testing.TB, h *host, z *zone, remove, add []dns.RR) {

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"cnfd/internal/testneeds"
+
 	"github.com/miekg/dns"
 )
 
@@ -32,9 +34,9 @@ disable-syslog=yes
 	if _, err := os.Stat(h.path("zones.sqlite3")); err != nil {
 		tables, err := os.ReadFile(schema)
 		if err != nil {
-			lacking(t, "apt-get install pdns-backend-sqlite3: "+err.Error())
+			testneeds.Lacking(t, "apt-get install pdns-backend-sqlite3: "+err.Error())
 		}
-		need(t, "sqlite3", "sqlite3")
+		testneeds.Binary(t, "sqlite3", "sqlite3")
 		run(t, h.dir, string(tables), "sqlite3", h.path("zones.sqlite3"))
 		for _, z := range h.zones {
 			p.load(t, h, z)
@@ -73,12 +75,12 @@ func (p powerdns) load(t testing.TB, h *host, z *zone) {
 
 func (powerdns) util(t testing.TB, h *host, argv ...string) string {
 	t.Helper()
-	need(t, "pdnsutil", "pdns-server")
+	testneeds.Binary(t, "pdnsutil", "pdns-server")
 	return run(t, h.dir, "", append([]string{"pdnsutil", "--config-dir=" + h.dir}, argv...)...)
 }
 
 func (powerdns) command(t testing.TB, h *host) []string {
-	return []string{need(t, "pdns_server", "pdns-server"), "--config-dir=" + h.dir, "--guardian=no", "--daemon=no", "--write-pid=no"}
+	return []string{testneeds.Binary(t, "pdns_server", "pdns-server"), "--config-dir=" + h.dir, "--guardian=no", "--daemon=no", "--write-pid=no"}
 }
 
 func (p powerdns) change(t testing.TB, h *host, z *zone, remove, add []dns.RR) {

@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"cnfd/internal/testneeds"
 )
 
 // patience bounds every wait for a real server; it decides nothing but when to give up.
@@ -137,7 +139,7 @@ func write(t testing.TB, path, text string) {
 // go by path (Debian has one for named and one for unbound), so the same octets run from another place.
 func unconfined(t testing.TB, program, debian string) string {
 	t.Helper()
-	path := need(t, program, debian)
+	path := testneeds.Binary(t, program, debian)
 	if on, _ := os.ReadFile("/sys/module/apparmor/parameters/enabled"); !bytes.HasPrefix(on, []byte("Y")) {
 		return path
 	}

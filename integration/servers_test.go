@@ -68,7 +68,7 @@ func (in *internet) keys(t *testing.T) {
 		seen++
 		v := d.verify(t, k, nil)
 		if v.String() != "confirmed record_matches" {
-			t.Errorf("%s: %v, %+v", name, v, v)
+			t.Errorf("%s: %v, %s", name, v, v.all())
 		}
 		if v.Thumbprint.Hex != k.Thumbprint || v.Record.Name != k.owner() || v.Method != k.Method {
 			t.Errorf("%s: thumbprint %s at %s by %s, want %s at %s by %s", name,
@@ -89,7 +89,7 @@ func (in *internet) times(t *testing.T) {
 	} {
 		k := tokens(t)[name]
 		if v := d.verify(t, k, bound{"time": false}); v.String() != "confirmed record_matches" {
-			t.Errorf("%s, whatever the time: %v, %+v", name, v, v)
+			t.Errorf("%s, whatever the time: %v, %s", name, v, v.all())
 		}
 		if v := d.verify(t, k, nil); v.String() != want {
 			t.Errorf("%s: %v, want %s", name, v, want)
@@ -101,7 +101,7 @@ func (in *internet) tampered(t *testing.T) {
 	d := in.daemon(t, settings{})
 	honest, stranger := tokens(t)["steady.example. jwt"], tokens(t)["stranger jwt"]
 	if v := d.verify(t, honest, nil); v.String() != "confirmed record_matches" {
-		t.Fatalf("%v, %+v", v, v)
+		t.Fatalf("%v, %s", v, v.all())
 	}
 	parts, other := strings.Split(honest.Token, "."), strings.Split(stranger.Token, ".")
 	parts[1] = other[1] // the same claims with a stranger's key, below the signature of the honest ones

@@ -23,6 +23,7 @@ type story struct {
 
 	want     string // outcome and reason
 	security string // of the token's record then, as Unbound and `cnfd resolve` see it; "" where they are not asked
+	ede      int    // extended DNS error (RFC 8914) that the verdict carries
 	live     bool   // the daemon that confirmed sees it too, asked for data of now
 }
 
@@ -50,7 +51,7 @@ var stories = []story{
 		flip: func(t *testing.T, in *internet) {
 			in.replace(t, "example.", "ds-broken.example.", broken(in.zones["example."].set("ds-broken.example.", dns.TypeDS))...)
 		},
-		want: "unproven bogus", security: "bogus",
+		want: "unproven bogus", security: "bogus", ede: 9,
 	},
 	{
 		claim: "a DS that fits no key does no harm beside one that does", token: "two-ds.example. jwt",
@@ -68,13 +69,13 @@ var stories = []story{
 	{
 		claim: "a zone without the signatures that its DS promises is bogus", token: "stripped.example. jwt",
 		flip: func(t *testing.T, in *internet) { in.leaf.unsign(t, in.zones["stripped.example."]) },
-		want: "unproven bogus", security: "bogus",
+		want: "unproven bogus", security: "bogus", ede: 9,
 	},
 	{
 		claim: "signatures of the zone that have expired are bogus", token: "steady.example. jwt",
 		before: settings{sections: "testing: true", resolver: "validation_time: " + hence(24*time.Hour)},
 		after:  settings{sections: "testing: true", resolver: "validation_time: " + hence(35*24*time.Hour)},
-		want:   "unproven bogus",
+		want:   "unproven bogus", ede: 7,
 	},
 	{
 		claim: "a wildcard's answer does not decide", token: "wildcard.example. cwt",
@@ -118,7 +119,7 @@ var stories = []story{
 	{
 		claim: "another trust anchor makes all of it bogus", token: "steady.example. jwt",
 		foreign: true,
-		want:    "unproven bogus",
+		want:    "unproven bogus", ede: 9,
 	},
 	{
 		claim: "without a trust anchor nothing is determined", token: "steady.example. jwt",
@@ -131,7 +132,7 @@ var stories = []story{
 			in.leaf.process.stop()
 			t.Cleanup(func() { in.leaf.start(t) })
 		},
-		want: "unproven unreachable",
+		want: "unproven unreachable", ede: 22,
 	},
 }
 
@@ -154,7 +155,7 @@ func (s story) tell(t *testing.T, in *internet) {
 	}
 	first := in.daemon(t, s.before)
 	if v := first.verify(t, k, nil); v.String() != "confirmed record_matches" || v.Thumbprint.Hex != k.Thumbprint {
-		t.Fatalf("before anything happened: %v, %+v", v, v)
+		t.Fatalf("before anything happened: %v, %s", v, v.all())
 	}
 	if s.flip != nil {
 		s.flip(t, in)
@@ -163,12 +164,12 @@ func (s story) tell(t *testing.T, in *internet) {
 		s.after.anchor = broken(in.anchor)
 	}
 	in.verifyExit(t, k, s.after, s.want)
-	if v := in.daemon(t, s.after).verify(t, k, nil); v.String() != s.want {
-		t.Errorf("%v, want %s (%+v)", v, s.want, v)
+	if v := in.daemon(t, s.after).verify(t, k, nil); v.String() != s.want || s.ede != 0 && v.DNS.EDE.Code != s.ede {
+		t.Errorf("%v (extended error %d), want %s (%d): %s", v, v.DNS.EDE.Code, s.want, s.ede, v.all())
 	}
 	if s.live {
 		if v := first.verify(t, k, now); v.String() != s.want {
-			t.Errorf("the daemon that confirmed: %v, want %s (%+v)", v, s.want, v)
+			t.Errorf("the daemon that confirmed: %v, want %s (%s)", v, s.want, v.all())
 		}
 	}
 	if s.security == "" {

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"cnfd/internal/testneeds"
 )
 
 // A wish is a token to be made by tokens/jose.mjs (formats jwt, sd-jwt) or tokens/cwt.py (cwt).
@@ -117,12 +119,12 @@ var made = sync.OnceValues(func() (map[string]token, error) {
 // tokens returns the tokens of this run, or skips the test naming what makes them and is not there.
 func tokens(t testing.TB) map[string]token {
 	t.Helper()
-	need(t, "node", "nodejs")
+	testneeds.Binary(t, "node", "nodejs")
 	if _, err := os.Stat(filepath.Join("tokens", "node_modules", "jose")); err != nil {
-		lacking(t, "npm's jose is missing: (cd integration/tokens && npm ci)")
+		testneeds.Lacking(t, "npm's jose is missing: (cd integration/tokens && npm ci)")
 	}
 	if _, err := try("", "", "/usr/bin/python3", "-c", "import cbor2, cryptography"); err != nil {
-		lacking(t, "Python libraries are missing: apt-get install python3-cbor2 python3-cryptography")
+		testneeds.Lacking(t, "Python libraries are missing: apt-get install python3-cbor2 python3-cryptography")
 	}
 	all, err := made()
 	if err != nil {

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"cnfd/internal/testneeds"
+
 	"github.com/miekg/dns"
 )
 
@@ -53,7 +55,7 @@ func (r *trust) unboundConf(t testing.TB, name string, lines ...string) string {
 // "bogus", or "unanswered".
 func (r *trust) unbound(t testing.TB, name, rtype string) string {
 	t.Helper()
-	need(t, "unbound-host", "unbound-host")
+	testneeds.Binary(t, "unbound-host", "unbound-host")
 	conf := r.unboundConf(t, "unbound-host.conf", fmt.Sprintf("trust-anchor-file: %q", r.file(t, "anchors", r.anchors())))
 	out := said("unbound-host", "-C", conf, "-v", "-t", rtype, name)
 	for word, security := range map[string]string{"(BOGUS": "bogus", "(insecure)": "insecure", "(secure)": "secure", "2(SERVFAIL). (error)": "unanswered"} {
@@ -96,7 +98,7 @@ func ask(resolver netip.AddrPort, name string, rtype uint16) (*dns.Msg, error) {
 // delv asks BIND's delv, which fetches through resolver and judges by itself; what it said comes along.
 func (r *trust) delv(t testing.TB, resolver netip.AddrPort, name, rtype string) (security, out string) {
 	t.Helper()
-	need(t, "delv", "bind9-dnsutils")
+	testneeds.Binary(t, "delv", "bind9-dnsutils")
 	var anchors strings.Builder
 	for _, rr := range r.anchor {
 		ds := rr.(*dns.DS)
@@ -119,7 +121,7 @@ func (r *trust) delv(t testing.TB, resolver netip.AddrPort, name, rtype string) 
 // through resolver; what it does not find secure it does not tell apart.
 func (r *trust) drill(t testing.TB, resolver netip.AddrPort, name, rtype string) bool {
 	t.Helper()
-	need(t, "drill", "ldnsutils")
+	testneeds.Binary(t, "drill", "ldnsutils")
 	out := said("drill", "-S", "-t", "-p", fmt.Sprint(resolver.Port()), "-k", r.file(t, "root.key", r.anchors()),
 		"@"+resolver.Addr().String(), name, rtype)
 	return strings.Contains(out, "Chase successful")

@@ -312,7 +312,8 @@ func TestLocalDomainsMayBeSpecialUseNames(t *testing.T) {
 }
 
 func TestErrorsShowNeitherPasswordsNorAddressesNorWholeNovels(t *testing.T) {
-	for _, sub := range []string{"https://alice:secret@vendor.example", "mailto:alice.secret@vendor.example", "did:web:secret%40vendor.example"} {
+	for _, sub := range []string{"https://alice:secret@vendor.example", "mailto:alice.secret@vendor.example", "did:web:secret%40vendor.example",
+		"https://alice:secret\uff20vendor.example", "did:jwk:secret", "DID:JWK:secret", "data:application/jwk+json,secret"} {
 		if _, err := Domain(sub, Subjects{}); err == nil || strings.Contains(err.Error(), "secret") {
 			t.Errorf("Domain(%q): %v", sub, err)
 		}

@@ -10,7 +10,7 @@ import (
 // and what would work.
 type NotDerivable struct {
 	// Subject is the subject, shortened; empty where it may hold a person's
-	// address or a password (it has an @).
+	// address or a password (it has an @), or a key (did:jwk).
 	Subject string
 	Rule    string // "the scheme mailto is not turned on"
 	Remedy  string // "turn on subjects.mailto, or use an https URL"
@@ -63,11 +63,26 @@ var (
 // refuse makes the error of a subject that breaks r.
 func refuse(sub []byte, r *rule) error {
 	e := &NotDerivable{Rule: r.what, Remedy: r.remedy}
-	text := string(sub)
-	if !strings.Contains(text, "@") && !strings.Contains(text, "%40") {
+	if text := string(sub); !confidential(text) {
 		e.Subject = shorten(text)
 	}
 	return e
+}
+
+// confidential reports whether a subject may hold a password, a person's
+// address, or a key, private ones included.
+func confidential(text string) bool {
+	for _, at := range [...]string{"@", "%40", "\uff20", "\ufe6b"} {
+		if strings.Contains(text, at) {
+			return true
+		}
+	}
+	for _, scheme := range [...]string{"did:jwk:", "data:"} {
+		if len(text) >= len(scheme) && strings.EqualFold(text[:len(scheme)], scheme) {
+			return true
+		}
+	}
+	return false
 }
 
 // maxShown is how much of a subject an error repeats, in octets.

@@ -40,6 +40,9 @@ func askServer(ctx context.Context, server string, q *verifier.Request, warn io.
 	}
 	request.Header.Set("Content-Type", kind)
 	request.Header.Set("Accept", "application/json")
+	if request.URL.User != nil {
+		server = request.URL.Redacted() // a password is for the server alone
+	}
 	response, err := client.Do(request)
 	if err != nil {
 		return nil, fmt.Errorf("--server %s: %w; is cnfd serve running there?", server, errors.Unwrap(err))

@@ -120,7 +120,8 @@ func parseAt(text string) (time.Time, error) {
 		return time.Time{}, nil
 	}
 	at, err := time.Parse(time.RFC3339, text)
-	if err != nil {
+	// The zero time stands for now everywhere, and would be judged as that.
+	if err != nil || at.IsZero() {
 		return at, fmt.Errorf("--at: want RFC 3339, such as 2026-11-22T06:40:00Z")
 	}
 	return at, nil

@@ -69,6 +69,11 @@ func TestPurge(t *testing.T) {
 	}{
 		{"a subject's domain", `{"subject":"https://Vendor.example/a"}`, 204, "", "vendor.example."},
 		{"a name", `{"name":"JWK.cnf.vendor.example"}`, 204, "", "jwk.cnf.vendor.example."},
+		{"a name in another spelling", `{"name":"\\106\\wk.cnf.vend\\111r.example."}`, 204, "", "jwk.cnf.vendor.example."},
+		{"a name with a dot in a label", `{"name":"a\\046b.example"}`, 204, "", "a\\.b.example."},
+		{"a name with an octet that is none", `{"name":"a\\256.example"}`, 400, "malformed", ""},
+		{"a name beyond ASCII", `{"name":"☕.example"}`, 400, "malformed", ""},
+		{"the root", `{"name":"."}`, 204, "", "."},
 		{"both", `{"name":"a.","subject":"https://a.example"}`, 400, "malformed", ""},
 		{"neither", `{}`, 400, "malformed", ""},
 		{"another member", `{"name":"a.","all":true}`, 400, "malformed", ""},

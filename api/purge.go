@@ -5,8 +5,6 @@ import (
 
 	"cnfd/internal/strict"
 	"cnfd/record"
-
-	"github.com/miekg/dns"
 )
 
 // purge answers POST /v1/cache/purge: what is known of a subject's domain, or
@@ -64,9 +62,9 @@ func (h *handler) purgeName(body []byte) (string, *problem) {
 		}
 		return domain + ".", nil
 	}
-	name := string(texts[1].Bytes())
-	if _, ok := dns.IsDomainName(name); !ok || name == "" {
-		return "", &problem{malformed, "name: not a domain name"}
+	name, err := parseName(string(texts[1].Bytes()))
+	if err != nil {
+		return "", &problem{malformed, err.Error()}
 	}
-	return dns.CanonicalName(name), nil
+	return name.String(), nil
 }

@@ -78,16 +78,42 @@ func ResolutionOf(a *dnssec.Answer, chain []dnssec.Link, now time.Time) Resoluti
 // ParseQuestion reads a name and a type as people write them; the empty type is
 // TLSA. The error says what to change.
 func ParseQuestion(name, rrtype string) (dnssec.Question, error) {
-	var q dnssec.Question
-	for i := range len(name) {
+	n, err := parseName(name)
+	if err != nil {
+		return dnssec.Question{}, err
+	}
+	t, ok := typeOf(rrtype)
+	if !ok {
+		return dnssec.Question{}, errors.New("type: want the name of a record type, such as TLSA, or TYPE and its number")
+	}
+	// RFC 6895 §3.1: OPT and 128 to 255 are no types of data; 0 and 65535 are reserved.
+	if t == dns.TypeOPT || t >= 128 && t <= 255 || t == 0 || t == 65535 {
+		return dnssec.Question{}, errors.New("type: this is not a type of data")
+	}
+	return dnssec.Question{Name: n, Type: t}, nil
+}
+
+// parseName reads a name as people write it, in master-file format (RFC 1035
+// §5.1), to the one spelling that it has everywhere else.
+func parseName(name string) (dnssec.Name, error) {
+	bad := errors.New("name: not a domain name")
+	for i := 0; i < len(name); i++ {
 		if name[i] >= 0x80 {
-			return q, errors.New("name: not ASCII: write it in its xn-- form (cnfd name prints it)")
+			return dnssec.Name{}, errors.New("name: not ASCII: write it in its xn-- form (cnfd name prints it)")
+		}
+		if name[i] != '\\' {
+			continue
+		}
+		// The library takes \256 for \000.
+		if i++; i+3 <= len(name) && name[i] >= '0' && name[i] <= '9' {
+			if _, err := strconv.ParseUint(name[i:i+3], 10, 8); err != nil {
+				return dnssec.Name{}, bad
+			}
 		}
 	}
 	if _, ok := dns.IsDomainName(name); !ok || name == "" {
-		return q, errors.New("name: not a domain name")
+		return dnssec.Name{}, bad
 	}
-	// Once through the wire form, so that every name has one spelling.
 	wire := make([]byte, 256)
 	end, err := dns.PackDomainName(dns.Fqdn(name), wire, 0, nil, false)
 	if err == nil {
@@ -95,17 +121,9 @@ func ParseQuestion(name, rrtype string) (dnssec.Question, error) {
 	}
 	n, fits := dnssec.NameOf(name)
 	if err != nil || !fits {
-		return q, errors.New("name: not a domain name")
+		return dnssec.Name{}, bad
 	}
-	t, ok := typeOf(rrtype)
-	if !ok {
-		return q, errors.New("type: want the name of a record type, such as TLSA, or TYPE and its number")
-	}
-	// RFC 6895 §3.1: OPT and 128 to 255 are no types of data; 0 and 65535 are reserved.
-	if t == dns.TypeOPT || t >= 128 && t <= 255 || t == 0 || t == 65535 {
-		return q, errors.New("type: this is not a type of data")
-	}
-	return dnssec.Question{Name: n, Type: t}, nil
+	return n, nil
 }
 
 func typeOf(s string) (uint16, bool) {

@@ -41,7 +41,9 @@ func (w *walk) answer(name string, rrtype uint16, passed []string) *dnssec.Answe
 		}
 	}
 	a := w.resolve(name, rrtype, passed)
-	if !w.private && !a.Trouble.Budget {
+	// What failed because this question's time or budget was over says nothing
+	// of the name: another question may find it.
+	if !w.private && !w.over() {
 		w.r.cache.Put(key, cache.Entry[*entry]{Value: &entry{answer: a}, Size: answerSize(a), Until: a.Until, Since: a.Fetched})
 	}
 	return a
@@ -56,6 +58,9 @@ func (w *walk) compose(name string, rrtype uint16, f dnssec.Finding, c *cut) *dn
 		Fetched: now, AnswerSection: f.Answer, AuthoritySection: f.Authority,
 	}
 	a.Until = now.Add(w.lifetime(rrtype, f))
+	if failed(a) {
+		a.Until = w.later(w.lifetime(rrtype, f))
+	}
 	if !f.Until.IsZero() && f.Until.Before(a.Until) {
 		a.Until = f.Until
 	}
@@ -77,10 +82,10 @@ func (w *walk) compose(name string, rrtype uint16, f dnssec.Finding, c *cut) *dn
 func (w *walk) lifetime(rrtype uint16, f dnssec.Finding) time.Duration {
 	limit := maxChainTTL
 	switch {
-	case f.Kind == dnssec.NoAnswer && f.Rcode != dns.RcodeYXDomain:
-		return unreachable
+	case f.Kind == dnssec.NoAnswer && f.Security == dnssec.Indeterminate:
+		return min(unreachable, w.failureTTL(rrtype))
 	case f.Security == dnssec.Bogus:
-		return maxFailureTTL
+		return w.failureTTL(rrtype)
 	case rrtype == dnssec.TypeTLSA && f.Kind == dnssec.Positive:
 		limit = w.r.cfg.MaxTTL
 	case rrtype == dnssec.TypeTLSA:
@@ -89,10 +94,35 @@ func (w *walk) lifetime(rrtype uint16, f dnssec.Finding) time.Duration {
 	return min(f.TTL, limit)
 }
 
+// failureTTL is how long a failure is kept: for confirmation names no longer
+// than an absence, and in any case a second, so that nobody is hammered (RFC
+// 9520 §3.2).
+func (w *walk) failureTTL(rrtype uint16) time.Duration {
+	if rrtype == dnssec.TypeTLSA {
+		return max(min(maxFailureTTL, w.r.cfg.MaxNegativeTTL), time.Second)
+	}
+	return maxFailureTTL
+}
+
+// later is a time counted from the end of the work, not from its beginning: a
+// failure may take longer to find than it is kept.
+func (w *walk) later(d time.Duration) time.Time {
+	if w.private {
+		return w.terms.Now.Add(d)
+	}
+	return w.r.cfg.Now().Add(d)
+}
+
+// over reports whether the question's time or budget is spent.
+func (w *walk) over() bool { return w.ctx.Err() != nil || w.budget.Exhausted != "" }
+
 // stopped ends a chain of aliases that leads nowhere.
 func (w *walk) stopped(a *dnssec.Answer, t dnssec.Trouble) *dnssec.Answer {
 	b := *a
 	b.Kind, b.Security, b.Rcode, b.Data, b.Trouble = dnssec.NoAnswer, dnssec.Indeterminate, dns.RcodeServerFailure, nil, t
+	if end := w.later(w.failureTTL(a.Type)); end.Before(b.Until) {
+		b.Until = end
+	}
 	return &b
 }
 

@@ -68,13 +68,12 @@ func (w *walk) known(name string) *cut {
 // keep remembers a cut. A delegation lives no longer than its parent's TTL
 // says, and its keys no longer than their proof: until has both.
 func (w *walk) keep(c *cut) *cut {
-	now := w.terms.Now
-	limit := now.Add(maxChainTTL)
+	limit, proven := w.terms.Now.Add(maxChainTTL), true
 	switch {
 	case c.zone.Trouble.Unreachable:
-		limit = now.Add(unreachable)
+		limit, proven = w.later(unreachable), false
 	case c.zone.Security == dnssec.Bogus:
-		limit = now.Add(maxFailureTTL)
+		limit, proven = w.later(maxFailureTTL), false
 	}
 	for _, t := range []time.Time{c.zone.Until, limit} {
 		if !t.IsZero() && (c.until.IsZero() || t.Before(c.until)) {
@@ -82,8 +81,8 @@ func (w *walk) keep(c *cut) *cut {
 		}
 	}
 	w.cuts[c.zone.Name] = c
-	if !w.private && !c.zone.Trouble.Budget {
-		w.r.cache.Put(cutKey(c.zone.Name), cache.Entry[*entry]{Value: &entry{cut: c}, Size: c.size(), Until: c.until})
+	if !w.private && !c.zone.Trouble.Budget && (proven || !w.over()) {
+		w.r.cache.Put(cutKey(c.zone.Name), cache.Entry[*entry]{Value: &entry{cut: c}, Size: c.size(), Until: c.until, Since: w.terms.Now})
 	}
 	return c
 }

@@ -53,6 +53,10 @@ type Answer struct {
 	Kind     Kind
 	Rcode    int // RFC 1035 §4.1.1, extended by RFC 6891; what a stub is told
 	Trouble  Trouble
+	// Overridden: a negative trust anchor (RFC 7646) covers the name, or one on
+	// the way, so that signatures that should be there were not looked for.
+	// Whatever else is said or allowed, such an answer decides nothing.
+	Overridden bool
 
 	// Zone is the apex of the zone that holds the question's own name, before
 	// any alias is followed: the zone of the last proven or learnt cut.

@@ -14,10 +14,12 @@ import (
 // aliases point to. passed holds the names that aliases have led through.
 func (w *walk) resolve(name string, rrtype uint16, passed []string) *dnssec.Answer {
 	f, c := w.find(name, rrtype)
-	if w.r.negative(name) && f.Kind != dnssec.NoAnswer {
+	overridden := w.r.negative(name)
+	if overridden && f.Kind != dnssec.NoAnswer {
 		f.Security, f.Trouble = dnssec.Insecure, dnssec.Trouble{Text: "a negative trust anchor covers " + name}
 	}
 	a := w.compose(name, rrtype, f, c)
+	a.Overridden = overridden
 	if f.Target == "" || rrtype == dns.TypeCNAME || f.Security == dnssec.Bogus {
 		return a
 	}
@@ -136,6 +138,7 @@ func join(head, tail *dnssec.Answer) *dnssec.Answer {
 		a.Trouble = tail.Trouble
 	}
 	a.Wildcard = head.Wildcard || tail.Wildcard
+	a.Overridden = head.Overridden || tail.Overridden
 	a.AnswerSection = slices.Concat(head.AnswerSection, tail.AnswerSection)
 	a.AuthoritySection = slices.Concat(head.AuthoritySection, tail.AuthoritySection)
 	if tail.Fetched.Before(a.Fetched) {

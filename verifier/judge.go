@@ -51,6 +51,10 @@ func judge(e *evidence) (Reason, record.Comparison) {
 		return Indeterminate, c
 	case cutBetween(e, a) && !e.allow.delegated:
 		return DelegatedName, c
+	case a.Overridden:
+		// A negative trust anchor stands where a proof is broken: believing
+		// the zone because others may be unsigned would be believing anybody.
+		return Insecure, c
 	case a.Security == dnssec.Insecure && !(e.allow.insecure && c.Matches):
 		// Insecure data may confirm where the operator says so; it never refutes.
 		return Insecure, c

@@ -51,7 +51,8 @@ func TestJudgeOfEveryCombination(t *testing.T) {
 			(!a.Wildcard || e.allow.wildcard)
 		positive := a.Kind == dnssec.Positive && len(a.Data) > 0
 		negative := (a.Kind == dnssec.NoData || a.Kind == dnssec.NoName) && len(a.Data) == 0
-		confirms := decidable && positive && holds == "it" && (a.Security == dnssec.Secure || a.Security == dnssec.Insecure && e.allow.insecure)
+		confirms := decidable && positive && holds == "it" && !a.Overridden && (a.Security == dnssec.Secure || a.Security == dnssec.Insecure && e.allow.insecure)
+		decidable = decidable && !a.Overridden
 		differs := decidable && positive && holds == "another" && a.Security == dnssec.Secure
 		missing := decidable && (negative || positive && holds == "nothing") && a.Security == dnssec.Secure
 
@@ -83,10 +84,12 @@ func TestJudgeOfEveryCombination(t *testing.T) {
 					for _, z := range zones {
 						for _, wildcard := range bools {
 							for _, trouble := range []dnssec.Trouble{{}, {Budget: true}, {Unreachable: true}} {
-								yield(dnssec.Answer{
-									Name: owner, Type: dnssec.TypeTLSA, Security: security, Kind: kind, Zone: z.apex,
-									Wildcard: wildcard, Data: set.data, Trouble: trouble,
-								}, set.holds, z.above, z.below)
+								for _, overridden := range bools {
+									yield(dnssec.Answer{
+										Name: owner, Type: dnssec.TypeTLSA, Security: security, Kind: kind, Zone: z.apex,
+										Wildcard: wildcard, Data: set.data, Trouble: trouble, Overridden: overridden,
+									}, set.holds, z.above, z.below)
+								}
 							}
 						}
 					}

@@ -224,22 +224,36 @@ func (z *Zone) negative(msg *dns.Msg, name string, rrtype uint16, t *Terms) Find
 		f.SignedBy = hiddenIn(msg.Ns, z.Name, name)
 		return f
 	}
-	soa, until := z.provenSOA(msg.Ns, t)
+	soa, until, trouble := z.provenSOA(msg.Ns, t)
+	if trouble.Text != "" {
+		if t.Budget.spent() {
+			return givenUp(t)
+		}
+		f.Security, f.Trouble = Bogus, trouble
+		return f
+	}
 	f.Authority = append(soa, d.records...)
 	f.TTL, f.Until = min(negativeTTL(soa, z.Name), d.ttl), earlier(until, d.until)
 	return f
 }
 
-// provenSOA is the zone's SOA with its signatures where it holds. One that does
-// not says nothing of how long an absence may be kept, and a stub is not shown
-// it under an answer that claims to be authentic (RFC 4035 §3.2.3).
-func (z *Zone) provenSOA(section []dns.RR, t *Terms) ([]dns.RR, time.Time) {
+// provenSOA is the zone's SOA with its signatures, which says how long an
+// absence may be kept. None, or one without signatures, is no harm: it is not
+// shown and nothing is kept by it. One that does not hold makes the whole answer Bogus: what is not authentic must not be shown as if it were, and an
+// absence must not be kept by a stranger's word (RFC 4035 §3.2.3).
+func (z *Zone) provenSOA(section []dns.RR, t *Terms) ([]dns.RR, time.Time, Trouble) {
 	set := find(section, z.Name, dns.TypeSOA)
-	p, _ := z.proveRRset(set, t)
-	if !p.ok || p.labels != ownLabels(z.Name) {
-		return nil, time.Time{}
+	if len(set.RRs) == 0 || len(set.Sigs) == 0 {
+		return nil, time.Time{}, Trouble{}
 	}
-	return set.All(), p.until
+	p, trouble := z.proveRRset(set, t)
+	if p.ok && p.labels != ownLabels(z.Name) {
+		trouble = z.bogus(CodeBogus, set, "was expanded from a wildcard")
+	}
+	if trouble.Text != "" {
+		return nil, time.Time{}, trouble
+	}
+	return set.All(), p.until, Trouble{}
 }
 
 // negativeTTL is how long an absence holds: the smaller of the SOA's TTL and

@@ -3,6 +3,7 @@ package resolver
 import (
 	"context"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -23,6 +24,15 @@ func bubble(t *testing.T, sites []site, f func(t *testing.T, l *lab)) {
 
 func noCache(maxAge time.Duration) dnssec.Question {
 	return dnssec.Question{Type: dns.TypeTLSA, Bounded: true, MaxAge: maxAge}
+}
+
+// longerSOA has the zone's SOA say that absences hold for longer.
+func longerSOA(r *dns.Msg) {
+	for _, rr := range r.Ns {
+		if s, ok := rr.(*dns.SOA); ok {
+			s.Hdr.Ttl, s.Minttl = 3000, 3000
+		}
+	}
 }
 
 // TestKept: how long each kind of answer is believed, to the second.
@@ -66,13 +76,14 @@ pool 9000 CNAME loop
 				rr.Header().Ttl = 200
 			}
 		}), want: 30 * time.Second},
-		{claim: "a forged SOA does not lengthen an absence", name: "absent", rrtype: dns.TypeTXT, lie: edit(dns.TypeTXT, func(r *dns.Msg) {
-			for _, rr := range r.Ns {
-				if s, ok := rr.(*dns.SOA); ok {
-					s.Hdr.Ttl, s.Minttl = 3000, 3000
-				}
-			}
+		{claim: "an unsigned SOA does not lengthen an absence", name: "absent", rrtype: dns.TypeTXT, lie: edit(dns.TypeTXT, func(r *dns.Msg) {
+			r.Ns = slices.DeleteFunc(r.Ns, func(rr dns.RR) bool {
+				sig, ok := rr.(*dns.RRSIG)
+				return ok && sig.TypeCovered == dns.TypeSOA
+			})
+			longerSOA(r)
 		}), want: 0},
+		{claim: "a forged SOA makes a forgery of it", name: "absent", rrtype: dns.TypeTXT, lie: edit(dns.TypeTXT, longerSOA), want: 60 * time.Second},
 	} {
 		t.Run(c.claim+"/"+c.name, func(t *testing.T) {
 			bubble(t, tree(site{name: "ttl.example.", at: both, records: records}), func(t *testing.T, l *lab) {

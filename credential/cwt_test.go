@@ -184,7 +184,7 @@ func FuzzCWT(f *testing.F) {
 	} {
 		f.Add(octets(f, s))
 	}
-	dec, err := cbor.DecOptions{DupMapKey: cbor.DupMapKeyEnforcedAPF, IntDec: cbor.IntDecConvertSigned, UTF8: cbor.UTF8DecodeInvalid}.DecMode()
+	dec, err := cbor.DecOptions{DupMapKey: cbor.DupMapKeyEnforcedAPF, IntDec: cbor.IntDecConvertSignedOrFail, UTF8: cbor.UTF8DecodeInvalid}.DecMode()
 	if err != nil {
 		f.Fatal(err)
 	}

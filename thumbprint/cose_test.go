@@ -235,7 +235,7 @@ func FuzzCOSEKey(f *testing.F) {
 	}
 	f.Add(octets(f, "a4 01 02 20 01 21 5820"+x9679+"22 f5"))
 	f.Add(octets(f, "a2 01 04 20 4101"))
-	dec, err := cbor.DecOptions{DupMapKey: cbor.DupMapKeyEnforcedAPF, IntDec: cbor.IntDecConvertSigned}.DecMode()
+	dec, err := cbor.DecOptions{DupMapKey: cbor.DupMapKeyEnforcedAPF, IntDec: cbor.IntDecConvertSignedOrFail}.DecMode()
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -40,10 +40,12 @@ func TestKeyOfRefuses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// Only the old fields let a caller build such a key at all; KeyOf must not trust them.
+	offCurve := &ecdsa.PublicKey{Curve: elliptic.P256(), X: big.NewInt(1), Y: big.NewInt(1)} //lint:ignore SA1019 that is the point
 	for claim, public := range map[string]crypto.PublicKey{
 		"nothing":                  nil,
 		"P-224":                    &p224.PublicKey,
-		"a point off its curve":    &ecdsa.PublicKey{Curve: elliptic.P256(), X: big.NewInt(1), Y: big.NewInt(1)},
+		"a point off its curve":    offCurve,
 		"a key agreement on P-256": onP256.PublicKey(),
 		"a short Ed25519":          edwards.PublicKey{1, 2, 3},
 		"an Ed25519 of no point":   edwards.PublicKey(append([]byte{2}, make([]byte, 31)...)),

@@ -347,7 +347,7 @@ func TestClockFollowsItsFile(t *testing.T) {
 		}
 	}
 	near := func(k *clock, want time.Duration) bool {
-		d := k.Now().Sub(time.Now()) - want
+		d := time.Until(k.Now()) - want
 		return d > -time.Hour && d < time.Hour
 	}
 	if k, err := newClock(&config.Resolver{ClockOffsetFile: file}, quiet()); err == nil {

@@ -400,7 +400,7 @@ func TestFailuresOfAWalkStayItsOwn(t *testing.T) {
 		}
 	})
 	t.Run("budget", func(t *testing.T) {
-		for left := range 12 {
+		for left := range 24 {
 			bubble(t, tree(slow, bare), func(t *testing.T, l *lab) {
 				for _, name := range []string{owner, "jwk.cnf.bare.vendor.example.", "jwk.cnf.absent.vendor.test."} {
 					r := l.resolver(t)

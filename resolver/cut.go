@@ -3,7 +3,6 @@ package resolver
 import (
 	"net/netip"
 	"slices"
-	"strings"
 	"time"
 
 	"cnfd/cache"
@@ -19,6 +18,25 @@ type cut struct {
 	fixed   bool // configured: hints and stubs
 	keyed   bool // asked for the keys that something vouches for
 	until   time.Time
+	// granted is how long the tree above lets the zone be known without being
+	// asked again, our own caps apart: by the TTLs of its delegation and keys,
+	// and no longer than the same of its parent. Else a zone whose delegation
+	// was taken away could live on in cuts learnt below it, each just before
+	// the one above dies (phoenix domains, CVE-2022-30698 and 30699). Zero: no bound.
+	granted time.Time
+}
+
+// under bounds a cut by the one above it.
+func (c *cut) under(parent *cut) {
+	c.granted = sooner(c.granted, parent.granted)
+}
+
+// sooner is the earlier of two times, where the zero time is no bound.
+func sooner(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
 }
 
 type server struct {
@@ -75,11 +93,8 @@ func (w *walk) keep(c *cut) *cut {
 	case c.zone.Security == dnssec.Bogus:
 		limit, proven = w.later(maxFailureTTL), false
 	}
-	for _, t := range []time.Time{c.zone.Until, limit} {
-		if !t.IsZero() && (c.until.IsZero() || t.Before(c.until)) {
-			c.until = t
-		}
-	}
+	c.granted = sooner(sooner(c.granted, c.until), c.zone.Until)
+	c.until = sooner(c.granted, limit)
 	w.cuts[c.zone.Name] = c
 	if !w.private && !c.zone.Trouble.Budget && (proven || !w.over()) {
 		w.r.cache.Put(cutKey(c.zone.Name), cache.Entry[*entry]{Value: &entry{cut: c}, Size: c.size(), Until: c.until, Since: w.terms.Now})
@@ -189,208 +204,4 @@ func (w *walk) keys(c *cut, name string, tr *dnssec.Trust) *dnssec.Zone {
 		return dnssec.Unsigned(name, dnssec.Indeterminate, tr.String(), got.trouble, time.Time{})
 	}
 	return z
-}
-
-// descend follows a referral from a zone to its child.
-func (w *walk) descend(c *cut, msg *dns.Msg, child string) *cut {
-	for name := child; name != c.zone.Name; name = dnssec.Parent(name) {
-		if s, ok := w.r.stubs[name]; ok {
-			return w.stub(name, s)
-		}
-	}
-	next := &cut{
-		zone:    &dnssec.Zone{Name: child},
-		servers: w.r.serversIn(msg.Ns, msg.Extra, child, c.zone.Name),
-		until:   w.terms.Now.Add(ttlOf(msg.Ns, child, dns.TypeNS)),
-	}
-	var del dnssec.Delegation
-	if c.zone.Security == dnssec.Secure {
-		if c = w.above(c, child, msg); c.zone.Security == dnssec.Secure {
-			del = w.delegation(c, child, msg)
-		}
-	}
-	next.zone = w.proveChild(next, c, child, del)
-	return w.keep(next)
-}
-
-// above makes sure that no zone lies hidden between a zone and the child that
-// its server referred to: the signature of the DS names its zone.
-func (w *walk) above(c *cut, child string, msg *dns.Msg) *cut {
-	for _, rr := range msg.Ns {
-		sig, ok := rr.(*dns.RRSIG)
-		if !ok || sig.TypeCovered != dns.TypeDS && sig.TypeCovered != dns.TypeNSEC && sig.TypeCovered != dns.TypeNSEC3 {
-			continue
-		}
-		signer := dnssec.Canonical(sig.SignerName)
-		if signer != c.zone.Name && signer != child && dnssec.IsSubdomain(signer, c.zone.Name) && dnssec.IsSubdomain(child, signer) {
-			if next := w.reveal(c, signer); next != nil {
-				return next
-			}
-		}
-	}
-	return c
-}
-
-// delegation proves what a Secure zone says of a child; msg may hold it already.
-func (w *walk) delegation(c *cut, child string, msg *dns.Msg) dnssec.Delegation {
-	if msg != nil {
-		if d := c.zone.Delegation(child, msg, w.terms); d.Cut == dnssec.CutSecure || d.Cut == dnssec.CutInsecure || d.Trouble.Budget {
-			return d
-		}
-	}
-	var d dnssec.Delegation
-	got := w.ask(c, child, dns.TypeDS, func(r *reply) bool {
-		d = c.zone.Delegation(child, r.msg, w.terms) // only a proof counts, authority or not
-		return d.Cut != dnssec.CutUnproven
-	})
-	if !got.usable || got.trouble.Budget {
-		d = dnssec.Delegation{Trouble: got.trouble}
-	}
-	return d
-}
-
-// delegationFrom turns the finding of a DS question into a delegation.
-func (w *walk) delegationFrom(c *cut, child string, f dnssec.Finding) dnssec.Delegation {
-	if c.zone.Security != dnssec.Secure {
-		return dnssec.Delegation{}
-	}
-	return c.zone.Delegation(child, &dns.Msg{Answer: f.Answer, Ns: f.Authority}, w.terms)
-}
-
-// proveChild decides the trust in a child zone from its parent's word.
-func (w *walk) proveChild(next, parent *cut, child string, del dnssec.Delegation) *dnssec.Zone {
-	if anchor := w.r.cfg.Anchors.At(child); anchor != nil || w.r.ntas[child] {
-		return w.trust(next, child, anchor, nil)
-	}
-	if p := parent.zone; p.Security != dnssec.Secure {
-		return &dnssec.Zone{Name: child, Security: p.Security, Trouble: p.Trouble, How: "under " + p.Name}
-	}
-	switch del.Cut {
-	case dnssec.CutSecure:
-		z := w.keys(next, child, del.Trust)
-		if !del.Until.IsZero() && (z.Until.IsZero() || del.Until.Before(z.Until)) {
-			bounded := *z
-			bounded.Until = del.Until
-			return &bounded
-		}
-		return z
-	case dnssec.CutInsecure:
-		return dnssec.Unsigned(child, dnssec.Insecure, del.How, del.Trouble, del.Until)
-	case dnssec.NoCut, dnssec.NoCutNoName:
-		del.Trouble = dnssec.Trouble{Code: dnssec.CodeBogus, Text: parent.zone.Name + " refers to " + child + " and proves at the same time that it is no delegation"}
-	}
-	s := dnssec.Bogus
-	if del.Trouble.Unreachable || del.Trouble.Budget {
-		s = dnssec.Indeterminate
-	}
-	return &dnssec.Zone{Name: child, Security: s, Trouble: del.Trouble, How: "unproven delegation"}
-}
-
-// anchoredBelow finds a zone with a trust anchor of its own between a zone and
-// a name, served by the same servers, so that no referral shows it.
-func (w *walk) anchoredBelow(c *cut, name string, rrtype uint16) *cut {
-	if rrtype == dns.TypeDS && name != "." {
-		name = dnssec.Parent(name)
-	}
-	n, ok := w.r.cfg.Anchors.Closest(name)
-	if !ok || n == c.zone.Name || !dnssec.IsSubdomain(n, c.zone.Name) {
-		return nil
-	}
-	next := &cut{servers: c.servers, fixed: c.fixed, until: c.until}
-	next.zone = w.proveChild(next, c, n, dnssec.Delegation{})
-	return w.keep(next)
-}
-
-// reveal looks for zone cuts between a zone and a name below it that no
-// referral shows, since the same servers hold both: it asks for DS records
-// label by label (RFC 4035 §4.2). It returns the first cut, nil where none is.
-func (w *walk) reveal(c *cut, upto string) *cut {
-	for n := dnssec.Labels(c.zone.Name) + 1; n <= dnssec.Labels(upto); n++ {
-		name := dnssec.Ancestor(upto, n)
-		hidden := &cut{servers: c.servers, fixed: c.fixed, until: c.until}
-		if w.r.cfg.Anchors.At(name) != nil || w.r.ntas[name] {
-			hidden.zone = w.proveChild(hidden, c, name, dnssec.Delegation{})
-			return w.keep(hidden)
-		}
-		del := w.delegation(c, name, nil)
-		switch del.Cut {
-		case dnssec.NoCut:
-		case dnssec.CutSecure, dnssec.CutInsecure:
-			hidden.zone = w.proveChild(hidden, c, name, del)
-			return w.keep(hidden)
-		default:
-			return nil
-		}
-	}
-	return nil
-}
-
-// serversIn reads the servers of a zone from a section, with the addresses that
-// the additional section gives. Glue counts only for names inside the zone
-// that refers (Unbound: harden-glue); it is used inside this delegation alone.
-func (r *Resolver) serversIn(section, extra []dns.RR, zone, from string) []server {
-	var out []server
-	for _, rr := range section {
-		ns, ok := rr.(*dns.NS)
-		if !ok || !strings.EqualFold(ns.Hdr.Name, zone) || len(out) == maxServers {
-			continue
-		}
-		s := server{name: dnssec.Canonical(ns.Ns)}
-		if dnssec.IsSubdomain(s.name, from) {
-			for _, g := range extra {
-				if strings.EqualFold(g.Header().Name, s.name) {
-					s.addrs = append(s.addrs, r.addressIn(g)...)
-				}
-			}
-		}
-		out = append(out, s)
-	}
-	return out
-}
-
-func (r *Resolver) addressesIn(a *dnssec.Answer) []netip.Addr {
-	if a.Security == dnssec.Bogus {
-		return nil
-	}
-	var out []netip.Addr
-	for _, rr := range a.AnswerSection {
-		out = append(out, r.addressIn(rr)...)
-	}
-	return out
-}
-
-// addressIn reads an address that a server may be asked at.
-func (r *Resolver) addressIn(rr dns.RR) []netip.Addr {
-	var a netip.Addr
-	switch rr := rr.(type) {
-	case *dns.A:
-		a, _ = netip.AddrFromSlice(rr.A.To4())
-	case *dns.AAAA:
-		a, _ = netip.AddrFromSlice(rr.AAAA.To16())
-	}
-	if !a.IsValid() || !r.mayAsk(a.Unmap()) {
-		return nil
-	}
-	return []netip.Addr{a}
-}
-
-// mayAsk refuses learnt addresses that no server can have, and those of this
-// machine and its networks: a zone must not make us ask our neighbours.
-func (r *Resolver) mayAsk(a netip.Addr) bool {
-	if a.IsUnspecified() || a.IsMulticast() || a.Is4() && (a.As4()[0] == 0 || a.As4()[0] >= 240) {
-		return false
-	}
-	local := a.IsLoopback() || a.IsPrivate() || a.IsLinkLocalUnicast()
-	return !local || r.cfg.AllowLocalServers
-}
-
-// ttlOf is the smallest TTL of an RRset in a section.
-func ttlOf(section []dns.RR, name string, rrtype uint16) time.Duration {
-	ttl := maxChainTTL
-	for _, rr := range section {
-		if h := rr.Header(); h.Rrtype == rrtype && strings.EqualFold(h.Name, name) {
-			ttl = min(ttl, time.Duration(h.Ttl)*time.Second)
-		}
-	}
-	return ttl
 }

@@ -95,6 +95,9 @@ func (w *walk) find(name string, rrtype uint16) (dnssec.Finding, *cut) {
 			if next := w.reveal(c, hiddenAt(f, name, rrtype)); next != nil {
 				return w.judgeAgain(next, got.reply.msg, name, rrtype)
 			}
+			if w.over() {
+				return w.interrupted(), c
+			}
 		}
 		return f, c
 	}
@@ -112,11 +115,23 @@ func (w *walk) judgeAgain(c *cut, msg *dns.Msg, name string, rrtype uint16) (dns
 			return f, c
 		}
 		next := w.reveal(c, hiddenAt(f, name, rrtype))
-		if next == nil {
+		switch {
+		case next == nil && w.over():
+			return w.interrupted(), c
+		case next == nil:
 			return f, c
 		}
 		c = next
 	}
+}
+
+// interrupted is the finding where the question's time or budget ended the
+// search for a zone whose message it would have been: it is not known to be Bogus.
+func (w *walk) interrupted() dnssec.Finding {
+	if w.budget.Exhausted != "" {
+		return lost(w.budget.Trouble())
+	}
+	return lost(dnssec.Trouble{Code: dnssec.CodeNoReachable, Text: "time is up", Unreachable: true})
 }
 
 // stuck reports whether a zone's keys could not be had: nothing that its

@@ -1,0 +1,166 @@
+package resolver
+
+import (
+	"cnfd/dnssec"
+
+	"github.com/miekg/dns"
+)
+
+// descend follows a referral from a zone to its child.
+func (w *walk) descend(c *cut, msg *dns.Msg, child string) *cut {
+	for name := child; name != c.zone.Name; name = dnssec.Parent(name) {
+		if s, ok := w.r.stubs[name]; ok {
+			return w.stub(name, s)
+		}
+	}
+	next := &cut{
+		zone:    &dnssec.Zone{Name: child},
+		servers: w.r.serversIn(msg.Ns, msg.Extra, child, c.zone.Name),
+		until:   w.terms.Now.Add(ttlOf(msg.Ns, child, dns.TypeNS)),
+	}
+	if n := w.anchoredBelow(c, child, dns.TypeDS); n != nil {
+		c = n // a referral must not lead past a zone that has a trust anchor
+	}
+	c, del := w.vouch(w.above(c, child, msg), child, msg)
+	next.under(c)
+	next.zone = w.proveChild(next, c, child, del)
+	return w.keep(next)
+}
+
+// vouch proves what lies at a child's name. Where the zone that referred says
+// nothing that holds, a zone hidden between the two, on the same servers, may;
+// it returns the one that it was.
+func (w *walk) vouch(c *cut, child string, msg *dns.Msg) (*cut, dnssec.Delegation) {
+	for {
+		if c.zone.Security != dnssec.Secure {
+			return c, dnssec.Delegation{}
+		}
+		del := w.delegation(c, child, msg)
+		if del.Cut != dnssec.CutUnproven || w.over() {
+			return c, del
+		}
+		next := w.reveal(c, dnssec.Parent(child))
+		if next == nil {
+			return c, del
+		}
+		c = next
+	}
+}
+
+// above makes sure that no zone lies hidden between a zone and the child that
+// its server referred to: the signature of the DS names its zone.
+func (w *walk) above(c *cut, child string, msg *dns.Msg) *cut {
+	if c.zone.Security != dnssec.Secure {
+		return c
+	}
+	for _, rr := range msg.Ns {
+		sig, ok := rr.(*dns.RRSIG)
+		if !ok || sig.TypeCovered != dns.TypeDS && sig.TypeCovered != dns.TypeNSEC && sig.TypeCovered != dns.TypeNSEC3 {
+			continue
+		}
+		signer := dnssec.Canonical(sig.SignerName)
+		if signer != c.zone.Name && signer != child && dnssec.IsSubdomain(signer, c.zone.Name) && dnssec.IsSubdomain(child, signer) {
+			if next := w.reveal(c, signer); next != nil {
+				return w.above(next, child, msg)
+			}
+		}
+	}
+	return c
+}
+
+// delegation proves what a Secure zone says of a child; msg may hold it already.
+func (w *walk) delegation(c *cut, child string, msg *dns.Msg) dnssec.Delegation {
+	if msg != nil {
+		if d := c.zone.Delegation(child, msg, w.terms); d.Cut == dnssec.CutSecure || d.Cut == dnssec.CutInsecure || d.Trouble.Budget {
+			return d
+		}
+	}
+	var d dnssec.Delegation
+	got := w.ask(c, child, dns.TypeDS, func(r *reply) bool {
+		d = c.zone.Delegation(child, r.msg, w.terms) // only a proof counts, authority or not
+		return d.Cut != dnssec.CutUnproven
+	})
+	if !got.usable || got.trouble.Budget {
+		d = dnssec.Delegation{Trouble: got.trouble}
+	}
+	return d
+}
+
+// delegationFrom turns the finding of a DS question into a delegation.
+func (w *walk) delegationFrom(c *cut, child string, f dnssec.Finding) dnssec.Delegation {
+	switch {
+	case f.Kind == dnssec.NoAnswer:
+		return dnssec.Delegation{Trouble: f.Trouble}
+	case c.zone.Security != dnssec.Secure:
+		return dnssec.Delegation{}
+	}
+	return c.zone.Delegation(child, &dns.Msg{Answer: f.Answer, Ns: f.Authority}, w.terms)
+}
+
+// proveChild decides the trust in a child zone from its parent's word.
+func (w *walk) proveChild(next, parent *cut, child string, del dnssec.Delegation) *dnssec.Zone {
+	if anchor := w.r.cfg.Anchors.At(child); anchor != nil || w.r.ntas[child] {
+		return w.trust(next, child, anchor, nil)
+	}
+	if p := parent.zone; p.Security != dnssec.Secure {
+		return &dnssec.Zone{Name: child, Security: p.Security, Trouble: p.Trouble, How: "under " + p.Name}
+	}
+	switch del.Cut {
+	case dnssec.CutSecure:
+		z := w.keys(next, child, del.Trust)
+		if !del.Until.IsZero() && (z.Until.IsZero() || del.Until.Before(z.Until)) {
+			bounded := *z
+			bounded.Until = del.Until
+			return &bounded
+		}
+		return z
+	case dnssec.CutInsecure:
+		return dnssec.Unsigned(child, dnssec.Insecure, del.How, del.Trouble, del.Until)
+	case dnssec.NoCut, dnssec.NoCutNoName:
+		del.Trouble = dnssec.Trouble{Code: dnssec.CodeBogus, Text: parent.zone.Name + " refers to " + child + " and proves at the same time that it is no delegation"}
+	}
+	s := dnssec.Bogus
+	if del.Trouble.Unreachable || del.Trouble.Budget {
+		s = dnssec.Indeterminate
+	}
+	return &dnssec.Zone{Name: child, Security: s, Trouble: del.Trouble, How: "unproven delegation"}
+}
+
+// anchoredBelow finds a zone with a trust anchor of its own between a zone and
+// a name, served by the same servers, so that no referral shows it.
+func (w *walk) anchoredBelow(c *cut, name string, rrtype uint16) *cut {
+	if rrtype == dns.TypeDS && name != "." {
+		name = dnssec.Parent(name)
+	}
+	n, ok := w.r.cfg.Anchors.Closest(name)
+	if !ok || n == c.zone.Name || !dnssec.IsSubdomain(n, c.zone.Name) {
+		return nil
+	}
+	next := &cut{servers: c.servers, fixed: c.fixed, until: c.until, granted: c.granted}
+	next.zone = w.proveChild(next, c, n, dnssec.Delegation{})
+	return w.keep(next)
+}
+
+// reveal looks for zone cuts between a zone and a name below it that no
+// referral shows, since the same servers hold both: it asks for DS records
+// label by label (RFC 4035 §4.2). It returns the first cut, nil where none is.
+func (w *walk) reveal(c *cut, upto string) *cut {
+	for n := dnssec.Labels(c.zone.Name) + 1; n <= dnssec.Labels(upto); n++ {
+		name := dnssec.Ancestor(upto, n)
+		hidden := &cut{servers: c.servers, fixed: c.fixed, until: c.until, granted: c.granted}
+		if w.r.cfg.Anchors.At(name) != nil || w.r.ntas[name] {
+			hidden.zone = w.proveChild(hidden, c, name, dnssec.Delegation{})
+			return w.keep(hidden)
+		}
+		del := w.delegation(c, name, nil)
+		switch del.Cut {
+		case dnssec.NoCut:
+		case dnssec.CutSecure, dnssec.CutInsecure:
+			hidden.zone = w.proveChild(hidden, c, name, del)
+			return w.keep(hidden)
+		default:
+			return nil
+		}
+	}
+	return nil
+}

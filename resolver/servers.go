@@ -1,0 +1,81 @@
+package resolver
+
+import (
+	"net/netip"
+	"strings"
+	"time"
+
+	"cnfd/dnssec"
+
+	"github.com/miekg/dns"
+)
+
+// serversIn reads the servers of a zone from a section, with the addresses that
+// the additional section gives. Glue counts only for names inside the zone
+// that refers (Unbound: harden-glue); it is used inside this delegation alone.
+func (r *Resolver) serversIn(section, extra []dns.RR, zone, from string) []server {
+	var out []server
+	for _, rr := range section {
+		ns, ok := rr.(*dns.NS)
+		if !ok || !strings.EqualFold(ns.Hdr.Name, zone) || len(out) == maxServers {
+			continue
+		}
+		s := server{name: dnssec.Canonical(ns.Ns)}
+		if dnssec.IsSubdomain(s.name, from) {
+			for _, g := range extra {
+				if strings.EqualFold(g.Header().Name, s.name) {
+					s.addrs = append(s.addrs, r.addressIn(g)...)
+				}
+			}
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+func (r *Resolver) addressesIn(a *dnssec.Answer) []netip.Addr {
+	if a.Security == dnssec.Bogus {
+		return nil
+	}
+	var out []netip.Addr
+	for _, rr := range a.AnswerSection {
+		out = append(out, r.addressIn(rr)...)
+	}
+	return out
+}
+
+// addressIn reads an address that a server may be asked at.
+func (r *Resolver) addressIn(rr dns.RR) []netip.Addr {
+	var a netip.Addr
+	switch rr := rr.(type) {
+	case *dns.A:
+		a, _ = netip.AddrFromSlice(rr.A.To4())
+	case *dns.AAAA:
+		a, _ = netip.AddrFromSlice(rr.AAAA.To16())
+	}
+	if !a.IsValid() || !r.mayAsk(a.Unmap()) {
+		return nil
+	}
+	return []netip.Addr{a}
+}
+
+// mayAsk refuses learnt addresses that no server can have, and those of this
+// machine and its networks: a zone must not make us ask our neighbours.
+func (r *Resolver) mayAsk(a netip.Addr) bool {
+	if a.IsUnspecified() || a.IsMulticast() || a.Is4() && (a.As4()[0] == 0 || a.As4()[0] >= 240) {
+		return false
+	}
+	local := a.IsLoopback() || a.IsPrivate() || a.IsLinkLocalUnicast()
+	return !local || r.cfg.AllowLocalServers
+}
+
+// ttlOf is the smallest TTL of an RRset in a section.
+func ttlOf(section []dns.RR, name string, rrtype uint16) time.Duration {
+	ttl := maxChainTTL
+	for _, rr := range section {
+		if h := rr.Header(); h.Rrtype == rrtype && strings.EqualFold(h.Name, name) {
+			ttl = min(ttl, time.Duration(h.Ttl)*time.Second)
+		}
+	}
+	return ttl
+}

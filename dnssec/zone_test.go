@@ -147,8 +147,8 @@ func TestProveZone(t *testing.T) {
 		}, Bogus, CodeUnsupportedDigest, 0},
 		{"no trust at all", func(c *trial, k *signer) { c.trust = &Trust{Anchor: true} }, Bogus, CodeUnsupportedKey, 0},
 		{"RSA of 512 bits", func(c *trial, k *signer) { weak(c, 512) }, Bogus, CodeKeyMissing, 0},
-		{"a key that is not on its curve", func(c *trial, k *signer) {
-			k = newSigner(vendor, dns.ECDSAP256SHA256)
+		{"a key that is not on its curve", func(c *trial, _ *signer) {
+			k := newSigner(vendor, dns.ECDSAP256SHA256)
 			c.keys = []*signer{k}
 			raw, _ := base64.StdEncoding.DecodeString(k.dnskey.PublicKey)
 			raw[0] ^= 1

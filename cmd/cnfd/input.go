@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -15,6 +16,9 @@ func readInput(cmd *cobra.Command, args []string, limit int64) ([]byte, error) {
 	in, name := cmd.InOrStdin(), "standard input"
 	if len(args) > 0 && args[0] != "-" {
 		f, err := os.Open(args[0])
+		if err != nil && secret(args[0]) {
+			return nil, errors.New("the argument is no file: give the name of one, or - and the credential or key on standard input")
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -33,6 +37,12 @@ func readInput(cmd *cobra.Command, args []string, limit int64) ([]byte, error) {
 		return nil, fmt.Errorf("%s: empty", name)
 	}
 	return b, nil
+}
+
+// secret reports whether an argument may be a credential or a key itself, which
+// no error repeats: errors end up in the logs of others.
+func secret(arg string) bool {
+	return strings.ContainsAny(arg, "{\n") || strings.HasPrefix(arg, "eyJ") || strings.Contains(arg, "-----") || len(arg) > 255
 }
 
 // terminal reports whether a person sits at f.

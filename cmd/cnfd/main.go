@@ -60,10 +60,31 @@ the domain of the credential's subject vouches for that key now: by a TLSA recor
 		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		if secret(err.Error()) {
+			err = errors.New("an argument that begins with - and is no flag")
+		}
 		return fmt.Errorf("%w: %s -h shows the flags", err, cmd.CommandPath())
 	})
 	root.CompletionOptions.HiddenDefaultCmd = false
 	root.AddCommand(newServe(), newVerify(), newThumbprint(), newName(), newResolve(),
 		newConfig(), newSandbox(), newVersion(), newMan())
+	completion(root)
 	return root
+}
+
+// completion gives the command that the library adds what ours have: an
+// example, and an error for an argument that it does not know.
+func completion(root *cobra.Command) {
+	root.InitDefaultCompletionCmd()
+	for _, cmd := range root.Commands() {
+		if cmd.Name() != "completion" {
+			continue
+		}
+		cmd.Example = "  cnfd completion bash > /etc/bash_completion.d/cnfd"
+		cmd.Args = cobra.NoArgs
+		cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+		for _, shell := range cmd.Commands() {
+			shell.Example = "  cnfd completion " + shell.Name()
+		}
+	}
 }

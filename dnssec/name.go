@@ -2,6 +2,7 @@ package dnssec
 
 import (
 	"bytes"
+	"strconv"
 	"strings"
 
 	"github.com/miekg/dns"
@@ -10,6 +11,34 @@ import (
 // Canonical gives a name in the form that every name here has: lower case with
 // the trailing dot.
 func Canonical(name string) string { return dns.CanonicalName(name) }
+
+// Normal gives a name the one text that all names here have: Canonical, and
+// each octet escaped only where it must be, as names from messages are. It
+// reports false where the text is no domain name (RFC 1035 §2.3.4, §5.1).
+func Normal(name string) (string, bool) {
+	for i := 0; i < len(name); i++ {
+		if name[i] != '\\' {
+			continue
+		}
+		i++
+		if i < len(name) && '0' <= name[i] && name[i] <= '9' {
+			if i+2 >= len(name) {
+				return "", false
+			}
+			if _, err := strconv.ParseUint(name[i:i+3], 10, 8); err != nil {
+				return "", false
+			}
+			i += 2
+		}
+	}
+	var wire [255]byte
+	n, err := dns.PackDomainName(name, wire[:], 0, nil, false)
+	if err != nil {
+		return "", false
+	}
+	text, _, err := dns.UnpackDomainName(wire[:n], 0)
+	return Canonical(text), err == nil
+}
 
 // Labels counts the labels of a name, the root's as none (RFC 4034 §3.1.3).
 func Labels(name string) int { return dns.CountLabel(name) }

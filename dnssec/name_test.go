@@ -106,3 +106,36 @@ func TestNamesTakenApart(t *testing.T) {
 		}
 	}
 }
+
+func TestNormal(t *testing.T) {
+	for _, c := range []struct{ in, want string }{
+		{"jwk.cnf.Vendor.EXAMPLE.", "jwk.cnf.vendor.example."}, {".", "."}, {`\106w\107.example.`, "jwk.example."}, {`\a.example.`, "a.example."},
+		{`\000.example.`, `\000.example.`}, {`a\.b.example.`, `a\.b.example.`}, {`a\046b.example.`, `a\.b.example.`}, {`\\.example.`, `\\.example.`},
+		{`\065.example.`, "a.example."}, {"\u017f.example.", `\197\191.example.`}, {`\200.example.`, `\200.example.`},
+		{"a..example.", ""}, {".example.", ""}, {"..", ""}, {`example\.`, ""}, {`\256.example.`, ""}, {`\1.example.`, ""}, {`\12`, ""}, {`a\`, ""},
+		{strings.Repeat("a", 64) + ".", ""}, {strings.Repeat("a", 63) + ".", strings.Repeat("a", 63) + "."},
+		{strings.Repeat("a.", 127), strings.Repeat("a.", 127)}, {strings.Repeat("a.", 128), ""},
+	} {
+		if got, ok := Normal(c.in); got != c.want || ok != (c.want != "") {
+			t.Errorf("%q: %q, %v", c.in, got, ok)
+		}
+	}
+}
+
+func FuzzNormal(f *testing.F) {
+	for _, s := range []string{".", `a\.b.`, `\000.A.`, `\1`, "a..", "\u017f."} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, name string) {
+		n, ok := Normal(name)
+		if !ok {
+			return
+		}
+		if again, ok := Normal(n); !ok || again != n {
+			t.Errorf("%q: %q, then %q", name, n, again)
+		}
+		if !slices.Equal(octetLabels(n), octetLabels(name)) {
+			t.Errorf("%q: %q is another name", name, n)
+		}
+	})
+}

@@ -14,11 +14,15 @@ func (r *Resolver) Explain(ctx context.Context, q dnssec.Question) (*dnssec.Answ
 	var w *walk
 	var a *dnssec.Answer
 	var err error
-	if q.At.IsZero() {
+	name, ok := dnssec.Normal(q.Name.String())
+	switch {
+	case !ok:
+		return r.noName(q), nil, nil
+	case q.At.IsZero():
 		a, _, err = r.Lookup(ctx, q)
 		w = r.newWalk(ctx, r.cfg.Now())
-	} else {
-		a, w = r.at(ctx, q)
+	default:
+		a, w = r.at(ctx, name, q)
 		err = ctx.Err()
 	}
 	if err != nil {

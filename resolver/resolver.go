@@ -9,6 +9,8 @@ import (
 
 	"cnfd/cache"
 	"cnfd/dnssec"
+
+	"github.com/miekg/dns"
 )
 
 // Resolver answers questions from its cache or from the network.
@@ -67,21 +69,39 @@ func cutKey(name string) string { return string(rune(keyCut)) + name }
 // is only ctx ending; every trouble of the DNS is in the Answer.
 // One fetch serves all who ask the same at the same time.
 func (r *Resolver) Lookup(ctx context.Context, q dnssec.Question) (a *dnssec.Answer, cached bool, err error) {
-	if !q.At.IsZero() {
-		a, _ = r.at(ctx, q)
-		return a, false, ctx.Err()
-	}
-	var buf [520]byte
-	key := answerKey(buf[:0], q.Name.Bytes(), q.Type)
 	oldest := time.Time{}
 	if q.Bounded {
 		oldest = r.cfg.Now().Add(-q.MaxAge)
 	}
-	if e, ok := r.cache.Peek(key, time.Time{}); ok && fresh(e.answer, oldest) {
+	var buf [520]byte
+	key := answerKey(buf[:0], q.Name.Bytes(), q.Type)
+	if e, ok := r.cache.Peek(key, time.Time{}); ok && q.At.IsZero() && fresh(e.answer, oldest) {
 		return e.answer, true, nil
 	}
-	a, err = r.fetch(ctx, string(key), q.Name.String(), q.Type, oldest)
+	name, ok := dnssec.Normal(q.Name.String())
+	switch {
+	case !ok:
+		return r.noName(q), false, nil
+	case !q.At.IsZero():
+		a, _ = r.at(ctx, name, q)
+		return a, false, ctx.Err()
+	case name != q.Name.String():
+		if q.Name, ok = dnssec.NameOf(name); ok {
+			return r.Lookup(ctx, q)
+		}
+		return r.noName(q), false, nil
+	}
+	a, err = r.fetch(ctx, string(key), name, q.Type, oldest)
 	return a, false, err
+}
+
+// noName answers a question whose name is none, of which no server is asked.
+func (r *Resolver) noName(q dnssec.Question) *dnssec.Answer {
+	now := r.cfg.Now()
+	return &dnssec.Answer{
+		Name: q.Name.String(), Type: q.Type, Rcode: dns.RcodeServerFailure, Fetched: now, Until: now,
+		Trouble: dnssec.Trouble{Text: fmt.Sprintf("%q is no domain name: a label is empty or over 63 octets, the whole is over 255, or an escape is wrong", q.Name.String())},
+	}
 }
 
 // fresh reports whether an answer may serve a caller who wants nothing fetched
@@ -119,12 +139,12 @@ func (r *Resolver) fetch(ctx context.Context, key, name string, rrtype uint16, o
 
 // at resolves as of another time. Nothing cached is read or written: an answer
 // of another time proves nothing about now.
-func (r *Resolver) at(ctx context.Context, q dnssec.Question) (*dnssec.Answer, *walk) {
+func (r *Resolver) at(ctx context.Context, name string, q dnssec.Question) (*dnssec.Answer, *walk) {
 	ctx, cancel := context.WithTimeout(ctx, questionTime)
 	defer cancel()
 	w := r.newWalk(ctx, q.At)
 	w.private = true
-	return w.resolve(q.Name.String(), q.Type, nil), w
+	return w.resolve(name, q.Type, nil), w
 }
 
 // Drop forgets a name and all below it, and returns how many entries that were.

@@ -44,6 +44,7 @@ var rooms = map[string][]string{
 	"cmd/cnfd":                  {"*"},
 	"cmd/cnfd/internal/config":  {"dnssec", "record"},
 	"fuzz":                      {"*"},
+	"bench/eviction":            {"cache"},
 	"integration":               {"*"},
 }
 

@@ -15,28 +15,33 @@ var signedByHand = []story{
 	{
 		claim: "a record written into a signed zone without its key is bogus", token: "forged.example. jwt",
 		flip: func(t *testing.T, in *internet) {
-			z := in.zones["forged.example."]
-			served := in.leaf.path(z.fileName() + ".served")
 			honest, stranger := tokens(t)["forged.example. jwt"].Thumbprint, tokens(t)["stranger jwt"].Thumbprint
-			in.leaf.rewrite(t, z, served, func(text string) string { return strings.ReplaceAll(text, honest, stranger) })
+			in.rewrite(t, "forged.example.", func(text string) string { return strings.ReplaceAll(text, honest, stranger) })
 		},
 		want: "unproven bogus", security: "bogus", ede: 6,
 	},
 	{
 		claim: "a record whose signature is missing is bogus", token: "unsealed.example. jwt",
 		flip: func(t *testing.T, in *internet) {
-			z := in.zones["unsealed.example."]
-			served := in.leaf.path(z.fileName() + ".served")
-			in.leaf.rewrite(t, z, served, func(text string) string { return dropLines(text, "jwk.cnf.", "RRSIG\tTLSA") })
+			in.cut(t, "unsealed.example.", func(owner, rtype, covered string) bool {
+				return owner == "jwk.cnf.unsealed.example." && covered == "TLSA"
+			})
 		},
 		want: "unproven bogus", security: "bogus", ede: 10,
 	},
 	{
-		claim: "a record withheld without a proof is bogus", token: "withheld.example. jwt",
+		claim: "a record withheld beside the NSEC that says it is there is bogus", token: "withheld.example. jwt",
 		flip: func(t *testing.T, in *internet) {
-			z := in.zones["withheld.example."]
-			served := in.leaf.path(z.fileName() + ".served")
-			in.leaf.rewrite(t, z, served, func(text string) string { return dropLines(text, "jwk.cnf.", "TLSA") })
+			in.cut(t, "withheld.example.", func(owner, rtype, covered string) bool {
+				return owner == "jwk.cnf.withheld.example." && (rtype == "TLSA" || covered == "TLSA")
+			})
+		},
+		want: "unproven bogus", security: "bogus", ede: 12,
+	},
+	{
+		claim: "a name withheld with the NSEC of its neighbour is bogus", token: "withheld.example. cwt",
+		flip: func(t *testing.T, in *internet) {
+			in.cut(t, "withheld.example.", func(owner, rtype, covered string) bool { return owner == "1.8.withheld.example." })
 		},
 		want: "unproven bogus", security: "bogus", ede: 12,
 	},
@@ -78,9 +83,11 @@ func (in *internet) sign(t testing.TB, name string, lag time.Duration) {
 	in.leaf.awaitZones(t)
 }
 
-// rewrite edits the file that the server of z has it from, behind the signer's back.
-func (h *host) rewrite(t testing.TB, z *zone, file string, edit func(string) string) {
+// rewrite edits the file that NSD has a zone from, behind the signer's back.
+func (in *internet) rewrite(t testing.TB, name string, edit func(string) string) {
 	t.Helper()
+	z := in.zones[name]
+	file := in.leaf.path(z.fileName() + ".served")
 	before, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
@@ -89,27 +96,26 @@ func (h *host) rewrite(t testing.TB, z *zone, file string, edit func(string) str
 	if after == string(before) {
 		t.Fatalf("%s has nothing of what is to be changed:\n%s", file, before)
 	}
-	h.process.stop()
+	in.leaf.process.stop()
 	write(t, file, after)
 	z.spoilt = true
-	h.start(t)
+	in.leaf.start(t)
 }
 
-// dropLines takes the lines with all of the words out of a text.
-func dropLines(text string, words ...string) string {
-	var kept []string
-	for _, line := range strings.SplitAfter(text, "\n") {
-		has := 0
-		for _, word := range words {
-			if strings.Contains(line, word) {
-				has++
+// cut takes records out of a signed zone by owner and type; covered is the type that an RRSIG is for.
+func (in *internet) cut(t testing.TB, name string, gone func(owner, rtype, covered string) bool) {
+	t.Helper()
+	in.rewrite(t, name, func(text string) string {
+		var kept []string
+		for _, line := range strings.SplitAfter(text, "\n") {
+			f := strings.Fields(line) // owner ttl IN type data...
+			if len(f) > 4 && (f[3] == "RRSIG" && gone(f[0], "RRSIG", f[4]) || f[3] != "RRSIG" && gone(f[0], f[3], "")) {
+				continue
 			}
-		}
-		if has < len(words) {
 			kept = append(kept, line)
 		}
-	}
-	return strings.Join(kept, "")
+		return strings.Join(kept, "")
+	})
 }
 
 // iterations finds where NSEC3 becomes too dear: 50 iterations still prove, 51 do not (RFC 9276 section 3.2).

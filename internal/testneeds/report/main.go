@@ -31,7 +31,7 @@ type event struct {
 func report(r io.Reader, w io.Writer, nothingSkipped bool) bool {
 	output := map[string][]string{} // by package and test
 	var skipped []string
-	packages, failed := 0, 0
+	packages, tests, failed := 0, 0, 0
 	lines := bufio.NewReader(r)
 	for {
 		line, err := lines.ReadBytes('\n')
@@ -61,7 +61,9 @@ func report(r io.Reader, w io.Writer, nothingSkipped bool) bool {
 				}
 				delete(output, at)
 			case "pass":
-				if e.Test == "" {
+				if e.Test != "" {
+					tests++
+				} else {
 					packages++
 					fmt.Fprintf(w, "ok   %-40s %6.1fs\n", e.Package, e.Elapsed)
 				}
@@ -73,7 +75,7 @@ func report(r io.Reader, w io.Writer, nothingSkipped bool) bool {
 		}
 	}
 	slices.Sort(skipped)
-	fmt.Fprintf(w, "\n%d packages passed, %d failures, %d tests skipped\n", packages, failed, len(skipped))
+	fmt.Fprintf(w, "\n%d packages pass\ntests: %d passed, %d failed, %d skipped\n", packages, tests, failed, len(skipped))
 	for _, s := range skipped {
 		fmt.Fprintln(w, "skipped:", s)
 	}

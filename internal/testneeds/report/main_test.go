@@ -36,15 +36,15 @@ func TestReport(t *testing.T) {
 		good           bool
 		says           string
 	}{
-		{"all passed", pass + noTests, true, true, "1 packages passed, 0 failures, 0 tests skipped"},
+		{"all passed", pass + noTests, true, true, "tests: 1 passed, 0 failed, 0 skipped"},
 		{"a skip is told", pass + skip, false, true, "skipped: integration TestB: b_test.go:7: named is missing: apt-get install bind9"},
 		{"a skip where none may be", pass + skip, true, false, "nothing may be skipped"},
-		{"a fuzz seed that is not looked at is no skip", pass + seed, true, true, "0 tests skipped"},
+		{"a fuzz seed that is not looked at is no skip", pass + seed, true, true, "0 skipped"},
 		{"a failure", pass + fail, false, false, "d_test.go:3: wrong"},
 		{"a package that does not build", pass + build, false, false, "cache.go:1: syntax error"},
 		{"words of the go command", pass + "go: no such tool\n", false, true, "go: no such tool"},
 		{"nothing at all", "", false, false, "no test was run"},
-		{"a last line without its end", strings.TrimSuffix(pass+fail, "\n"), false, false, "2 failures"},
+		{"a last line without its end", strings.TrimSuffix(pass+fail, "\n"), false, false, "2 failed"},
 	}
 	for _, tc := range cases {
 		t.Run(tc.claim, func(t *testing.T) {

@@ -125,7 +125,7 @@ func match(q *dns.Msg, sent, reply []byte) (*dns.Msg, error) {
 		return nil, errMismatch
 	}
 	m := new(dns.Msg)
-	if err := m.Unpack(reply); err != nil {
+	if err := unpack(m, reply); err != nil {
 		// A truncated datagram may end in the middle of a record; only its TC flag counts.
 		if m.Truncated {
 			return &dns.Msg{MsgHdr: m.MsgHdr, Question: q.Question}, nil
@@ -133,6 +133,20 @@ func match(q *dns.Msg, sent, reply []byte) (*dns.Msg, error) {
 		return nil, fmt.Errorf("reply: %w", err)
 	}
 	return m, nil
+}
+
+// unpack parses a message. The library takes one that ends between two records
+// for whole, however many it announces: half an RRset would pass for all of it.
+func unpack(m *dns.Msg, wire []byte) error {
+	if err := m.Unpack(wire); err != nil {
+		return err
+	}
+	for i, section := range [][]dns.RR{m.Answer, m.Ns, m.Extra} {
+		if n := int(binary.BigEndian.Uint16(wire[6+2*i:])); n != len(section) {
+			return fmt.Errorf("%d records where %d are announced", len(section), n)
+		}
+	}
+	return nil
 }
 
 // questionLength is the size of the question of a query that we packed ourselves.

@@ -42,6 +42,13 @@ func compact(claims string) string {
 	return b64(`{"alg":"ES256"}`) + "." + b64(claims) + "." + b64(string(make([]byte, 64)))
 }
 
+// sign1 wraps claims as a CWT in a COSE_Sign1 (RFC 8392 §7) whose signature
+// nobody checks here.
+func sign1(claims []byte) string {
+	payload := string([]byte{0x59, byte(len(claims) >> 8), byte(len(claims))}) + string(claims)
+	return "\xd8\x3d\xd2\x84\x43\xa1\x01\x26\xa0" + payload + "\x58\x40" + string(make([]byte, 64))
+}
+
 func TestEveryKindOfInputConfirms(t *testing.T) {
 	ckt := sha256.Sum256(coseKey)
 	for _, c := range []struct {
@@ -57,7 +64,8 @@ func TestEveryKindOfInputConfirms(t *testing.T) {
 		{"an SD-JWT", InputSDJWT, compact(claims) + "~", owner, ours[3:]},
 		{"an SD-JWT, told by its form", InputToken, compact(claims) + "~", owner, ours[3:]},
 		{"a CWT claims map", InputCWT, string(cwtClaims), "1.8.vendor.example.", ckt[:]},
-		{"a CWT claims map in base64url, told by its form", InputToken, b64(string(cwtClaims)), "1.8.vendor.example.", ckt[:]},
+		{"a CWT", InputCWT, sign1(cwtClaims), "1.8.vendor.example.", ckt[:]},
+		{"a CWT in base64url, told by its form", InputToken, b64(sign1(cwtClaims)), "1.8.vendor.example.", ckt[:]},
 	} {
 		t.Run(c.claim, func(t *testing.T) {
 			s := newScene()

@@ -39,7 +39,8 @@ type Server struct {
 	cfg   Config
 	slots chan struct{}
 
-	mu      sync.Mutex // guards servers
+	mu      sync.Mutex // guards what follows
+	closed  bool
 	servers []*dns.Server
 }
 
@@ -60,12 +61,9 @@ func (s *Server) Serve(udp net.PacketConn, tcp net.Listener) error {
 		{PacketConn: udp, Handler: s, UDPSize: 4096},
 		{Listener: tcp, Handler: s, ReadTimeout: 5 * time.Second, WriteTimeout: 5 * time.Second, MaxTCPQueries: 128},
 	}
-	s.mu.Lock()
-	s.servers = append(s.servers, pair...)
-	s.mu.Unlock()
-	ended := make(chan error, len(pair))
-	for _, d := range pair {
-		go func() { ended <- d.ActivateAndServe() }()
+	ended, ok := s.start(pair)
+	if !ok {
+		return errors.Join(udp.Close(), tcp.Close())
 	}
 	var errs []error
 	for range pair {
@@ -74,9 +72,38 @@ func (s *Server) Serve(udp net.PacketConn, tcp net.Listener) error {
 	return errors.Join(errs...)
 }
 
-// Shutdown stops listening and waits for the questions under way.
+// start lets the servers begin, unless Shutdown came first. The library's own
+// shutdown does nothing to a server that has not begun yet, which would then go
+// on for ever; so Shutdown waits here until both have.
+func (s *Server) start(pair []*dns.Server) (ended chan error, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil, false
+	}
+	ended = make(chan error, len(pair))
+	for _, d := range pair {
+		begun := make(chan struct{})
+		d.NotifyStartedFunc = func() { close(begun) }
+		failed := make(chan struct{})
+		go func() {
+			ended <- d.ActivateAndServe()
+			close(failed)
+		}()
+		select {
+		case <-begun:
+		case <-failed:
+		}
+	}
+	s.servers = append(s.servers, pair...)
+	return ended, true
+}
+
+// Shutdown stops listening and waits for the questions under way. A server that
+// was shut down does not serve again.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.mu.Lock()
+	s.closed = true
 	servers := slices.Clone(s.servers)
 	s.mu.Unlock()
 	var errs []error
@@ -147,9 +174,9 @@ func wrong(q *dns.Msg) int {
 	case !q.RecursionDesired:
 		return dns.RcodeRefused // it has no data of its own
 	}
-	switch q.Question[0].Qtype {
-	case dns.TypeAXFR, dns.TypeIXFR, dns.TypeMAILA, dns.TypeMAILB:
-		return dns.RcodeRefused
+	switch t := q.Question[0].Qtype; {
+	case t == dns.TypeNone, t == dns.TypeOPT, t >= 128 && t <= 254:
+		return dns.RcodeRefused // no types of data: transfers, keys of transactions and the like (RFC 6895 §3.1)
 	}
 	return dns.RcodeSuccess
 }

@@ -1,6 +1,7 @@
 package listener
 
 import (
+	"strings"
 	"time"
 
 	"cnfd/dnssec"
@@ -24,9 +25,11 @@ func Reply(q *dns.Msg, a *dnssec.Answer, now time.Time) *dns.Msg {
 	if opt != nil {
 		m.SetEdns0(ednsSize, do)
 	}
+	// A DNAME that makes the name too long is an answer of its own, without data (RFC 6672 §2.2).
+	none := a.Kind == dnssec.NoAnswer && a.Rcode != dns.RcodeYXDomain
 	bad := a.Security == dnssec.Bogus || a.Kind == dnssec.NoAnswer
 	switch {
-	case a.Kind == dnssec.NoAnswer && a.Rcode != dns.RcodeYXDomain, bad && !q.CheckingDisabled && a.Rcode != dns.RcodeYXDomain:
+	case none, a.Security == dnssec.Bogus && !q.CheckingDisabled:
 		m.Rcode = dns.RcodeServerFailure
 	default:
 		m.Rcode = a.Rcode
@@ -43,13 +46,14 @@ func Reply(q *dns.Msg, a *dnssec.Answer, now time.Time) *dns.Msg {
 	return m
 }
 
-// shorten keeps an explanation from filling the datagram.
+// shorten keeps an explanation from filling the datagram; what is left is
+// still UTF-8 (RFC 8914 §2).
 func shorten(s string) string {
 	const most = 200
 	if len(s) <= most {
 		return s
 	}
-	return s[:most]
+	return strings.ToValidUTF8(s[:most], "")
 }
 
 // section copies records with their TTLs counted down, and never past the time

@@ -12,7 +12,7 @@ packages=(
   pdns-server pdns-backend-sqlite3 sqlite3        # pdns_server, pdnsutil
   unbound unbound-host                            # the witness
   iproute2                                        # network namespaces
-  openssl python3 python3-cbor2 python3-cryptography nodejs   # tokens that our code did not make
+  openssl python3 python3-cbor2 python3-cryptography nodejs npm   # tokens that our code did not make
 )
 
 missing() {
@@ -20,7 +20,7 @@ missing() {
   for p in "${packages[@]}"; do
     [ "$(dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null)" = installed ] && continue
     # A program that came some other way will do.
-    case $p in nodejs) command -v node >/dev/null && continue ;; openssl|python3) command -v "$p" >/dev/null && continue ;; esac
+    case $p in nodejs) command -v node >/dev/null && continue ;; npm) command -v npm >/dev/null && continue ;; openssl|python3) command -v "$p" >/dev/null && continue ;; esac
     echo "$p"
   done
 }

@@ -1,0 +1,250 @@
+// Http measures what /v1/verify costs beside a handler that does nothing but
+// answer as many octets: CPU of the server process a request, in turn (A B A B),
+// the median of the rounds' ratios. Both servers run with GOMAXPROCS=1; the load
+// is eight connections from this process. Linux only (/proc).
+//
+//	make build && go run ./bench/http -rounds 9
+//
+// The daemon is cnfd sandbox, hot: the record is in its cache.
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+func main() {
+	cnfd := flag.String("cnfd", "bin/cnfd", "the binary to measure")
+	rounds := flag.Int("rounds", 7, "rounds of each")
+	seconds := flag.Float64("seconds", 1, "how long each is asked in a round")
+	trivial := flag.String("trivial", "", "serve as the yardstick: network and address")
+	size := flag.Int("size", 0, "octets that the yardstick answers")
+	flag.Parse()
+	err := errors.ErrUnsupported
+	if *trivial != "" {
+		network, address, _ := strings.Cut(*trivial, " ")
+		err = serveTrivial(network, address, *size)
+	} else {
+		err = compare(*cnfd, *rounds, time.Duration(*seconds*float64(time.Second)))
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench/http:", err)
+		os.Exit(1)
+	}
+}
+
+// serveTrivial is the yardstick: it reads the body and answers size octets.
+func serveTrivial(network, address string, size int) error {
+	l, err := net.Listen(network, address)
+	if err != nil {
+		return err
+	}
+	answer := bytes.Repeat([]byte("x"), size)
+	return http.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body)
+		w.Header()["Content-Type"] = []string{"application/json"}
+		w.Write(answer)
+	}))
+}
+
+func compare(cnfd string, rounds int, each time.Duration) error {
+	dir, err := os.MkdirTemp("", "cnfd-bench")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	daemon := exec.Command(cnfd, "sandbox", "--json", "--dir", dir)
+	api, stop, err := startDaemon(daemon)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	request, size, err := question(dir, api)
+	if err != nil {
+		return err
+	}
+	for _, network := range []string{"unix", "tcp"} {
+		address := filepath.Join(dir, "trivial.sock")
+		target := filepath.Join(dir, "cnfd.sock")
+		if network == "tcp" {
+			address, target = "127.0.0.1:18099", strings.TrimPrefix(api, "http://")
+		}
+		yard, err := start(exec.Command(os.Args[0], "-trivial", network+" "+address, "-size", strconv.Itoa(size)), network, address)
+		if err != nil {
+			return err
+		}
+		err = play(network, address, yard.Pid, target, daemon.Process.Pid, request, rounds, each)
+		yard.Kill()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// play asks both in turn and prints the medians.
+func play(network, address string, yard int, target string, daemon int, request []byte, rounds int, each time.Duration) error {
+	var ratios, a, b []float64
+	for range rounds {
+		t, err := cost(network, address, yard, request, each)
+		if err != nil {
+			return err
+		}
+		c, err := cost(network, target, daemon, request, each)
+		if err != nil {
+			return err
+		}
+		a, b, ratios = append(a, t), append(b, c), append(ratios, c/t)
+		fmt.Fprintf(os.Stderr, "%-4s trivial %.1f µs, cnfd %.1f µs, %.2f\n", network, t, c, c/t)
+	}
+	fmt.Printf("%-4s  trivial %.1f µs  cnfd %.1f µs  × %.2f (%.2f–%.2f)  CPU a request, medians of %d rounds\n",
+		network, median(a), median(b), median(ratios), slices.Min(ratios), slices.Max(ratios), rounds)
+	return nil
+}
+
+func median(v []float64) float64 {
+	v = slices.Sorted(slices.Values(v))
+	return v[len(v)/2]
+}
+
+// startDaemon starts the sandbox and reads where its API is.
+func startDaemon(cmd *exec.Cmd) (api string, stop func(), err error) {
+	cmd.Env = append(os.Environ(), "GOMAXPROCS=1")
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return "", nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return "", nil, err
+	}
+	stop = func() { cmd.Process.Signal(os.Interrupt); cmd.Wait() }
+	var said struct {
+		API string `json:"api"`
+	}
+	if err := json.NewDecoder(out).Decode(&said); err != nil {
+		stop()
+		return "", nil, fmt.Errorf("what %s sandbox --json says: %w", cmd.Path, err)
+	}
+	return said.API, stop, nil
+}
+
+// start starts a server and waits until it listens.
+func start(cmd *exec.Cmd, network, address string) (*os.Process, error) {
+	cmd.Env = append(os.Environ(), "GOMAXPROCS=1")
+	cmd.Stderr = os.Stderr
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	for range 100 {
+		if c, err := net.Dial(network, address); err == nil {
+			c.Close()
+			return cmd.Process, nil
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	cmd.Process.Kill()
+	return nil, fmt.Errorf("nobody listens on %s %s", network, address)
+}
+
+// question is the request, and the size of the answer that it gets.
+func question(dir, api string) (request []byte, size int, err error) {
+	token, err := os.ReadFile(filepath.Join(dir, "vendor.jwt"))
+	if err != nil {
+		return nil, 0, err
+	}
+	payload := strings.Split(strings.TrimSpace(string(token)), ".")[1]
+	claims, err := base64.RawURLEncoding.DecodeString(payload)
+	if err != nil {
+		return nil, 0, err
+	}
+	body := fmt.Sprintf(`{"claims":%s}`, claims)
+	r, err := http.Post(api+"/v1/verify", "application/json", strings.NewReader(body))
+	if err != nil {
+		return nil, 0, err
+	}
+	defer r.Body.Close()
+	verdict, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, 0, err
+	}
+	if !bytes.Contains(verdict, []byte(`"outcome":"confirmed"`)) {
+		return nil, 0, fmt.Errorf("not confirmed: %s", verdict)
+	}
+	return fmt.Appendf(nil, "POST /v1/verify HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(body), body), len(verdict), nil
+}
+
+// cost is the CPU time, in µs, that a process spends on a request.
+func cost(network, address string, pid int, request []byte, each time.Duration) (float64, error) {
+	before, err := cpu(pid)
+	if err != nil {
+		return 0, err
+	}
+	const connections = 8
+	counts, errs := make([]int, connections), make([]error, connections)
+	var done sync.WaitGroup
+	until := time.Now().Add(each)
+	for i := range connections {
+		done.Go(func() { counts[i], errs[i] = hammer(network, address, request, until) })
+	}
+	done.Wait()
+	after, err := cpu(pid)
+	if err = errors.Join(append(errs, err)...); err != nil {
+		return 0, err
+	}
+	n := 0
+	for _, c := range counts {
+		n += c
+	}
+	return float64((after-before)/time.Microsecond) / float64(n), nil
+}
+
+// hammer sends the request over one connection until the time is up.
+func hammer(network, address string, request []byte, until time.Time) (n int, err error) {
+	c, err := net.Dial(network, address)
+	if err != nil {
+		return 0, err
+	}
+	defer c.Close()
+	in := bufio.NewReader(c)
+	for ; time.Now().Before(until); n++ {
+		if _, err := c.Write(request); err != nil {
+			return n, err
+		}
+		r, err := http.ReadResponse(in, nil)
+		if err != nil {
+			return n, err
+		}
+		if _, err := io.Copy(io.Discard, r.Body); err != nil || r.StatusCode != 200 {
+			return n, fmt.Errorf("status %d: %v", r.StatusCode, err)
+		}
+	}
+	return n, nil
+}
+
+// cpu is the user and system time that a process has used (proc(5)).
+func cpu(pid int) (time.Duration, error) {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, err
+	}
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+	user, _ := strconv.Atoi(fields[11])
+	system, _ := strconv.Atoi(fields[12])
+	return time.Duration(user+system) * 10 * time.Millisecond, nil
+}

@@ -187,7 +187,7 @@ func faults(house fs.FS, rooms map[string][]string) (faults []string) {
 func fileFaults(set *token.FileSet, file *ast.File, name string, found func(string, ...any)) {
 	room := path.Dir(name)
 	inCmd := strings.HasPrefix(name, "cmd/") || strings.HasPrefix(name, "bench/") // programs: what measures must know the time
-	clock := "" // the name that the file gives to package time
+	clock := ""                                                                   // the name that the file gives to package time
 	for _, i := range file.Imports {
 		p := imported(i)
 		if other, ours := strings.CutPrefix(p, "cnfd/"); ours && !slices.Contains(rooms[room], other) && !slices.Contains(rooms[room], "*") {

@@ -257,6 +257,23 @@ func TestDrop(t *testing.T) {
 	})
 }
 
+// TestDropFollowsAliases: who drops a name wants to know anew what it says, and
+// that may stand elsewhere.
+func TestDropFollowsAliases(t *testing.T) {
+	bubble(t, tree(), func(t *testing.T, l *lab) {
+		r := l.resolver(t)
+		const target = "jwk.cnf.vendor.test."
+		ask(t, r, "out.vendor.example.", dns.TypeTLSA) // leads to the target
+		if _, cached := lookup(t, r, dnssec.Question{Type: dns.TypeTLSA}, target); !cached {
+			t.Fatal("the target is not kept, so that nothing can be shown")
+		}
+		r.Drop("vendor.example.")
+		if _, cached := lookup(t, r, dnssec.Question{Type: dns.TypeTLSA}, target); cached {
+			t.Error("the target was not dropped")
+		}
+	})
+}
+
 // TestDropDuringAWalk: what a walk learnt before a name was dropped is not put
 // back after it.
 func TestDropDuringAWalk(t *testing.T) {

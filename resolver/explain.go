@@ -6,10 +6,13 @@ import (
 	"time"
 
 	"cnfd/dnssec"
+
+	"github.com/miekg/dns"
 )
 
 // Explain is Lookup for people: the answer with the chain of trust that it
-// rests on, from the root down to the zone that holds the name.
+// rests on, from the root down to the zone that holds the name, and to those that
+// its aliases lead to.
 func (r *Resolver) Explain(ctx context.Context, q dnssec.Question) (*dnssec.Answer, []dnssec.Link, error) {
 	var w *walk
 	var a *dnssec.Answer
@@ -28,17 +31,40 @@ func (r *Resolver) Explain(ctx context.Context, q dnssec.Question) (*dnssec.Answ
 	if err != nil {
 		return nil, nil, err
 	}
+	return a, w.chain(a), nil
+}
+
+// chain lists the zones that an answer rests on, each once: from the root to
+// the zone of the name, then for each alias to the zone of its target.
+func (w *walk) chain(a *dnssec.Answer) []dnssec.Link {
 	var links []dnssec.Link
-	for name := a.Zone; name != ""; name = dnssec.Parent(name) {
-		if c := w.known(name); c != nil {
-			links = append(links, link(c))
+	told := map[string]bool{}
+	for _, name := range append([]string{a.Zone}, targets(a)...) {
+		var more []dnssec.Link
+		for ; name != "" && !told[name]; name = dnssec.Parent(name) {
+			if c := w.known(name); c != nil {
+				told[name] = true
+				more = append(more, link(c))
+			}
+			if name == "." {
+				break
+			}
 		}
-		if name == "." {
-			break
+		slices.Reverse(more)
+		links = append(links, more...)
+	}
+	return links
+}
+
+// targets lists where the aliases of an answer lead, in order.
+func targets(a *dnssec.Answer) []string {
+	var out []string
+	for _, rr := range a.AnswerSection {
+		if c, ok := rr.(*dns.CNAME); ok && a.Type != dns.TypeCNAME {
+			out = append(out, dnssec.Canonical(c.Target))
 		}
 	}
-	slices.Reverse(links)
-	return a, links, nil
+	return out
 }
 
 func link(c *cut) dnssec.Link {

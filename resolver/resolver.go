@@ -147,15 +147,29 @@ func (r *Resolver) at(ctx context.Context, name string, q dnssec.Question) (*dns
 	return w.resolve(name, q.Type, nil), w
 }
 
-// Drop forgets a name and all below it, and returns how many entries that were.
+// Drop forgets a name and all below it, and what its aliases lead to, and
+// returns how many entries that were.
 func (r *Resolver) Drop(name string) int {
 	name = dnssec.Canonical(name)
-	return r.cache.DropFunc(func(key string, _ *entry) bool {
+	var led []string
+	n := r.cache.DropFunc(func(key string, e *entry) bool {
 		if key[0] == keyCut {
 			return dnssec.IsSubdomain(key[1:], name)
 		}
-		return dnssec.IsSubdomain(key[3:], name)
+		if !dnssec.IsSubdomain(key[3:], name) {
+			return false
+		}
+		for _, target := range targets(e.answer) {
+			led = append(led, string(answerKey(nil, []byte(target), e.answer.Type)))
+		}
+		return true
 	})
+	for _, key := range led {
+		if r.cache.Drop(key) {
+			n++
+		}
+	}
+	return n
 }
 
 // Ready reports why the resolver cannot prove anything yet: the root has not

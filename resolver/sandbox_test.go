@@ -119,6 +119,9 @@ func TestExplain(t *testing.T) {
 		{"jwk.cnf.unsigned.example.", []string{".", "example.", "unsigned.example."}, "insecure"},
 		{"jwk.cnf.wrongds.example.", []string{".", "example.", "wrongds.example."}, "bogus"},
 		{"jwk.cnf.same.example.", []string{".", "example.", "same.example."}, "secure"},
+		{"jwk.cnf.inzone.alias.example.", []string{".", "example.", "alias.example."}, "secure"},
+		{"jwk.cnf.cross.alias.example.", []string{".", "example.", "alias.example.", "test.", "vendor.test."}, "secure"},
+		{"jwk.cnf.stale.alias.example.", []string{".", "example.", "alias.example.", "expired.example."}, "bogus"},
 	} {
 		for _, at := range []time.Time{{}, time.Now()} {
 			n, _ := dnssec.NameOf(c.name)

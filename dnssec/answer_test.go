@@ -267,6 +267,21 @@ func cutSignature(s *dns.RRSIG, by int) {
 	s.Signature = base64.StdEncoding.EncodeToString(raw[:len(raw)-1+by])
 }
 
+// TestMoreLabelsThanTheOwner: such a signature is refused even where it verifies
+// (RFC 4035 §5.3.1).
+func TestMoreLabelsThanTheOwner(t *testing.T) {
+	q := positive(t, dns.ED25519)
+	honest := q.key().private
+	for labels, want := range map[byte]Security{4: Secure, 5: Bogus, 255: Bogus} {
+		q.key().private = patched{honest, 3, labels}
+		q.resign()
+		sigOver(q.msg, TypeTLSA).Labels = labels
+		if f := q.judge(t); f.Security != want {
+			t.Errorf("%d labels: %s %+v", labels, f.Security, f.Trouble)
+		}
+	}
+}
+
 // TestSignerIsNoStringSuffix: example. must not sign for notexample., which
 // the library's own check would let pass.
 func TestSignerIsNoStringSuffix(t *testing.T) {

@@ -88,14 +88,18 @@ func signerOf(zone string, alg uint8, private crypto.Signer) *signer {
 	}, private}
 }
 
-// ed448Signer signs for algorithm 16, which the library does not know: what it
-// is handed was put together for algorithm 15, whose signed data has the same form.
-type ed448Signer struct{ crypto.Signer }
+// patched signs data in which one octet of the RRSIG's own fields is another:
+// what the library would not sign (the algorithm is octet 2, the labels 3; RFC 4034 §3.1).
+type patched struct {
+	crypto.Signer
+	at   int
+	with byte
+}
 
-func (e ed448Signer) Sign(r io.Reader, data []byte, _ crypto.SignerOpts) ([]byte, error) {
+func (p patched) Sign(r io.Reader, data []byte, _ crypto.SignerOpts) ([]byte, error) {
 	data = slices.Clone(data)
-	data[2] = dns.ED448 // after the type covered (RFC 4034 §3.1)
-	return e.Signer.Sign(r, data, crypto.Hash(0))
+	data[p.at] = p.with
+	return p.Signer.Sign(r, data, crypto.Hash(0))
 }
 
 // sign makes the RRSIG over one RRset; edit changes its fields before.
@@ -110,7 +114,8 @@ func (s *signer) sign(set []dns.RR, edit ...func(*dns.RRSIG)) *dns.RRSIG {
 	}
 	key := s.private
 	if s.dnskey.Algorithm == dns.ED448 {
-		sig.Algorithm, key = dns.ED25519, ed448Signer{s.private}
+		// The library does not know it; what it puts together for algorithm 15 has the same form.
+		sig.Algorithm, key = dns.ED25519, patched{s.private, 2, dns.ED448}
 	}
 	if err := sig.Sign(key, set); err != nil {
 		panic(err)

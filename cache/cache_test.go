@@ -90,8 +90,8 @@ func TestPutReplaces(t *testing.T) {
 				k := one[int](1<<20, c)
 				k.Put(key, Entry[int]{Value: 1, Until: c.in(time.Hour)})
 				k.Put(key, tc.entry(c))
-				if v, _ := k.PeekString(key, time.Time{}); v != tc.want {
-					t.Errorf("%d is there, want %d", v, tc.want)
+				if v, _ := k.PeekString(key, time.Time{}); v != tc.want || k.Stats().Entries != min(1, tc.want) {
+					t.Errorf("%d is there, want %d: %+v", v, tc.want, k.Stats())
 				}
 				invariants(t, k)
 			})
@@ -290,6 +290,54 @@ func TestWhatHasExpiredGoesFirst(t *testing.T) {
 	if s := k.Stats(); s.Evictions != 0 || s.Expired != 200 || s.Entries != 200 {
 		t.Errorf("%+v", s)
 	}
+}
+
+func TestWhatHasExpiredIsNotForgivenItsMark(t *testing.T) {
+	c := newClock()
+	k := one[int](64<<10, c)
+	k.Put("lasting", Entry[int]{Size: 50, Until: c.in(time.Hour)}) // the oldest: what follows cannot be swept
+	for i := range 300 {
+		key := fmt.Sprint("brief ", i)
+		k.Put(key, Entry[int]{Size: 50, Until: c.in(time.Second)})
+		k.PeekString(key, time.Time{})
+	}
+	c.forward(time.Minute)
+	for i := range 300 {
+		k.PeekString("lasting", time.Time{})
+		k.Put(fmt.Sprint("new ", i), Entry[int]{Size: 50, Until: c.in(time.Hour)})
+	}
+	if s := k.Stats(); s.Evictions != 0 || s.Expired == 0 {
+		t.Errorf("live values made room for dead ones: %+v", s)
+	}
+}
+
+func TestAKeyInUseIsStillInUseAfterARefresh(t *testing.T) {
+	c := newClock()
+	k := one[int](64<<10, c)
+	k.Put("used", Entry[int]{Value: 1, Size: 50, Until: c.in(time.Hour)})
+	k.PeekString("used", time.Time{})
+	k.Put("used", Entry[int]{Value: 2, Size: 50, Until: c.in(time.Hour)})
+	// The hand reaches each key once before the first of these is evicted.
+	for i := 0; k.Stats().Evictions < 100; i++ {
+		k.Put(fmt.Sprint("once ", i), Entry[int]{Size: 50, Until: c.in(time.Hour)})
+	}
+	if v, _ := k.PeekString("used", time.Time{}); v != 2 {
+		t.Error("displaced by names asked once")
+	}
+}
+
+func TestAKeyDoesNotHoldOnToAMessage(t *testing.T) {
+	c := newClock()
+	k := New[int](Config{Now: c.now})
+	before := heap()
+	for i := range 200 {
+		message := strings.Repeat(fmt.Sprintf("%03d", i), 20_000)
+		k.Put(message[:60], Entry[int]{Until: c.in(time.Hour)})
+	}
+	if grown := heap() - before; grown > 1<<20 {
+		t.Errorf("200 keys of 60 bytes hold on to %d bytes", grown)
+	}
+	runtime.KeepAlive(k)
 }
 
 func TestStats(t *testing.T) {

@@ -81,6 +81,7 @@ var absences = []absence{
 	{claim: "a wildcard of another type", name: "a.wild", rrtype: TypeTLSA, nsec: []string{"~a.wild", "=*.wild"}, nsec3: []string{"=wild", "~a.wild", "=*.wild"}, kind: NoData},
 	{claim: "the wildcard asked for itself", name: "*.wild", rrtype: TypeTLSA, nsec: []string{"=*.wild"}, nsec3: []string{"=*.wild"}, kind: NoData},
 	{claim: "a wildcard that is an empty name", name: "a.hollow", rrtype: TypeTLSA, nsec: []string{"~a.hollow", "~*.hollow"}, nsec3: []string{"=hollow", "~a.hollow", "=*.hollow"}, kind: NoData},
+	{claim: "a wildcard that is an empty name, which the server calls none", name: "a.hollow", rrtype: TypeTLSA, rcode: nx, nsec: []string{"~a.hollow", "~*.hollow"}, nsec3: []string{"=hollow", "~a.hollow", "=*.hollow"}, kind: NoData},
 	{claim: "no DS at a delegation", name: "sub", rrtype: dns.TypeDS, nsec: []string{"=sub"}, nsec3: []string{"=sub"}, kind: NoData},
 	{claim: "no DS at a name that is no delegation", name: "txt", rrtype: dns.TypeDS, nsec: []string{"=txt"}, nsec3: []string{"=txt"}, kind: NoData},
 	{claim: "an expanded wildcard", name: "a.b.wild", rrtype: dns.TypeTXT, nsec: []string{"~a.b.wild"}, nsec3: []string{"~b.wild"}, answer: "*.wild 300 TXT x", kind: Positive},
@@ -281,6 +282,20 @@ func TestNSECOutsideTheZone(t *testing.T) {
 				t.Errorf("%s: %+v", f.Security, f.Trouble)
 			}
 		})
+	}
+}
+
+// TestNSECFromAWildcard: the record of a wildcard, renamed as an answer from a
+// wildcard may be, would deny the types of any name.
+func TestNSECFromAWildcard(t *testing.T) {
+	k := newSigner(vendor, dns.ED25519)
+	z := proven(t, vendor, k)
+	ns := k.expanded("tlsa."+vendor, "*.vendor.example. 300 NSEC vendor.example. TXT")
+	if f := z.Answer(wire(t, message(0, nil, ns)), "tlsa."+vendor, TypeTLSA, terms()); f.Security != Bogus || f.Trouble.Code != CodeBogus {
+		t.Errorf("%s: %+v", f.Security, f.Trouble)
+	}
+	if d := z.Delegation("tlsa."+vendor, message(0, nil, ns), terms()); d.Cut != CutUnproven {
+		t.Errorf("cut %d", d.Cut)
 	}
 }
 

@@ -2,6 +2,8 @@ package resolver
 
 import (
 	"context"
+	"crypto/ed25519"
+	"crypto/sha256"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -128,7 +130,8 @@ func (l *lab) add(tb testing.TB, s site, below []dns.RR) *zone.Zone {
 		p = *s.policy
 	}
 	if !s.bare && p.Keys == nil {
-		k, err := zone.NewKey(dns.ED25519, 257, nil)
+		seed := sha256.Sum256([]byte(s.name)) // the same keys in every process: fuzzers compare
+		k, err := zone.NewKey(dns.ED25519, 257, ed25519.NewKeyFromSeed(seed[:]))
 		if err != nil {
 			tb.Fatal(err)
 		}

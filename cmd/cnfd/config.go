@@ -16,7 +16,7 @@ func newConfig() *cobra.Command {
 		Use:     "config",
 		Short:   "Print the default configuration, or check one",
 		Example: "  cnfd config print > cnfd.yaml\n  cnfd config check cnfd.yaml",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newConfigPrint(), newConfigCheck())
@@ -28,7 +28,7 @@ func newConfigPrint() *cobra.Command {
 		Use:     "print",
 		Short:   "Print the default configuration with its comments",
 		Example: "  cnfd config print > cnfd.yaml",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			_, err := io.WriteString(cmd.OutOrStdout(), config.Manual(user()))
 			return err
@@ -93,7 +93,7 @@ func between(least, most int, what string) cobra.PositionalArgs {
 		case len(args) < least:
 			return fmt.Errorf("want %s: %s", what, cmd.UseLine())
 		case len(args) > most:
-			return fmt.Errorf("%d arguments are too many: %s", len(args), cmd.UseLine())
+			return fmt.Errorf("too many arguments: %s", cmd.UseLine())
 		}
 		return nil
 	}

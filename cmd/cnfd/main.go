@@ -56,20 +56,38 @@ the domain of the credential's subject vouches for that key now: by a TLSA recor
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		DisableAutoGenTag: true,
-		Args:              cobra.NoArgs,
+		Args:              noArgs,
 		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		if secret(err.Error()) {
-			err = errors.New("an argument that begins with - and is no flag")
+		if args := cmd.Flags().Args(); cmd.HasSubCommands() && len(args) > 0 {
+			return noArgs(cmd, args) // a flag of a command that there is not
 		}
-		return fmt.Errorf("%w: %s -h shows the flags", err, cmd.CommandPath())
+		what, _, _ := strings.Cut(err.Error(), ": strconv.") // Go's own words for a number that is none
+		if secret(what) {
+			what = "an argument that begins with - and is no flag"
+		}
+		return fmt.Errorf("%s: %s -h shows the flags", what, cmd.CommandPath())
 	})
 	root.CompletionOptions.HiddenDefaultCmd = false
 	root.AddCommand(newServe(), newVerify(), newThumbprint(), newName(), newResolve(),
 		newConfig(), newSandbox(), newVersion(), newMan())
 	completion(root)
 	return root
+}
+
+// noArgs refuses every argument, and does not repeat one that may be a
+// credential: where there are commands below cmd, one of them was meant.
+func noArgs(cmd *cobra.Command, args []string) error {
+	switch {
+	case len(args) == 0:
+		return nil
+	case !cmd.HasSubCommands():
+		return fmt.Errorf("too many arguments: %s", cmd.UseLine())
+	case secret(args[0]):
+		return fmt.Errorf("the argument is no command: %s -h lists them", cmd.CommandPath())
+	}
+	return fmt.Errorf("unknown command %q: %s -h lists them", args[0], cmd.CommandPath())
 }
 
 // completion gives the command that the library adds what ours have: an
@@ -81,7 +99,7 @@ func completion(root *cobra.Command) {
 			continue
 		}
 		cmd.Example = "  cnfd completion bash > /etc/bash_completion.d/cnfd"
-		cmd.Args = cobra.NoArgs
+		cmd.Args = noArgs
 		cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 		for _, shell := range cmd.Commands() {
 			shell.Example = "  cnfd completion " + shell.Name()

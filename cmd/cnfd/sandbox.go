@@ -29,7 +29,7 @@ Its keys are made at the start and are worth nothing afterwards. Ctrl-C ends it.
   cnfd sandbox --demo
   cnfd sandbox --dir /tmp/sandbox --json
   sudo unshare --net sh -c 'ip link set lo up && cnfd sandbox --port 53'`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runSandbox(cmd, &o) },
 	}
 	f := cmd.Flags()

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"strings"
 	"text/tabwriter"
 
@@ -97,18 +98,30 @@ func (p *playground) commands() string {
 	at := p.daemon.Addresses()
 	host, port, _ := strings.Cut(at.DNS, ":")
 	leaving := p.server("leaving.example.")
-	return fmt.Sprintf(`  curl -sw '\n' -H 'Content-Type: application/jwt' --data-binary @%[1]s %[2]s/v1/verify
-  curl -sw '\n' -H 'Content-Type: application/cwt' --data-binary @%[3]s --unix-socket %[4]s http://localhost/v1/verify
-  cnfd verify --server unix:%[4]s %[5]s
-  cnfd verify --config %[6]s %[7]s
-  cnfd resolve --config %[6]s jwk.cnf.expired.example
+	return fmt.Sprintf(`  curl -s -H 'Content-Type: application/jwt' --data-binary @%[1]s %[2]s/v1/verify
+  curl -s -H 'Content-Type: application/cwt' --data-binary @%[3]s --unix-socket %[4]s http://localhost/v1/verify
+  %[14]s verify --server unix:%[4]s %[5]s
+  %[14]s verify --config %[6]s %[7]s
+  %[14]s resolve --config %[6]s jwk.cnf.expired.example
   dig @%[8]s -p %[9]s +dnssec jwk.cnf.vendor.example TLSA
   dig @%[10]s -p %[11]d +dnssec +norecurse jwk.cnf.absent.vendor.example TLSA
 
   # withdraw a key: leaving.jwt is confirmed before, and refuted (record_absent) two seconds after
   printf 'server %[12]s %[11]d\nzone leaving.example\nupdate delete jwk.cnf.leaving.example TLSA\nsend\n' | nsupdate -k %[13]s
 `, p.path("vendor.jwt"), at.API, p.path("vendor.cwt"), at.Unix, p.path("leaving.jwt"), p.path(configFile), p.path("stranger.jwt"),
-		host, port, p.server("vendor.example."), p.internet.Port(), leaving, p.path(keyFile))
+		host, port, p.server("vendor.example."), p.internet.Port(), leaving, p.path(keyFile), program())
+}
+
+// program is how this one is called from any directory.
+func program() string {
+	name := os.Args[0]
+	if !strings.ContainsRune(name, filepath.Separator) {
+		return name // found on the PATH
+	}
+	if abs, err := filepath.Abs(name); err == nil {
+		return abs
+	}
+	return name
 }
 
 // server is the address of the server that takes a zone's updates.

@@ -96,7 +96,7 @@ func TestSandboxFiles(t *testing.T) {
 	if err := p.print(&out); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{p.daemon.Addresses().API, p.daemon.Addresses().DNS, p.internet.Anchor(), "hmac-sha256:sandbox.:", "nsupdate -k", "curl", "record_differs", "wrongds.example."} {
+	for _, want := range []string{p.daemon.Addresses().API, p.daemon.Addresses().DNS, p.internet.Anchor(), "hmac-sha256:sandbox.:", "nsupdate -k", "curl", program() + " verify --server unix:", "record_differs", "wrongds.example."} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("what is printed lacks %q", want)
 		}

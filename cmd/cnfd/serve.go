@@ -19,7 +19,7 @@ func newServe() *cobra.Command {
 		Long: `Run the daemon until it is told to stop (SIGTERM, SIGINT): it then finishes what it has begun. A second
 signal ends it at once. It prints one line once it listens.`,
 		Example: "  cnfd serve --config /etc/cnfd/cnfd.yaml\n  curl --unix-socket /run/cnfd/cnfd.sock http://localhost/readyz",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return serve(cmd, file)
 		},

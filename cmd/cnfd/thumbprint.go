@@ -27,6 +27,11 @@ jkt is the hash of the key as a JWK (RFC 7638), which a JWT's record holds; ckt 
   cnfd thumbprint --json < keys.jwks`,
 		Args: between(0, 1, "one file"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			for _, name := range []string{"method", "form", "ttl"} {
+				if o.subject == "" && cmd.Flags().Changed(name) {
+					return fmt.Errorf("--%s: it is of a record: say with --subject whose", name)
+				}
+			}
 			printer, err := o.printer()
 			if err != nil {
 				return err
@@ -57,9 +62,9 @@ jkt is the hash of the key as a JWK (RFC 7638), which a JWT's record holds; ckt 
 	f := cmd.Flags()
 	f.StringVar(&o.subject, "subject", "", "print the records for this `SUBJECT`, such as https://vendor.example")
 	f.StringSliceVar(&o.methods, "method", []string{"jwk", "1"}, "with --subject: the confirmation `METHODS` of the credentials")
-	f.StringVar(&o.form, "form", "dotted", "with --subject: dotted, underscore or both")
+	f.StringVar(&o.form, "form", "dotted", "with --subject: the `FORM` of the names, dotted, underscore or both")
 	f.Uint32Var(&o.ttl, "ttl", 300, "with --subject: the records' TTL in `SECONDS`, which is how long a revocation takes")
-	f.StringVar(&o.hash, "hash", "sha-256", "sha-256, sha-384 or sha-512; verifiers look for sha-256 unless the credential names another")
+	f.StringVar(&o.hash, "hash", "sha-256", "`HASH`: sha-256, sha-384 or sha-512; verifiers look for sha-256 unless the credential names another")
 	f.BoolVar(&o.json, "json", false, "print one JSON object a key, one a line")
 	configFlag(cmd, &o.config)
 	return cmd

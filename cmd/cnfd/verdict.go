@@ -73,7 +73,11 @@ func (v *verdict) print(w io.Writer) {
 		row("thumbprint", "%s %s, by %s", v.Thumbprint.Hash, v.Thumbprint.Hex, v.Method)
 	}
 	if r := v.Record; r != nil {
-		row("record", "%s TLSA, %s form, %d usable, TTL %d s", r.Name, r.Form, r.Usable, r.TTL)
+		seen := ""
+		if v.DNS != nil && (v.DNS.Security == "secure" || v.DNS.Security == "insecure") {
+			seen = fmt.Sprintf(", %d usable, TTL %d s", r.Usable, r.TTL) // of what is bogus or was not had there is nothing to count
+		}
+		row("record", "%s TLSA, %s form%s", r.Name, r.Form, seen)
 	}
 	if d := v.DNS; d != nil {
 		how := "asked just now"

@@ -128,17 +128,15 @@ func parseAt(text string) (time.Time, error) {
 }
 
 // questionOf tells the forms of a credential apart by their octets: a claim set
-// begins with a brace, a token is printable ASCII, and CBOR's tags and maps are
-// neither.
+// begins with a brace, what else is ASCII is a token or means to be one, and CBOR's
+// tags and maps begin with an octet that is not.
 func questionOf(b []byte) verifier.Request {
 	text := trimSpace(b)
 	if len(text) > 0 && text[0] == '{' {
 		return verifier.Request{Input: verifier.InputClaims, Bytes: text}
 	}
-	for _, c := range text {
-		if c <= ' ' || c > '~' {
-			return verifier.Request{Input: verifier.InputCWT, Bytes: b}
-		}
+	if len(text) > 0 && text[0] >= 0x80 {
+		return verifier.Request{Input: verifier.InputCWT, Bytes: b}
 	}
 	return verifier.Request{Input: verifier.InputToken, Bytes: text}
 }

@@ -44,7 +44,7 @@ func TestParseRefuses(t *testing.T) {
 		{"a size too small to work", "cache: {max_bytes: 1KiB}\n", []string{"cache.max_bytes: 1KiB: want 1MiB or more"}},
 		{"a mode that is not octal", "api: {unix_mode: \"0689\"}\n", []string{"api.unix_mode: want permissions in octal"}},
 		{"a socket for everybody", "api: {unix_mode: \"0666\"}\n", []string{"api.unix_mode: 0666 is wider than 0660"}},
-		{"a name as an address", "resolver: {root_hints: [{name: a., addresses: [localhost]}]}\n", []string{"c:1:48: resolver.root_hints[0].addresses[0]: "}},
+		{"a name as an address", "resolver: {root_hints: [{name: a., addresses: [localhost]}]}\n", []string{"c:1:48: resolver.root_hints[0].addresses[0]: want an IP address"}},
 		{"an empty address", "resolver: {root_hints: [{name: a., addresses: [\"\"]}]}\n", []string{"addresses[0]: empty"}},
 		{"a hint without addresses", "resolver:\n  root_hints:\n    - {name: a.}\n", []string{"c:3:7: resolver.root_hints[0].addresses: want at least one"}},
 		{"a hint without a name", "resolver: {root_hints: [{addresses: [192.0.2.1]}]}\n", []string{`root_hints[0].name: "" is not a domain name`}},

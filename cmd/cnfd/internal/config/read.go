@@ -4,6 +4,7 @@ import (
 	"encoding"
 	"errors"
 	"fmt"
+	"net/netip"
 	"reflect"
 	"sort"
 	"strconv"
@@ -198,6 +199,12 @@ func scalar(n ast.Node, v reflect.Value, allowed []string) error {
 	}
 	if isText(v) {
 		if err := v.Addr().Interface().(encoding.TextUnmarshaler).UnmarshalText([]byte(text)); err != nil {
+			switch v.Interface().(type) {
+			case netip.Addr:
+				return errors.New(`want an IP address, such as 192.0.2.53 or "2001:db8::53"`)
+			case netip.Prefix:
+				return errors.New(`want addresses and the length of their prefix, such as 192.0.2.0/24 or "2001:db8::/32"`)
+			}
 			return err
 		}
 		// netip reads "" as no address at all, without an error.

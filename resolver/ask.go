@@ -18,6 +18,11 @@ const rounds = 3
 // maxServers bounds the name-server names that are kept of a delegation (PowerDNS: 13 NS).
 const maxServers = 20
 
+// maxRefused is how many servers are believed in their agreement: where so many
+// give an answer that does not prove right the others are not asked as well, else
+// a broken zone with many servers would use the whole budget up.
+const maxRefused = 4
+
 // asked is the outcome of asking a zone's servers: the reply that was accepted,
 // or the last one that was at least usable, or none and why.
 type asked struct {
@@ -35,6 +40,7 @@ func (w *walk) ask(c *cut, name string, rrtype uint16, accept func(*reply) bool)
 	var out asked
 	var why []string
 	line := w.lineup(c)
+	refused := 0
 	for {
 		addr, round, ok := line.next()
 		if !ok {
@@ -68,6 +74,9 @@ func (w *walk) ask(c *cut, name string, rrtype uint16, accept func(*reply) bool)
 			continue
 		}
 		out.reply, out.usable = r, true
+		if refused++; refused == maxRefused {
+			break
+		}
 	}
 	if w.budget.Exhausted != "" {
 		out.trouble = w.budget.Trouble()

@@ -274,6 +274,35 @@ func TestDropFollowsAliases(t *testing.T) {
 	})
 }
 
+// TestDropForgetsBothEnds: a withdrawn record is not answered by way of an alias
+// that was kept, whichever end of it is dropped.
+func TestDropForgetsBothEnds(t *testing.T) {
+	for _, dropped := range []string{"out.vendor.example.", "vendor.example.", "vendor.test.", "jwk.cnf.vendor.test.", "two.vendor.example."} {
+		sites := tree()
+		sites[3].records += "two 300 CNAME out\ndn 300 DNAME cnf.vendor.test.\n"
+		bubble(t, sites, func(t *testing.T, l *lab) {
+			r := l.resolver(t)
+			if a := ask(t, r, "two.vendor.example.", dns.TypeTLSA); a.Kind != dnssec.Positive || a.Security != dnssec.Secure {
+				t.Fatalf("%s %+v", a.Security, a.Trouble)
+			}
+			ask(t, r, "out.vendor.example.", dns.TypeTLSA)
+			ask(t, r, "jwk.dn.vendor.example.", dns.TypeTLSA)
+			if err := l.zones["vendor.test."].Remove("jwk.cnf.vendor.test.", dns.TypeTLSA); err != nil {
+				t.Fatal(err)
+			}
+			r.Drop(dropped)
+			if a := ask(t, r, "two.vendor.example.", dns.TypeTLSA); a.Kind == dnssec.Positive {
+				t.Errorf("after %s was dropped: %s, kind %d", dropped, a.Security, a.Kind)
+			}
+			if strings.HasSuffix(dropped, "test.") {
+				if a := ask(t, r, "jwk.dn.vendor.example.", dns.TypeTLSA); a.Kind == dnssec.Positive {
+					t.Errorf("by way of a DNAME, after %s was dropped: %s, kind %d", dropped, a.Security, a.Kind)
+				}
+			}
+		})
+	}
+}
+
 // TestDropDuringAWalk: what a walk learnt before a name was dropped is not put
 // back after it.
 func TestDropDuringAWalk(t *testing.T) {

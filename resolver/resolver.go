@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -147,8 +148,9 @@ func (r *Resolver) at(ctx context.Context, name string, q dnssec.Question) (*dns
 	return w.resolve(name, q.Type, nil), w
 }
 
-// Drop forgets a name and all below it, and what its aliases lead to, and
-// returns how many entries that were.
+// Drop forgets a name and all below it, what its aliases lead to and what leads
+// there, and returns how many entries that were: the data of a dropped name must
+// not be answered under another.
 func (r *Resolver) Drop(name string) int {
 	name = dnssec.Canonical(name)
 	var led []string
@@ -156,10 +158,11 @@ func (r *Resolver) Drop(name string) int {
 		if key[0] == keyCut {
 			return dnssec.IsSubdomain(key[1:], name)
 		}
-		if !dnssec.IsSubdomain(key[3:], name) {
+		through := targets(e.answer)
+		if !dnssec.IsSubdomain(key[3:], name) && !slices.ContainsFunc(through, func(t string) bool { return dnssec.IsSubdomain(t, name) }) {
 			return false
 		}
-		for _, target := range targets(e.answer) {
+		for _, target := range through {
 			led = append(led, string(answerKey(nil, []byte(target), e.answer.Type)))
 		}
 		return true

@@ -188,6 +188,23 @@ func TestMaxAge(t *testing.T) {
 	})
 }
 
+// TestAliasIsAsOldAsItsTarget: an alias that was joined with a target from the
+// cache is not younger than that.
+func TestAliasIsAsOldAsItsTarget(t *testing.T) {
+	bubble(t, tree(), func(t *testing.T, l *lab) {
+		r := l.resolver(t)
+		target := ask(t, r, "jwk.cnf.vendor.test.", dns.TypeTLSA)
+		time.Sleep(30 * time.Second)
+		a := ask(t, r, "out.vendor.example.", dns.TypeTLSA)
+		if !a.Fetched.Equal(target.Fetched) || !a.Until.Equal(target.Until) {
+			t.Errorf("fetched %s and true until %s, its target %s and %s", a.Fetched, a.Until, target.Fetched, target.Until)
+		}
+		if _, cached := lookup(t, r, noCache(10*time.Second), "out.vendor.example."); cached {
+			t.Error("a target of half a minute was given to one who allows ten seconds")
+		}
+	})
+}
+
 // TestFailuresSurviveNoCache: who asks for fresh data cannot have a broken zone
 // hammered, and a minute later it is asked anew.
 func TestFailuresSurviveNoCache(t *testing.T) {

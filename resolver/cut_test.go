@@ -74,6 +74,30 @@ func TestPhoenix(t *testing.T) {
 	})
 }
 
+// TestCutDiesWithItsDS: a zone is not trusted for longer than its parent vouches
+// for it, whatever TTL its own keys have.
+func TestCutDiesWithItsDS(t *testing.T) {
+	brief := site{name: "brief.example.", at: []string{otherAt}, records: "a 300 TXT a\nb 300 TXT b\nc 300 TXT c\n", ds: func(ds []dns.RR) []dns.RR {
+		ds[0].Header().Ttl = 60
+		return ds
+	}}
+	bubble(t, tree(brief), func(t *testing.T, l *lab) {
+		r := l.resolver(t)
+		ask(t, r, "a.brief.example.", dns.TypeTXT)
+		time.Sleep(59 * time.Second)
+		l.count()
+		ask(t, r, "b.brief.example.", dns.TypeTXT)
+		if n := l.count(); n != 1 {
+			t.Errorf("%d messages while the DS holds", n)
+		}
+		time.Sleep(time.Second)
+		ask(t, r, "c.brief.example.", dns.TypeTXT)
+		if !l.asked(exampleAt) {
+			t.Error("the parent was not asked again when its DS had expired")
+		}
+	})
+}
+
 // TestAnchors: where trust begins.
 func TestAnchors(t *testing.T) {
 	forged := "jwk.cnf 300 TLSA 255 255 255 00\n"

@@ -10,6 +10,9 @@ staticcheck := $(GO) run honnef.co/go/tools/cmd/staticcheck@$(STATICCHECK)
 # The integration tests have a run of their own in make test; under the race detector they would only test other people's servers.
 racing       = $(shell $(GO) list ./... | grep -v /integration)
 
+# Debian keeps servers where an ordinary user does not look; the integration tests start them as that user all the same.
+export PATH := $(PATH):/usr/local/sbin:/usr/sbin:/sbin
+
 .PHONY: build check test demo bench fuzz soak conformance clean
 
 build:

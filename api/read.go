@@ -180,10 +180,12 @@ func envelopeProblem(err error, otherwise string) *problem {
 	detail := err.Error()
 	var e *strict.Error
 	if errors.As(err, &e) {
-		// The envelope has no name of its own: "token: given twice".
-		if detail = e.What; e.Where != "" {
-			detail = strings.TrimPrefix(e.Where, ".") + ": " + e.What
+		// The envelope has no name of its own: "token: given twice", but "body: not an object".
+		where := strings.TrimPrefix(e.Where, ".")
+		if where == "" {
+			where = "body"
 		}
+		detail = where + ": " + e.What
 	}
 	if !utf8.ValidString(detail) {
 		detail = "not JSON"

@@ -98,7 +98,7 @@ func TestVerifyRefuses(t *testing.T) {
 		{"the token in another case", "/v1/verify", `{"Token":"a.b.c"}`, []string{asJSON}, 400, "malformed", ""},
 		{"a member that is not known", "/v1/verify", `{"token":"a.b.c","maxage":1}`, []string{asJSON}, 400, "malformed", "a member that is not read here"},
 		{"something after the object", "/v1/verify", `{"token":"a.b.c"} {}`, []string{asJSON}, 400, "malformed", ""},
-		{"an array", "/v1/verify", `["a.b.c"]`, []string{asJSON}, 400, "malformed", "not an object"},
+		{"an array", "/v1/verify", `["a.b.c"]`, []string{asJSON}, 400, "malformed", "body: not an object"},
 		{"text that is not JSON", "/v1/verify", `token=a.b.c`, []string{asJSON}, 400, "malformed", ""},
 		{"a token that is not a string", "/v1/verify", `{"token":{"a":1}}`, []string{asJSON}, 400, "malformed", "token: "},
 		{"claims that are not an object", "/v1/verify", `{"claims":"a.b.c"}`, []string{asJSON}, 400, "malformed", "claims: not an object"},

@@ -42,7 +42,7 @@ const mdHead = `# Configuration
 
 One YAML file, named by ` + "`cnfd serve --config FILE`" + `. Every key is optional; without a file the defaults hold. An unknown
 key, a value of another type and a value that cannot work are errors with file, line and column: ` + "`cnfd config check FILE`" + `
-prints all of them. ` + "`cnfd config print`" + ` prints the defaults with these comments, ready to edit.
+prints all of them, first those that keep a value from being read. ` + "`cnfd config print`" + ` prints the defaults with these comments, ready to edit.
 
 | key | default | |
 |---|---|---|

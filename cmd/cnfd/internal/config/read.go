@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"reflect"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -237,7 +238,7 @@ func scalar(n ast.Node, v reflect.Value, allowed []string) error {
 		default:
 			return fmt.Errorf("want a string: put it in quotes")
 		}
-		if allowed != nil && !contains(allowed, text) {
+		if allowed != nil && !slices.Contains(allowed, text) {
 			return fmt.Errorf("%q is not one of %s", text, strings.Join(allowed, ", "))
 		}
 		v.SetString(text)
@@ -289,13 +290,4 @@ func orTop(path string) string {
 		return "the file"
 	}
 	return path
-}
-
-func contains(words []string, w string) bool {
-	for _, x := range words {
-		if x == w {
-			return true
-		}
-	}
-	return false
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -143,6 +144,10 @@ func (p *playground) makeDir(dir string) (err error) {
 	}
 	if err = os.MkdirAll(p.dir, 0o700); err != nil {
 		return fmt.Errorf("--dir: %w", err)
+	}
+	if c, err := net.Dial("unix", p.path(socketFile)); err == nil {
+		c.Close()
+		return fmt.Errorf("--dir: another sandbox runs in %s, and its files would be written over: choose another", p.dir)
 	}
 	return nil
 }

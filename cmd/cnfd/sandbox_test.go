@@ -72,6 +72,22 @@ func TestSandboxCases(t *testing.T) {
 	}
 }
 
+// TestSandboxDirIsOneSandboxs: a second one would write over the files that the first one's commands name.
+func TestSandboxDirIsOneSandboxs(t *testing.T) {
+	p := play(t, sandboxOptions{dir: t.TempDir()})
+	before, err := os.ReadFile(p.path(configFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out, errs bytes.Buffer
+	if code := run([]string{"sandbox", "--demo", "--dir", p.dir}, strings.NewReader(""), &out, &errs); code != exitError || !strings.Contains(errs.String(), "choose another") {
+		t.Errorf("exit code %d: %s", code, errs.String())
+	}
+	if after, err := os.ReadFile(p.path(configFile)); err != nil || !bytes.Equal(before, after) {
+		t.Errorf("the first one's configuration was written over: %v", err)
+	}
+}
+
 func TestSandboxFiles(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "new")
 	p := play(t, sandboxOptions{dir: dir})
@@ -110,7 +126,8 @@ func TestSandboxFiles(t *testing.T) {
 		TSIG             map[string]string
 		Zones            []struct{ Name, Want string }
 	}
-	if err := json.Unmarshal(out.Bytes(), &doc); err != nil || doc.API != p.daemon.Addresses().API || doc.TSIG["secret"] == "" || len(doc.Zones) < 50 {
+	if err := json.Unmarshal(out.Bytes(), &doc); err != nil || doc.API != p.daemon.Addresses().API || doc.TSIG["secret"] == "" || len(doc.Zones) < 50 ||
+		!strings.Contains(out.String(), `"root_hints":[{"name":"a.root-servers.","addresses":["127.0.53.1"]}]`) {
 		t.Errorf("--json: %v: %+v", err, doc)
 	}
 	p.close()

@@ -52,8 +52,8 @@ type Internet struct {
 
 // Hint is a root server: its name and addresses.
 type Hint struct {
-	Name      string
-	Addresses []netip.Addr
+	Name      string       `json:"name"`
+	Addresses []netip.Addr `json:"addresses"`
 }
 
 // KeyName and KeyAlgorithm are those of the TSIG key that updates are signed with.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -270,6 +271,12 @@ func TestTLS(t *testing.T) {
 	if c, err := tls.Dial("tcp", strings.TrimPrefix(address, "https://"), old); err == nil {
 		c.Close()
 		t.Error("TLS 1.1 was let in")
+	}
+	// cnfd verify believes no certificate that this machine does not know, and says that it is that.
+	var out, errs bytes.Buffer
+	claims := `{"sub":"https://vendor.example","cnf":{"jkt":"gNVUILmGM8X02lmcIVmHKnjrJlfhXYf0Zi8dWhyXGWs"}}`
+	if code := run([]string{"verify", "--server", address, "-"}, strings.NewReader(claims), &out, &errs); code != exitError || !strings.Contains(errs.String(), "its certificate does not hold here") {
+		t.Errorf("verify: exit code %d: %s%s", code, out.String(), errs.String())
 	}
 }
 

@@ -31,7 +31,11 @@ func (l *uidListener) Accept() (net.Conn, error) {
 			return conn, nil
 		}
 		conn.Close()
-		l.log.Warn("unix socket: caller refused by api.allow_uids", "uid", uid, "err", err)
+		if err != nil {
+			l.log.Warn("unix socket: caller refused: it cannot be told who it is", "err", err)
+			continue
+		}
+		l.log.Warn("unix socket: caller refused by api.allow_uids", "uid", uid)
 	}
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -44,7 +45,13 @@ func askServer(ctx context.Context, server string, q *verifier.Request, warn io.
 		server = request.URL.Redacted() // a password is for the server alone
 	}
 	response, err := client.Do(request)
-	if err != nil {
+	var untrusted *tls.CertificateVerificationError
+	switch {
+	case errors.As(err, &untrusted):
+		return nil, fmt.Errorf("--server %s: its certificate does not hold here: %w", server, untrusted.Err)
+	case errors.Is(err, io.EOF):
+		return nil, fmt.Errorf("--server %s: closed without an answer: api.allow_uids may keep this user out", server)
+	case err != nil:
 		return nil, fmt.Errorf("--server %s: %w; is cnfd serve running there?", server, errors.Unwrap(err))
 	}
 	defer response.Body.Close()

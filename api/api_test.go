@@ -152,7 +152,7 @@ func TestResolve(t *testing.T) {
 	answer := &dnssec.Answer{
 		Name: "jwk.cnf.vendor.example.", Type: dns.TypeTLSA, Security: dnssec.Secure, Kind: dnssec.Positive,
 		Zone: "vendor.example.", Fetched: at.Add(-10 * time.Second), Until: at.Add(290 * time.Second),
-		AnswerSection: []dns.RR{tlsa, rr("jwk.cnf.vendor.example. 300 IN RRSIG TLSA 13 4 300 20261201000000 20261101000000 1 vendor.example. AAAA")},
+		AnswerSection: dnssec.PackRecords([]dns.RR{tlsa, rr("jwk.cnf.vendor.example. 300 IN RRSIG TLSA 13 4 300 20261201000000 20261101000000 1 vendor.example. AAAA")}),
 	}
 	res := &fakeResolver{answer: answer, chain: []dnssec.Link{{Zone: ".", Security: "secure", How: "trust anchor"}}}
 	h := newHandler(t, Config{Resolver: res, Testing: true})

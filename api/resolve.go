@@ -58,11 +58,10 @@ func ResolutionOf(a *dnssec.Answer, chain []dnssec.Link, now time.Time) Resoluti
 	if proven := a.Security == dnssec.Secure || a.Security == dnssec.Insecure; proven && !a.Until.IsZero() {
 		r.Until = a.Until.UTC().Format(time.RFC3339)
 	}
-	for _, rr := range a.AnswerSection {
+	for _, rr := range a.AnswerSection.RRs() {
 		if rr.Header().Rrtype == dns.TypeRRSIG && a.Type != dns.TypeRRSIG {
 			continue
 		}
-		rr = dns.Copy(rr) // the answer is shared with the cache
 		rr.Header().Ttl -= uint32(min(r.Age, int64(rr.Header().Ttl)))
 		if t, ok := rr.(*dns.TLSA); ok {
 			t.Certificate = strings.ToUpper(t.Certificate) // as cnfd prints it everywhere

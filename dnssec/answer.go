@@ -1,10 +1,6 @@
 package dnssec
 
-import (
-	"time"
-
-	"github.com/miekg/dns"
-)
+import "time"
 
 // Security is what a validating resolver concludes about data (RFC 4033 §5).
 // The zero value is Indeterminate: it proves nothing.
@@ -65,15 +61,15 @@ type Answer struct {
 	// wildcard (RFC 4035 §5.3.4). A wildcard no-data proof does not set it.
 	Wildcard bool
 	// Data holds the RDATA of the final RRset in wire form, in the server's order.
+	// It points into AnswerSection.
 	Data [][]byte
 
 	// Fetched is when the oldest part was learnt; Until when the first part of
 	// the data stops being true (TTL, original TTL, signature expiry, caps).
 	Fetched, Until time.Time
 
-	// Answer, Authority: the sections for a DNS client, RRSIGs included;
-	// TTLs are as of Fetched.
-	AnswerSection, AuthoritySection []dns.RR
+	// The sections for a DNS client, RRSIGs included; TTLs are as of Fetched.
+	AnswerSection, AuthoritySection Records
 }
 
 // Link is one step of the chain of trust, for people.

@@ -132,17 +132,6 @@ func pack(rr dns.RR) ([]byte, error) {
 	return buf[:n], nil
 }
 
-// RDATA returns the wire form of one record's RDATA.
-func RDATA(rr dns.RR) ([]byte, error) {
-	c := dns.Copy(rr)
-	c.Header().Name = "."
-	w, err := pack(c)
-	if err != nil {
-		return nil, err
-	}
-	return w[11:], nil
-}
-
 // lowerRDATA lower-cases the names inside RDATA of the types that RFC 4034
 // §6.2 lists and RFC 6840 §5.1 corrects; NSEC and HINFO stay as they are.
 func lowerRDATA(rr dns.RR) {

@@ -46,7 +46,7 @@ func (w *walk) answer(name string, rrtype uint16, passed []string) *dnssec.Answe
 	// What failed because this question's time or budget was over says nothing
 	// of the name: another question may find it.
 	if !w.private && !w.over() {
-		w.r.cache.Put(key, cache.Entry[*entry]{Value: &entry{answer: a}, Size: answerSize(a), Until: a.Until, Since: a.Fetched})
+		w.r.cache.Put(key, cache.Entry[*entry]{Value: keptAnswer(key, a), Size: answerSize(a), Until: a.Until, Since: a.Fetched})
 	}
 	return a
 }
@@ -57,7 +57,7 @@ func (w *walk) compose(name string, rrtype uint16, f dnssec.Finding, c *cut) *dn
 	a := &dnssec.Answer{
 		Name: name, Type: rrtype, Zone: c.zone.Name,
 		Security: f.Security, Kind: f.Kind, Rcode: f.Rcode, Trouble: f.Trouble, Wildcard: f.Wildcard,
-		Fetched: now, AnswerSection: f.Answer, AuthoritySection: f.Authority,
+		Fetched: now, AnswerSection: dnssec.PackRecords(f.Answer), AuthoritySection: dnssec.PackRecords(f.Authority),
 	}
 	a.Until = now.Add(w.lifetime(rrtype, f))
 	if failed(a) {
@@ -67,14 +67,7 @@ func (w *walk) compose(name string, rrtype uint16, f dnssec.Finding, c *cut) *dn
 		a.Until = f.Until
 	}
 	if f.Kind == dnssec.Positive && f.Target == "" && f.Security != dnssec.Bogus {
-		for _, rr := range f.Answer {
-			if rr.Header().Rrtype != rrtype {
-				continue
-			}
-			if d, err := dnssec.RDATA(rr); err == nil {
-				a.Data = append(a.Data, d)
-			}
-		}
+		a.Data = a.AnswerSection.RDATA(rrtype)
 	}
 	return a
 }
@@ -132,7 +125,7 @@ func (w *walk) stopped(a *dnssec.Answer, t dnssec.Trouble) *dnssec.Answer {
 // weak, as old and as short-lived as the weakest part.
 func join(head, tail *dnssec.Answer) *dnssec.Answer {
 	a := *head
-	a.Kind, a.Rcode, a.Data = tail.Kind, tail.Rcode, tail.Data
+	a.Kind, a.Rcode = tail.Kind, tail.Rcode
 	a.Security = dnssec.Weaker(head.Security, tail.Security)
 	if head.Security == dnssec.Secure || head.Trouble.Text == "" || tail.Security == dnssec.Bogus || tail.Kind == dnssec.NoAnswer {
 		a.Trouble = tail.Trouble
@@ -140,6 +133,9 @@ func join(head, tail *dnssec.Answer) *dnssec.Answer {
 	a.Wildcard = head.Wildcard || tail.Wildcard
 	a.Overridden = head.Overridden || tail.Overridden
 	a.AnswerSection = slices.Concat(head.AnswerSection, tail.AnswerSection)
+	if a.Data = nil; tail.Data != nil {
+		a.Data = a.AnswerSection[len(head.AnswerSection):].RDATA(a.Type)
+	}
 	a.AuthoritySection = slices.Concat(head.AuthoritySection, tail.AuthoritySection)
 	if tail.Fetched.Before(a.Fetched) {
 		a.Fetched = tail.Fetched
@@ -149,5 +145,3 @@ func join(head, tail *dnssec.Answer) *dnssec.Answer {
 	}
 	return &a
 }
-
-func rrSize(rr dns.RR) int { return 160 + 2*dns.Len(rr) }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -126,8 +127,8 @@ func TestManyAtOnce(t *testing.T) {
 				time.Sleep(time.Duration(i%17) * 7 * time.Millisecond)
 				q := dnssec.Question{Type: dns.TypeTLSA, Bounded: i%3 == 0}
 				a, _ := lookup(t, r, q, names[i%len(names)])
-				for _, rr := range append(a.AnswerSection, a.AuthoritySection...) {
-					dns.Copy(rr)
+				if len(slices.Concat(a.AnswerSection.RRs(), a.AuthoritySection.RRs())) == 0 && a.Security != dnssec.Bogus && a.Name != "nowhere." {
+					t.Errorf("%s: no records", a.Name)
 				}
 				if a.Security == dnssec.Bogus || a.Kind == dnssec.NoAnswer {
 					t.Errorf("%s: %+v", a.Name, a.Trouble)

@@ -59,7 +59,7 @@ func (w *walk) chain(a *dnssec.Answer) []dnssec.Link {
 // targets lists where the aliases of an answer lead, in order.
 func targets(a *dnssec.Answer) []string {
 	var out []string
-	for _, rr := range a.AnswerSection {
+	for _, rr := range a.AnswerSection.RRs() {
 		if c, ok := rr.(*dns.CNAME); ok && a.Type != dns.TypeCNAME {
 			out = append(out, dnssec.Canonical(c.Target))
 		}

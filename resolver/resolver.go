@@ -24,12 +24,6 @@ type Resolver struct {
 	queries atomic.Int64
 }
 
-// entry is a cached value: what is known of a question, or of a zone cut.
-type entry struct {
-	answer *dnssec.Answer
-	cut    *cut
-}
-
 // New makes a resolver. It sends nothing by itself.
 func New(c Config) (*Resolver, error) {
 	c, err := c.withDefaults()
@@ -124,7 +118,7 @@ func (r *Resolver) fetch(ctx context.Context, key, name string, rrtype uint16, o
 			w := r.newWalk(ctx, r.cfg.Now())
 			w.oldest = oldest
 			a := w.resolve(name, rrtype, nil)
-			return cache.Entry[*entry]{Value: &entry{answer: a}, Size: answerSize(a), Until: a.Until, Since: a.Fetched}, nil
+			return cache.Entry[*entry]{Value: keptAnswer(key, a), Size: answerSize(a), Until: a.Until, Since: a.Fetched}, nil
 		})
 		if err != nil {
 			return nil, err
@@ -200,18 +194,3 @@ func (r *Resolver) Stats() Stats {
 
 // Close waits for the questions under way, until ctx ends.
 func (r *Resolver) Close(ctx context.Context) error { return r.cache.Close(ctx) }
-
-// answerSize estimates the octets that an answer takes in memory.
-func answerSize(a *dnssec.Answer) int {
-	n := 400 + len(a.Name) + len(a.Zone) + len(a.Trouble.Text)
-	for _, d := range a.Data {
-		n += 24 + len(d)
-	}
-	for _, rr := range a.AnswerSection {
-		n += rrSize(rr)
-	}
-	for _, rr := range a.AuthoritySection {
-		n += rrSize(rr)
-	}
-	return n
-}

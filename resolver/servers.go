@@ -38,7 +38,7 @@ func (r *Resolver) addressesIn(a *dnssec.Answer) []netip.Addr {
 		return nil
 	}
 	var out []netip.Addr
-	for _, rr := range a.AnswerSection {
+	for _, rr := range a.AnswerSection.RRs() {
 		out = append(out, r.addressIn(rr)...)
 	}
 	return out

@@ -64,8 +64,8 @@ func answer(edit ...func(*dnssec.Answer)) *dnssec.Answer {
 	a := &dnssec.Answer{
 		Name: owner, Type: dns.TypeTLSA, Security: dnssec.Secure, Kind: dnssec.Positive, Zone: "vendor.example.",
 		Fetched: start, Until: start.Add(200 * time.Second),
-		AnswerSection:    []dns.RR{rr(owner + " 300 IN TLSA 255 255 255 AA"), rr(owner + " " + sig)},
-		AuthoritySection: []dns.RR{rr("a.vendor.example. 100 IN NSEC vendor.example. TXT"), rr("9mu25br564coi9bdfnmp3ho132j1csf0.vendor.example. 100 IN NSEC3 1 0 0 - 9MU25BR564COI9BDFNMP3HO132J1CSF0")},
+		AnswerSection:    dnssec.PackRecords([]dns.RR{rr(owner + " 300 IN TLSA 255 255 255 AA"), rr(owner + " " + sig)}),
+		AuthoritySection: dnssec.PackRecords([]dns.RR{rr("a.vendor.example. 100 IN NSEC vendor.example. TXT"), rr("9mu25br564coi9bdfnmp3ho132j1csf0.vendor.example. 100 IN NSEC3 1 0 0 - 9MU25BR564COI9BDFNMP3HO132J1CSF0")}),
 	}
 	for _, e := range edit {
 		e(a)
@@ -105,7 +105,7 @@ func ede(m *dns.Msg) *dns.EDNS0_EDE {
 func TestReply(t *testing.T) {
 	yx := func(a *dnssec.Answer) {
 		a.Kind, a.Rcode = dnssec.NoAnswer, dns.RcodeYXDomain
-		a.AnswerSection = []dns.RR{rr("cnf.vendor.example. 300 IN DNAME " + strings.Repeat("a.", 100))}
+		a.AnswerSection = dnssec.PackRecords([]dns.RR{rr("cnf.vendor.example. 300 IN DNAME " + strings.Repeat("a.", 100))})
 	}
 	insecure := func(a *dnssec.Answer) { a.Security = dnssec.Insecure }
 	lost := func(a *dnssec.Answer) {
@@ -182,7 +182,7 @@ func TestTTLs(t *testing.T) {
 		if !slices.Equal(got, c.want) {
 			t.Errorf("%s: %v, want %v", c.claim, got, c.want)
 		}
-		if a.AnswerSection[0].Header().Ttl != 300 {
+		if a.AnswerSection.RRs()[0].Header().Ttl != 300 {
 			t.Fatal("the cached answer was changed")
 		}
 	}
@@ -291,7 +291,7 @@ func TestQuestions(t *testing.T) {
 func TestTruncation(t *testing.T) {
 	big := answer(func(a *dnssec.Answer) {
 		for i := range 100 {
-			a.AnswerSection = append(a.AnswerSection, rr(fmt.Sprintf("%s 300 IN TLSA 255 255 255 %064X", owner, i)))
+			a.AnswerSection = append(a.AnswerSection, dnssec.PackRecords([]dns.RR{rr(fmt.Sprintf("%s 300 IN TLSA 255 255 255 %064X", owner, i))})...)
 		}
 	})
 	at := serve(t, &source{answers: map[string]*dnssec.Answer{owner: big}})
@@ -308,7 +308,7 @@ func TestTruncation(t *testing.T) {
 			t.Errorf("over TCP: %d records, truncated %v", len(m.Answer), m.Truncated)
 		}
 	}
-	small := answer(func(a *dnssec.Answer) { a.AnswerSection = a.AnswerSection[:1] })
+	small := answer(func(a *dnssec.Answer) { a.AnswerSection = dnssec.PackRecords(a.AnswerSection.RRs()[:1]) })
 	at = serve(t, &source{answers: map[string]*dnssec.Answer{owner: small}})
 	if m := exchange(t, "udp", at, query()); m.Truncated || len(m.Answer) != 1 {
 		t.Errorf("%s", m)
@@ -439,7 +439,7 @@ func TestDig(t *testing.T) {
 	dig := testneeds.Binary(t, "dig", "bind9-dnsutils")
 	big := answer(func(a *dnssec.Answer) {
 		for i := range 100 {
-			a.AnswerSection = append(a.AnswerSection, rr(fmt.Sprintf("big.example. 300 IN TLSA 255 255 255 %064X", i)))
+			a.AnswerSection = append(a.AnswerSection, dnssec.PackRecords([]dns.RR{rr(fmt.Sprintf("big.example. 300 IN TLSA 255 255 255 %064X", i))})...)
 		}
 	})
 	at := serve(t, &source{answers: map[string]*dnssec.Answer{owner: answer(), "bogus.example.": answer(bogus), "big.example.": big}})

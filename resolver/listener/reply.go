@@ -35,8 +35,8 @@ func Reply(q *dns.Msg, a *dnssec.Answer, now time.Time) *dns.Msg {
 		m.Rcode = a.Rcode
 		age := now.Sub(a.Fetched)
 		life := a.Until.Sub(now)
-		m.Answer = section(a.AnswerSection, a.Type, do, age, life)
-		m.Ns = section(a.AuthoritySection, a.Type, do, age, life)
+		m.Answer = section(a.AnswerSection.RRs(), a.Type, do, age, life)
+		m.Ns = section(a.AuthoritySection.RRs(), a.Type, do, age, life)
 	}
 	m.AuthenticatedData = a.Security == dnssec.Secure && !bad && !q.CheckingDisabled && (do || q.AuthenticatedData)
 	if opt != nil && a.Trouble.Text != "" && (bad || a.Security != dnssec.Secure) {
@@ -56,7 +56,7 @@ func shorten(s string) string {
 	return strings.ToValidUTF8(s[:most], "")
 }
 
-// section copies records with their TTLs counted down, and never past the time
+// section chooses records and counts their TTLs down, and never past the time
 // that the whole answer is true.
 func section(rrs []dns.RR, asked uint16, do bool, age, life time.Duration) []dns.RR {
 	var out []dns.RR
@@ -65,11 +65,10 @@ func section(rrs []dns.RR, asked uint16, do bool, age, life time.Duration) []dns
 		if !do && t != asked && asked != dns.TypeANY && (t == dns.TypeRRSIG || t == dns.TypeNSEC || t == dns.TypeNSEC3) {
 			continue
 		}
-		c := dns.Copy(rr)
-		h := c.Header()
+		h := rr.Header()
 		left := min(time.Duration(h.Ttl)*time.Second-max(age, 0), life)
 		h.Ttl = uint32(max(left, 0) / time.Second)
-		out = append(out, c)
+		out = append(out, rr)
 	}
 	return out
 }

@@ -64,6 +64,9 @@ func (b *Budget) Sent() int { return b.sends }
 // Receive reports whether n more octets may be read, and counts them.
 func (b *Budget) Receive(n int) bool { return b.spend(&b.bytes, n, MaxBytes, "128 KiB received") }
 
+// Heard reports whether anything was received at all.
+func (b *Budget) Heard() bool { return b.bytes > 0 }
+
 // LookupNS reports whether one more name-server address may be looked up, and counts it.
 func (b *Budget) LookupNS() bool {
 	return b.spend(&b.nsLookups, 1, MaxNSLookups, "10 look-ups of name servers")

@@ -52,7 +52,7 @@ func (w *walk) ask(c *cut, name string, rrtype uint16, accept func(*reply) bool)
 		}
 		msg, err := w.exchange(addr, name, rrtype, round, c.keyed || c.zone.Security == dnssec.Secure)
 		if err == errBudget {
-			out.trouble = w.budget.Trouble()
+			out.trouble = w.spent(c, name, rrtype, why)
 			return out
 		}
 		if err != nil {
@@ -79,11 +79,20 @@ func (w *walk) ask(c *cut, name string, rrtype uint16, accept func(*reply) bool)
 		}
 	}
 	if w.budget.Exhausted != "" {
-		out.trouble = w.budget.Trouble()
+		out.trouble = w.spent(c, name, rrtype, why)
 	} else if !out.usable {
 		out.trouble = unreachableTrouble(c, name, rrtype, why)
 	}
 	return out
+}
+
+// spent is the trouble of a question whose budget is spent. Where nobody was
+// heard the names are not to blame, but the way to their servers.
+func (w *walk) spent(c *cut, name string, rrtype uint16, why []string) dnssec.Trouble {
+	if !w.budget.Heard() {
+		return unreachableTrouble(c, name, rrtype, why)
+	}
+	return w.budget.Trouble()
 }
 
 func unreachableTrouble(c *cut, name string, rrtype uint16, why []string) dnssec.Trouble {

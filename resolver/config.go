@@ -16,8 +16,8 @@ import (
 	"github.com/miekg/dns"
 )
 
-// Config says how to resolve. The zero value resolves from the built-in root
-// hints with the built-in IANA trust anchors.
+// Config says how to resolve. Now is required; the zero value of everything else
+// resolves from the built-in root hints with the built-in IANA trust anchors.
 type Config struct {
 	// Now is the clock for signatures and TTLs; required. I/O deadlines never
 	// come from it.

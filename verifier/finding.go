@@ -55,8 +55,10 @@ func (v *Verifier) verdict(a *ask, domain []byte, f *finding) Verdict {
 	}
 	d.Asked = true
 	d.Domain = f.domain
-	// What was fetched while this question waited has its whole life before it.
 	now := a.now
+	if !f.cached && a.freshness.At.IsZero() {
+		now = v.now() // what was waited for is gone from the life of the data
+	}
 	if now.Before(f.fetched) {
 		now = f.fetched
 	}

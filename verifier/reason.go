@@ -96,7 +96,7 @@ type reasonEntry struct {
 
 var reasons = [reasonCount]reasonEntry{
 	RecordMatches: {"record_matches", Confirmed, false,
-		"The subject's domain publishes the thumbprint of this key, and the record is proven from a trust anchor (or, where `record.allow_insecure` is set and `dns.security` says insecure, believed without proof).",
+		"The subject's domain publishes the thumbprint of this key. It is proven from a trust anchor where `dns.security` is secure, and only believed where it is insecure, which `record.allow_insecure` alone permits.",
 		"Nothing to do; ask again once `valid_until` has passed."},
 
 	RecordDiffers: {"record_differs", Refuted, false,

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"unicode"
 
+	"cnfd/dnssec"
 	"cnfd/verifier"
 )
 
@@ -55,6 +56,15 @@ func readVerdict(doc []byte) (*verdict, error) {
 // print writes the verdict for people: the outcome first, what to do last.
 func (v *verdict) print(w io.Writer) {
 	meaning, remedy := meaningOf(v.Reason)
+	if v.Outcome == verifier.Confirmed.String() {
+		// The sentence of the page has to cover both cases; here one of them is known.
+		meaning, _, _ = strings.Cut(meaning, ". ")
+		if v.DNS != nil && v.DNS.Security == dnssec.Secure.String() {
+			meaning += ", proven from a trust anchor."
+		} else {
+			meaning += ". NOT PROVEN: the configuration (record.allow_insecure) believes it all the same."
+		}
+	}
 	fmt.Fprintf(w, "%s: %s\n", v.Outcome, v.Reason)
 	if v.Testing {
 		fmt.Fprintln(w, "TESTING: made with testing settings, which make a verdict worthless.")

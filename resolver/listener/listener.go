@@ -185,6 +185,7 @@ func refusal(q *dns.Msg, rcode int) *dns.Msg {
 	m := new(dns.Msg)
 	m.SetRcode(q, rcode)
 	m.RecursionAvailable = true
+	m.AuthenticatedData = false // nothing is authentic in it, whatever the query said
 	if q.IsEdns0() != nil {
 		m.SetEdns0(ednsSize, false)
 	}

@@ -62,8 +62,8 @@ func classify(msg *dns.Msg, zone, name string, rrtype uint16) reply {
 		r.class = answer
 	case below:
 		r.class, r.child = referral, child
-	case msg.Authoritative:
-		return r.authoritative()
+	case msg.Authoritative && child == zone:
+		return r.authoritative() // no data, without an SOA
 	default:
 		r.lame = "refers upward to " + child
 	}

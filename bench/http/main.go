@@ -36,7 +36,7 @@ func main() {
 	trivial := flag.String("trivial", "", "serve as the yardstick: network and address")
 	size := flag.Int("size", 0, "octets that the yardstick answers")
 	flag.Parse()
-	err := errors.ErrUnsupported
+	var err error
 	if *trivial != "" {
 		network, address, _ := strings.Cut(*trivial, " ")
 		err = serveTrivial(network, address, *size)

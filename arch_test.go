@@ -45,6 +45,7 @@ var rooms = map[string][]string{
 	"cmd/cnfd/internal/config":  {"dnssec", "record"},
 	"fuzz":                      {"*"},
 	"bench/eviction":            {"cache"},
+	"bench/agree":               {},
 	"bench/http":                {},
 	"integration":               {"*"},
 }

@@ -24,7 +24,8 @@ type Config struct {
 	Now func() time.Time
 	// Hints are the root servers to begin with; default: the thirteen of IANA.
 	Hints []Hint
-	// Anchors are what is trusted; nil means dnssec.RootAnchors.
+	// Anchors are what is trusted from the start; nil means dnssec.RootAnchors.
+	// SetAnchors replaces them.
 	Anchors *dnssec.Anchors
 	// NegativeAnchors are names whose signatures are not checked (RFC 7646):
 	// at and below them everything is Insecure, which never confirms.

@@ -121,7 +121,7 @@ func (w *walk) root() *cut {
 		c = &cut{servers: primed, zone: c.zone}
 		c.until = w.terms.Now.Add(ttlOf(got.reply.msg.Answer, ".", dns.TypeNS))
 	}
-	c.zone = w.trust(c, ".", w.r.cfg.Anchors.At("."), dnssec.Unsigned(".", dnssec.Indeterminate, "no trust anchor", dnssec.Trouble{Code: dnssec.CodeIndeterminate, Text: "no trust anchor covers the name"}, time.Time{}))
+	c.zone = w.trust(c, ".", w.r.anchors.Load().At("."), dnssec.Unsigned(".", dnssec.Indeterminate, "no trust anchor", dnssec.Trouble{Code: dnssec.CodeIndeterminate, Text: "no trust anchor covers the name"}, time.Time{}))
 	return w.keep(c)
 }
 
@@ -148,8 +148,8 @@ func withHints(primed, hints []server) []server {
 func (w *walk) stub(name string, s Stub) *cut {
 	c := &cut{fixed: true, servers: []server{{name: name, addrs: s.Addresses}}}
 	c.zone = dnssec.Unsigned(name, dnssec.Indeterminate, "stub", dnssec.Trouble{}, time.Time{})
-	anchor := w.r.cfg.Anchors.At(name)
-	if _, covered := w.r.cfg.Anchors.Closest(name); anchor != nil || !covered || w.r.negative(name) {
+	anchor := w.r.anchors.Load().At(name)
+	if _, covered := w.r.anchors.Load().Closest(name); anchor != nil || !covered || w.r.negative(name) {
 		c.zone = w.trust(c, name, anchor, dnssec.Unsigned(name, dnssec.Indeterminate, "stub without a trust anchor", dnssec.Trouble{Code: dnssec.CodeIndeterminate, Text: "no trust anchor covers the stub " + name}, time.Time{}))
 		return w.keep(c)
 	}

@@ -99,7 +99,7 @@ func (w *walk) delegationFrom(c *cut, child string, f dnssec.Finding) dnssec.Del
 
 // proveChild decides the trust in a child zone from its parent's word.
 func (w *walk) proveChild(next, parent *cut, child string, del dnssec.Delegation) *dnssec.Zone {
-	if anchor := w.r.cfg.Anchors.At(child); anchor != nil || w.r.ntas[child] {
+	if anchor := w.r.anchors.Load().At(child); anchor != nil || w.r.ntas[child] {
 		return w.trust(next, child, anchor, nil)
 	}
 	if p := parent.zone; p.Security != dnssec.Secure {
@@ -132,7 +132,7 @@ func (w *walk) anchoredBelow(c *cut, name string, rrtype uint16) *cut {
 	if rrtype == dns.TypeDS && name != "." {
 		name = dnssec.Parent(name)
 	}
-	n, ok := w.r.cfg.Anchors.Closest(name)
+	n, ok := w.r.anchors.Load().Closest(name)
 	if !ok || n == c.zone.Name || !dnssec.IsSubdomain(n, c.zone.Name) {
 		return nil
 	}
@@ -148,7 +148,7 @@ func (w *walk) reveal(c *cut, upto string) *cut {
 	for n := dnssec.Labels(c.zone.Name) + 1; n <= dnssec.Labels(upto); n++ {
 		name := dnssec.Ancestor(upto, n)
 		hidden := &cut{servers: c.servers, fixed: c.fixed, until: c.until, granted: c.granted}
-		if w.r.cfg.Anchors.At(name) != nil || w.r.ntas[name] {
+		if w.r.anchors.Load().At(name) != nil || w.r.ntas[name] {
 			hidden.zone = w.proveChild(hidden, c, name, dnssec.Delegation{})
 			return w.keep(hidden)
 		}

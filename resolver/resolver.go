@@ -21,6 +21,7 @@ type Resolver struct {
 	facts   *facts
 	ntas    map[string]bool
 	stubs   map[string]Stub
+	anchors atomic.Pointer[dnssec.Anchors]
 	queries atomic.Int64
 }
 
@@ -31,6 +32,7 @@ func New(c Config) (*Resolver, error) {
 		return nil, err
 	}
 	r := &Resolver{cfg: c, facts: newFacts(), ntas: map[string]bool{}, stubs: map[string]Stub{}}
+	r.anchors.Store(c.Anchors)
 	r.cache = cache.New[*entry](cache.Config{MaxBytes: c.MaxBytes, Now: c.Now})
 	for _, n := range c.NegativeAnchors {
 		r.ntas[dnssec.Canonical(n)] = true

@@ -30,6 +30,9 @@ type asked struct {
 	ok      bool // accepted
 	usable  bool // reply is there
 	trouble dnssec.Trouble
+	// lame is an answer without authority, where there was one: all that a zone
+	// has whose servers are caches, and never enough for one that is signed.
+	lame *reply
 }
 
 // ask puts a question to the servers of a zone until accept takes a reply.
@@ -71,6 +74,9 @@ func (w *walk) ask(c *cut, name string, rrtype uint16, accept func(*reply) bool)
 		}
 		if r.lame != "" {
 			why = append(why, fmt.Sprintf("%s %s", addr, r.lame))
+			if out.lame == nil && r.class == answer {
+				out.lame = &r
+			}
 			continue
 		}
 		out.reply, out.usable = r, true
@@ -116,13 +122,15 @@ func plain(err error) string {
 }
 
 // lineup hands out the addresses of a zone's servers: the known ones by cost,
-// then those that must be looked up first, then the silent ones once more.
+// then those that must be looked up first, then what referrals said beyond
+// their zone, then the silent ones once more.
 type lineup struct {
 	w      *walk
 	cut    *cut
 	queue  []netip.AddrPort
 	silent []netip.AddrPort
 	names  []string // servers without a known address
+	spare  bool     // the last resort was added
 	seen   map[netip.AddrPort]bool
 	round  int
 }
@@ -170,6 +178,15 @@ func (l *lineup) next() (netip.AddrPort, int, bool) {
 			name := l.names[0]
 			l.names = l.names[1:]
 			l.add(l.w.addresses(name, l.cut))
+			l.sort()
+			continue
+		}
+		if !l.spare {
+			l.spare = true
+			for _, s := range l.cut.servers {
+				l.add(s.offered)
+				l.add(l.w.glueOf(s.name))
+			}
 			l.sort()
 			continue
 		}

@@ -42,12 +42,15 @@ func sooner(a, b time.Time) time.Time {
 type server struct {
 	name  string
 	addrs []netip.Addr // from glue; empty where the name must be looked up
+	// offered are addresses from beyond the zone that referred. They are asked
+	// when all else fails: for servers that can be found only through each other.
+	offered []netip.Addr
 }
 
 func (c *cut) size() int {
 	n := 200 + c.zone.Size()
 	for _, s := range c.servers {
-		n += 64 + len(s.name) + 24*len(s.addrs)
+		n += 88 + len(s.name) + 24*(len(s.addrs)+len(s.offered))
 	}
 	return n
 }
@@ -110,7 +113,7 @@ func (w *walk) root() *cut {
 	}
 	c := &cut{zone: dnssec.Unsigned(".", dnssec.Indeterminate, "hints", dnssec.Trouble{}, time.Time{}), fixed: true}
 	for _, h := range w.r.cfg.Hints {
-		c.servers = append(c.servers, server{dnssec.Canonical(h.Name), h.Addresses})
+		c.servers = append(c.servers, server{name: dnssec.Canonical(h.Name), addrs: h.Addresses})
 	}
 	var primed []server
 	got := w.ask(c, ".", dns.TypeNS, func(r *reply) bool {

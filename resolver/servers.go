@@ -12,7 +12,8 @@ import (
 
 // serversIn reads the servers of a zone from a section, with the addresses that
 // the additional section gives. Glue counts only for names inside the zone
-// that refers (Unbound: harden-glue); it is used inside this delegation alone.
+// that refers (Unbound: harden-glue), other addresses as a last resort; both are
+// used inside this delegation alone, of which that zone decides anyway.
 func (r *Resolver) serversIn(section, extra []dns.RR, zone, from string) []server {
 	var out []server
 	for _, rr := range section {
@@ -21,14 +22,36 @@ func (r *Resolver) serversIn(section, extra []dns.RR, zone, from string) []serve
 			continue
 		}
 		s := server{name: dnssec.Canonical(ns.Ns)}
-		if dnssec.IsSubdomain(s.name, from) {
-			for _, g := range extra {
-				if strings.EqualFold(g.Header().Name, s.name) {
-					s.addrs = append(s.addrs, r.addressIn(g)...)
-				}
+		inside := dnssec.IsSubdomain(s.name, from)
+		for _, g := range extra {
+			switch {
+			case !strings.EqualFold(g.Header().Name, s.name):
+			case inside:
+				s.addrs = append(s.addrs, r.addressIn(g)...)
+			default:
+				s.offered = append(s.offered, r.addressIn(g)...)
 			}
 		}
 		out = append(out, s)
+	}
+	return out
+}
+
+// glueOf is where the delegation of the zone that a server's name lies in says
+// the server is: the parent's word, for when the zone's own leads nowhere.
+func (w *walk) glueOf(name string) []netip.Addr {
+	var out []netip.Addr
+	for zone := name; zone != "."; zone = dnssec.Parent(zone) {
+		c := w.known(zone)
+		if c == nil {
+			continue
+		}
+		for _, s := range c.servers {
+			if s.name == name {
+				out = append(out, s.addrs...)
+			}
+		}
+		return out
 	}
 	return out
 }

@@ -76,6 +76,8 @@ func (w *walk) find(name string, rrtype uint16) (dnssec.Finding, *cut) {
 				return lost(got.trouble), c
 			}
 			continue
+		case !got.usable && got.lame != nil && qname == name && mayLack(c, got.lame.msg, rrtype):
+			return w.withoutAuthority(c, got.lame.msg, name, rrtype)
 		case !got.usable && c.zone.Security == dnssec.Bogus:
 			f := lost(c.zone.Trouble) // whatever its servers said, it would be Bogus
 			f.Security = dnssec.Bogus
@@ -101,6 +103,30 @@ func (w *walk) find(name string, rrtype uint16) (dnssec.Finding, *cut) {
 		}
 		return f, c
 	}
+}
+
+// mayLack reports whether a message may do without authority, where a zone's
+// servers give nothing better: only in a zone that has nothing to prove, where
+// it is never Secure. An absence must come with its SOA, else it may as well
+// be a server that knows nothing (RFC 2308 §2.2). What decides about a
+// confirmation never does: a cache may hold what its owner took back.
+func mayLack(c *cut, msg *dns.Msg, rrtype uint16) bool {
+	if rrtype == dnssec.TypeTLSA || c.zone.Security != dnssec.Insecure && c.zone.Security != dnssec.Indeterminate {
+		return false
+	}
+	return len(msg.Answer) > 0 || slices.ContainsFunc(msg.Ns, func(rr dns.RR) bool { return rr.Header().Rrtype == dns.TypeSOA })
+}
+
+// withoutAuthority is the finding where none of an unsigned zone's servers
+// claims authority: what they say is taken all the same, for a short time, but
+// not where it lies at or below a trust anchor of its own.
+func (w *walk) withoutAuthority(c *cut, msg *dns.Msg, name string, rrtype uint16) (dnssec.Finding, *cut) {
+	if next := w.anchoredBelow(c, name, rrtype); next != nil {
+		return w.judgeAgain(next, msg, name, rrtype)
+	}
+	f := c.zone.Answer(msg, name, rrtype, w.terms)
+	f.TTL = min(f.TTL, maxFailureTTL)
+	return f, c
 }
 
 // judgeAgain judges a message as one from a zone that was found hidden on the

@@ -110,7 +110,7 @@ func (c Config) withDefaults() (Config, error) {
 		c.MaxNegativeTTL = 60 * time.Second
 	}
 	if c.Exchanger == nil {
-		c.Exchanger = transport.Net{}
+		c.Exchanger = new(transport.Net)
 	}
 	return c, nil
 }

@@ -69,7 +69,9 @@ func (w *walk) send(addr netip.AddrPort, network, name string, rrtype uint16, pl
 	before := w.r.cfg.Now()
 	msg, err := w.r.cfg.Exchanger.Exchange(ctx, addr, network, q)
 	if err != nil {
-		if w.ctx.Err() == nil {
+		// A forger's reply says nothing of the server.
+		var miss *transport.NearMissError
+		if w.ctx.Err() == nil && !errors.As(err, &miss) {
 			w.r.facts.failed(addr)
 		}
 		return nil, err

@@ -10,6 +10,7 @@ import (
 
 	"cnfd/cache"
 	"cnfd/dnssec"
+	"cnfd/resolver/transport"
 
 	"github.com/miekg/dns"
 )
@@ -187,11 +188,16 @@ func (r *Resolver) Ready(ctx context.Context) error {
 type Stats struct {
 	Queries int64 // messages sent to servers
 	Cache   cache.Stats
+	Network transport.Stats // of an Exchanger that counts; zero of others
 }
 
 // Stats returns the counters.
 func (r *Resolver) Stats() Stats {
-	return Stats{Queries: r.queries.Load(), Cache: r.cache.Stats()}
+	s := Stats{Queries: r.queries.Load(), Cache: r.cache.Stats()}
+	if n, ok := r.cfg.Exchanger.(interface{ Stats() transport.Stats }); ok {
+		s.Network = n.Stats()
+	}
+	return s
 }
 
 // Close waits for the questions under way, until ctx ends.

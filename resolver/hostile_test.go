@@ -1,0 +1,76 @@
+package resolver_test
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+
+	"cnfd/dnssec"
+	"cnfd/internal/sandbox"
+
+	"github.com/miekg/dns"
+)
+
+// servers are the addresses that a zone of the sandbox is served from.
+func servers(tb testing.TB, net *sandbox.Internet, zone string) []netip.AddrPort {
+	tb.Helper()
+	for _, z := range net.Zones() {
+		if z.Name == zone {
+			return z.Servers
+		}
+	}
+	tb.Fatalf("the sandbox has no %s", zone)
+	return nil
+}
+
+// tamper makes all servers of a zone say something else.
+func tamper(tb testing.TB, net *sandbox.Internet, zone string, f func(network string, q, r *dns.Msg) *dns.Msg) {
+	tb.Helper()
+	for _, a := range servers(tb, net, zone) {
+		if err := net.Tamper(a.Addr(), f); err != nil {
+			tb.Fatal(err)
+		}
+	}
+}
+
+const vendor = "jwk.cnf.vendor.example."
+
+// TestNearMissOverTheNetwork: a reply with a wrong ID sends the question to TCP
+// at once; where that lies too nothing is believed.
+func TestNearMissOverTheNetwork(t *testing.T) {
+	net, r := start(t)
+	if a := ask(t, r, vendor, dns.TypeTLSA); a.Security != dnssec.Secure {
+		t.Fatalf("%s %+v", a.Security, a.Trouble)
+	}
+	if n := r.Stats().Network.NearMisses; n != 0 {
+		t.Errorf("%d near misses of honest servers", n)
+	}
+	for _, c := range []struct {
+		claim    string
+		networks []string
+		want     dnssec.Security
+	}{
+		{"over UDP", []string{"udp"}, dnssec.Secure},
+		{"over both", []string{"udp", "tcp"}, dnssec.Indeterminate},
+	} {
+		tamper(t, net, "vendor.example.", func(network string, _, m *dns.Msg) *dns.Msg {
+			if slices.Contains(c.networks, network) {
+				m.Id++
+			}
+			return m
+		})
+		r.Drop(vendor)
+		before := r.Stats()
+		a := ask(t, r, vendor, dns.TypeTLSA)
+		if a.Security != c.want || a.Security == dnssec.Secure && r.Stats().Queries-before.Queries != 2 {
+			t.Errorf("%s: %s %+v after %d queries", c.claim, a.Security, a.Trouble, r.Stats().Queries-before.Queries)
+		}
+		if r.Stats().Network.NearMisses == before.Network.NearMisses {
+			t.Errorf("%s: not counted", c.claim)
+		}
+		if strings.Contains(a.Trouble.Text, "timeout") {
+			t.Errorf("%s: waited: %s", c.claim, a.Trouble.Text)
+		}
+	}
+}

@@ -1,0 +1,81 @@
+package transport
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/miekg/dns"
+)
+
+// outgoing is a question on its way: what its reply is held against.
+type outgoing struct {
+	query *dns.Msg // the caller's, with the ID that was sent
+	wire  []byte   // as it was sent
+}
+
+var (
+	errMismatch  = errors.New("the reply does not match the question")
+	errMalformed = errors.New("what came is no reply")
+)
+
+const headerSize = 12
+
+// match holds a reply against a query that was packed as sent.
+func match(q *dns.Msg, sent, reply []byte) (*dns.Msg, error) {
+	return (&outgoing{query: q, wire: sent}).match(reply)
+}
+
+// match parses a reply and holds it against the query. The question is
+// compared octet by octet, so the case that was sent must come back.
+// Replies of FORMERR and the like may lack the question (RFC 1035 §4.1.1).
+// The error is errMismatch for a well-formed reply to something else.
+func (o *outgoing) match(reply []byte) (*dns.Msg, error) {
+	if len(reply) < headerSize || reply[2]&0x80 == 0 {
+		return nil, errMalformed
+	}
+	if reply[0] != o.wire[0] || reply[1] != o.wire[1] || (reply[2]^o.wire[2])&0x78 != 0 {
+		return nil, errMismatch
+	}
+	end := headerSize + questionLength(o.wire)
+	switch count := binary.BigEndian.Uint16(reply[4:]); {
+	case count == 1 && len(reply) < end:
+		return nil, errMalformed
+	case count == 1 && string(reply[headerSize:end]) == string(o.wire[headerSize:end]):
+	case count == 0 && reply[3]&15 != dns.RcodeSuccess && reply[3]&15 != dns.RcodeNameError:
+	default:
+		return nil, errMismatch
+	}
+	m := new(dns.Msg)
+	if err := unpack(m, reply); err != nil {
+		// A truncated datagram may end in the middle of a record; only its TC flag counts.
+		if m.Truncated {
+			return &dns.Msg{MsgHdr: m.MsgHdr, Question: o.query.Question}, nil
+		}
+		return nil, fmt.Errorf("reply: %w", err)
+	}
+	return m, nil
+}
+
+// unpack parses a message. The library takes one that ends between two records
+// for whole, however many it announces: half an RRset would pass for all of it.
+func unpack(m *dns.Msg, wire []byte) error {
+	if err := m.Unpack(wire); err != nil {
+		return err
+	}
+	for i, section := range [][]dns.RR{m.Answer, m.Ns, m.Extra} {
+		if n := int(binary.BigEndian.Uint16(wire[6+2*i:])); n != len(section) {
+			return fmt.Errorf("%d records where %d are announced", len(section), n)
+		}
+	}
+	return nil
+}
+
+// questionLength is the size of the question of a query that we packed ourselves.
+func questionLength(wire []byte) int {
+	i := headerSize
+	for i < len(wire) && wire[i] != 0 {
+		i += int(wire[i]) + 1
+	}
+	return i + 1 + 4 - headerSize
+}

@@ -37,9 +37,12 @@ type asked struct {
 
 // ask puts a question to the servers of a zone until accept takes a reply.
 // accept takes one that has no authority (reply.lame) only where it is proven.
-// This is the only loop over the network. Silent servers are asked again with longer
+// This and askForwarders are the only loops over the network. Silent servers are asked again with longer
 // waits; servers that said something of no use are not.
 func (w *walk) ask(c *cut, name string, rrtype uint16, accept func(*reply) bool) asked {
+	if c.forwards() {
+		return w.askForwarders(c, name, rrtype, accept)
+	}
 	var out asked
 	var why []string
 	line := w.lineup(c)

@@ -6,6 +6,7 @@ package resolver
 
 import (
 	"context"
+	"crypto/x509"
 	"fmt"
 	"net/netip"
 	"time"
@@ -24,6 +25,12 @@ type Config struct {
 	Now func() time.Time
 	// Hints are the root servers to begin with; default: the thirteen of IANA.
 	Hints []Hint
+	// Forwarders, where there are any, are asked everything that no stub covers, in
+	// place of the root servers and of those below; Hints are not used then.
+	Forwarders []Forwarder
+	// ForwarderRoots are the authorities that may vouch for their certificates;
+	// nil: those of the machine.
+	ForwarderRoots *x509.CertPool
 	// Anchors are what is trusted from the start; nil means dnssec.RootAnchors.
 	// SetAnchors replaces them.
 	Anchors *dnssec.Anchors
@@ -48,7 +55,7 @@ type Config struct {
 	// MaxTTL and MaxNegativeTTL cap how long a confirmation record and its
 	// absence are believed; defaults 300 s and 60 s.
 	MaxTTL, MaxNegativeTTL time.Duration
-	// Exchanger carries messages; default: transport.Net.
+	// Exchanger carries messages; default: a transport.Net.
 	Exchanger Exchanger
 }
 
@@ -110,7 +117,7 @@ func (c Config) withDefaults() (Config, error) {
 		c.MaxNegativeTTL = 60 * time.Second
 	}
 	if c.Exchanger == nil {
-		c.Exchanger = new(transport.Net)
+		c.Exchanger = &transport.Net{Now: c.Now}
 	}
 	return c, nil
 }

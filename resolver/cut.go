@@ -42,6 +42,7 @@ func sooner(a, b time.Time) time.Time {
 type server struct {
 	name  string
 	addrs []netip.Addr // from glue; empty where the name must be looked up
+	via   *forwarder   // a forwarder, reached as it says
 	// offered are addresses from beyond the zone that referred. They are asked
 	// when all else fails: for servers that can be found only through each other.
 	offered []netip.Addr
@@ -110,6 +111,9 @@ func (w *walk) keep(c *cut) *cut {
 func (w *walk) root() *cut {
 	if c := w.known("."); c != nil {
 		return c
+	}
+	if len(w.r.forwarders) > 0 {
+		return w.forwardRoot()
 	}
 	c := &cut{zone: dnssec.Unsigned(".", dnssec.Indeterminate, "hints", dnssec.Trouble{}, time.Time{}), fixed: true}
 	for _, h := range w.r.cfg.Hints {

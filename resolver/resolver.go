@@ -17,13 +17,15 @@ import (
 
 // Resolver answers questions from its cache or from the network.
 type Resolver struct {
-	cfg     Config
-	cache   *cache.Cache[*entry]
-	facts   *facts
-	ntas    map[string]bool
-	stubs   map[string]Stub
-	anchors atomic.Pointer[dnssec.Anchors]
-	queries atomic.Int64
+	cfg   Config
+	cache *cache.Cache[*entry]
+	facts *facts
+	ntas  map[string]bool
+	stubs map[string]Stub
+	// forwarders, where there are any, are asked in place of the root servers.
+	forwarders []server
+	anchors    atomic.Pointer[dnssec.Anchors]
+	queries    atomic.Int64
 }
 
 // New makes a resolver. It sends nothing by itself.
@@ -37,6 +39,9 @@ func New(c Config) (*Resolver, error) {
 	r.cache = cache.New[*entry](cache.Config{MaxBytes: c.MaxBytes, Now: c.Now})
 	for _, n := range c.NegativeAnchors {
 		r.ntas[dnssec.Canonical(n)] = true
+	}
+	if r.forwarders, err = newForwarders(c.Forwarders, c.ForwarderRoots); err != nil {
+		return nil, err
 	}
 	for _, s := range c.Stubs {
 		if len(s.Addresses) == 0 {
@@ -201,4 +206,7 @@ func (r *Resolver) Stats() Stats {
 }
 
 // Close waits for the questions under way, until ctx ends.
-func (r *Resolver) Close(ctx context.Context) error { return r.cache.Close(ctx) }
+func (r *Resolver) Close(ctx context.Context) error {
+	defer r.leaveForwarders()
+	return r.cache.Close(ctx)
+}

@@ -41,6 +41,9 @@ func (r *Resolver) newWalk(ctx context.Context, at time.Time) *walk {
 // from the nearest known cut downward, at each cut ask and prove.
 func (w *walk) find(name string, rrtype uint16) (dnssec.Finding, *cut) {
 	c := w.nearest(name, rrtype)
+	if c.forwards() {
+		return w.findForwarded(c, name, rrtype)
+	}
 	skip := 0 // labels that were found not to be cuts
 	whole := w.r.cfg.WholeNames
 	for {

@@ -1,0 +1,128 @@
+package transport
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/miekg/dns"
+)
+
+// HTTPS carries messages to one server as POST requests over HTTP/2 (RFC 8484).
+// Its connection is shared and left open. Make it with NewHTTPS.
+type HTTPS struct {
+	url    string
+	client http.Client
+	pool   *http.Transport
+}
+
+// mediaType is that of a DNS message (RFC 8484 §6).
+const mediaType = "application/dns-message"
+
+// NewHTTPS makes the way to a server; path is that of its DNS resource, such as
+// "/dns-query", with its query where it has one. The address is never looked up
+// and no proxy is used. Nothing is sent until the first exchange.
+func NewHTTPS(s Secured, path string) *HTTPS {
+	host := s.host()
+	if s.Name == "" && s.Address.Addr().Is6() {
+		host = "[" + host + "]"
+	}
+	if s.Address.Port() != 443 {
+		host += ":" + strconv.Itoa(int(s.Address.Port()))
+	}
+	var h2 http.Protocols
+	h2.SetHTTP2(true)
+	config := s.config()
+	config.NextProtos = []string{"h2"}
+	h := &HTTPS{url: "https://" + host + path, pool: &http.Transport{
+		TLSClientConfig: config,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "tcp", s.Address.String())
+		},
+		Protocols:           &h2,
+		TLSHandshakeTimeout: dialTime,
+		IdleConnTimeout:     idle,
+		DisableCompression:  true,
+		// A path that died in silence is found by pings, not by each question anew.
+		HTTP2: &http.HTTP2Config{SendPingTimeout: 3 * time.Second, PingTimeout: 3 * time.Second},
+	}}
+	h.client = http.Client{
+		Transport: h.pool,
+		// Questions go where the operator said, and nowhere else.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	return h
+}
+
+// Exchange sends a query and returns the reply that matches it. The ID is 0, as RFC 8484
+// §4.1 wants it; TTLs are lessened by the reply's Age (§5.1). The query is not changed.
+func (h *HTTPS) Exchange(ctx context.Context, query *dns.Msg) (*dns.Msg, error) {
+	o, err := sealed(query, 0)
+	if err != nil {
+		return nil, err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, h.url, bytes.NewReader(o.wire))
+	if err != nil {
+		return nil, withoutURL(err)
+	}
+	req.Header.Set("Content-Type", mediaType)
+	req.Header.Set("Accept", mediaType)
+	req.Header.Set("User-Agent", "") // none is sent (RFC 8484 §8.2)
+	response, err := h.client.Do(req)
+	if err != nil {
+		return nil, withoutURL(err)
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("HTTP status %d", response.StatusCode)
+	}
+	if got := response.Header.Get("Content-Type"); got != mediaType {
+		return nil, fmt.Errorf("HTTP content of type %.60q, want %s", got, mediaType)
+	}
+	body, err := io.ReadAll(io.LimitReader(response.Body, dns.MaxMsgSize+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(body) > dns.MaxMsgSize {
+		return nil, errors.New("HTTP content over 64 KiB")
+	}
+	m, err := o.match(body)
+	if err == nil {
+		aged(m, response.Header.Get("Age"))
+	}
+	return m, err
+}
+
+// Close ends connections that are idle.
+func (h *HTTPS) Close() { h.pool.CloseIdleConnections() }
+
+// withoutURL takes the URL out of an error: its path may be somebody's secret.
+func withoutURL(err error) error {
+	var u *url.Error
+	if errors.As(err, &u) {
+		return u.Err
+	}
+	return err
+}
+
+// aged lessens TTLs by the time that a message was kept by an HTTP cache (RFC 8484 §5.1).
+func aged(m *dns.Msg, age string) {
+	seconds, err := strconv.ParseUint(age, 10, 32)
+	if err != nil {
+		return
+	}
+	for _, section := range [][]dns.RR{m.Answer, m.Ns, m.Extra} {
+		for _, rr := range section {
+			if h := rr.Header(); h.Rrtype != dns.TypeOPT {
+				h.Ttl -= min(h.Ttl, uint32(seconds))
+			}
+		}
+	}
+}

@@ -32,15 +32,23 @@ func (w *walk) exchange(addr netip.AddrPort, name string, rrtype uint16, round i
 var errTruncated = errors.New("the reply is truncated over TCP too")
 
 // carry sends a question over UDP, and over TCP where the reply is truncated or
-// somebody may be guessing. A reply that is still truncated says nothing: what
-// is missing may be what matters.
+// somebody may be guessing; again where the exchanger asks for it, once over UDP
+// and once over TCP at most. A reply that is still truncated says nothing: what is
+// missing may be what matters.
 func (w *walk) carry(addr netip.AddrPort, name string, rrtype uint16, plain bool, round int) (*dns.Msg, error) {
-	msg, err := w.send(addr, "udp", name, rrtype, plain, round)
+	var again *transport.AskAgainError
 	var miss *transport.NearMissError
-	if err == nil && !msg.Truncated || err != nil && !errors.As(err, &miss) {
+	msg, err := w.send(addr, "udp", name, rrtype, plain, round)
+	if errors.As(err, &again) && again.Network == "udp" {
+		msg, err = w.send(addr, "udp", name, rrtype, plain, round)
+	}
+	if err == nil && !msg.Truncated || err != nil && !errors.As(err, &miss) && !errors.As(err, &again) {
 		return msg, err
 	}
 	msg, err = w.send(addr, "tcp", name, rrtype, plain, round)
+	if errors.As(err, &again) {
+		msg, err = w.send(addr, "tcp", name, rrtype, plain, round)
+	}
 	if err == nil && msg.Truncated {
 		return nil, errTruncated
 	}
@@ -69,9 +77,10 @@ func (w *walk) send(addr netip.AddrPort, network, name string, rrtype uint16, pl
 	before := w.r.cfg.Now()
 	msg, err := w.r.cfg.Exchanger.Exchange(ctx, addr, network, q)
 	if err != nil {
-		// A forger's reply says nothing of the server.
+		// A forger's reply says nothing of the server, and one that is asked again has answered.
 		var miss *transport.NearMissError
-		if w.ctx.Err() == nil && !errors.As(err, &miss) {
+		var again *transport.AskAgainError
+		if w.ctx.Err() == nil && !errors.As(err, &miss) && !errors.As(err, &again) {
 			w.r.facts.failed(addr)
 		}
 		return nil, err

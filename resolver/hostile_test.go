@@ -74,3 +74,45 @@ func TestNearMissOverTheNetwork(t *testing.T) {
 		}
 	}
 }
+
+// TestCaseOverTheNetwork: a server that does not keep the case of a question is
+// asked over TCP once and without 0x20 then; a forger who guessed all but the case
+// is not believed, in a zone without signatures either.
+func TestCaseOverTheNetwork(t *testing.T) {
+	const unsigned = "jwk.cnf.unsigned.example."
+	lower := func(m *dns.Msg) *dns.Msg {
+		m.Question[0].Name = strings.ToLower(m.Question[0].Name)
+		return m
+	}
+	net, r := start(t)
+	honest := ask(t, r, unsigned, dns.TypeTLSA)
+	if a := ask(t, r, vendor, dns.TypeTLSA); a.Security != dnssec.Secure || honest.Security != dnssec.Insecure || len(honest.Data) != 1 {
+		t.Fatalf("%s %+v; %s %+v", a.Security, a.Trouble, honest.Security, honest.Trouble)
+	}
+	tamper(t, net, "vendor.example.", func(_ string, _, m *dns.Msg) *dns.Msg { return lower(m) })
+	r.Drop(vendor)
+	for _, cost := range []int64{2, 1} {
+		r.Drop(vendor)
+		before := r.Stats().Queries
+		a := ask(t, r, vendor, dns.TypeTLSA)
+		if n := r.Stats().Queries - before; a.Security != dnssec.Secure || n != cost {
+			t.Errorf("%s %+v after %d queries, want %d", a.Security, a.Trouble, n, cost)
+		}
+		for _, rr := range a.AnswerSection.RRs() {
+			if rr.Header().Name != vendor {
+				t.Errorf("shown as %s", rr.Header().Name)
+			}
+		}
+	}
+	tamper(t, net, "unsigned.example.", func(network string, _, m *dns.Msg) *dns.Msg {
+		if network == "udp" && len(m.Answer) > 0 {
+			m.Answer[0].(*dns.TLSA).Certificate = strings.Repeat("66", 32)
+			return lower(m)
+		}
+		return m
+	})
+	r.Drop(unsigned)
+	if a := ask(t, r, unsigned, dns.TypeTLSA); len(a.Data) != 1 || string(a.Data[0]) != string(honest.Data[0]) {
+		t.Errorf("%s %x", a.Security, a.Data)
+	}
+}

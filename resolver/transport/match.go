@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/miekg/dns"
 )
@@ -12,10 +13,16 @@ import (
 type outgoing struct {
 	query *dns.Msg // the caller's, with the ID that was sent
 	wire  []byte   // as it was sent
+	// asked is the name in the caller's case where another case was sent.
+	asked []byte
+	// anyCase lets a reply differ in case: over TCP, where nobody guesses, and
+	// of servers that are known not to keep it. caseLost tells that one did.
+	anyCase, caseLost bool
 }
 
 var (
 	errMismatch  = errors.New("the reply does not match the question")
+	errCase      = errors.New("the reply differs from the question in case")
 	errMalformed = errors.New("what came is no reply")
 )
 
@@ -27,9 +34,11 @@ func match(q *dns.Msg, sent, reply []byte) (*dns.Msg, error) {
 }
 
 // match parses a reply and holds it against the query. The question is
-// compared octet by octet, so the case that was sent must come back.
-// Replies of FORMERR and the like may lack the question (RFC 1035 §4.1.1).
-// The error is errMismatch for a well-formed reply to something else.
+// compared octet by octet, so the case that was sent must come back (0x20),
+// but where anyCase is set. Replies of FORMERR and the like may lack the
+// question (RFC 1035 §4.1.1). The error is errMismatch for a well-formed reply
+// to something else, errCase where nothing but the case differs.
+// What is returned has the caller's case; reply is changed.
 func (o *outgoing) match(reply []byte) (*dns.Msg, error) {
 	if len(reply) < headerSize || reply[2]&0x80 == 0 {
 		return nil, errMalformed
@@ -42,9 +51,16 @@ func (o *outgoing) match(reply []byte) (*dns.Msg, error) {
 	case count == 1 && len(reply) < end:
 		return nil, errMalformed
 	case count == 1 && string(reply[headerSize:end]) == string(o.wire[headerSize:end]):
+	case count == 1 && sameButCase(reply[headerSize:end], o.wire[headerSize:end]):
+		if o.caseLost = true; !o.anyCase {
+			return nil, errCase
+		}
 	case count == 0 && reply[3]&15 != dns.RcodeSuccess && reply[3]&15 != dns.RcodeNameError:
 	default:
 		return nil, errMismatch
+	}
+	if o.asked != nil && reply[5] == 1 {
+		copy(reply[headerSize:], o.asked) // names that are compressed point here
 	}
 	m := new(dns.Msg)
 	if err := unpack(m, reply); err != nil {
@@ -54,7 +70,26 @@ func (o *outgoing) match(reply []byte) (*dns.Msg, error) {
 		}
 		return nil, fmt.Errorf("reply: %w", err)
 	}
+	if o.asked != nil {
+		o.respell(m)
+	}
 	return m, nil
+}
+
+// respell gives records at the question's name the caller's spelling: a server
+// that does not compress names repeats the case that it was sent.
+func (o *outgoing) respell(m *dns.Msg) {
+	name := o.query.Question[0].Name
+	if len(m.Question) > 0 {
+		m.Question = o.query.Question
+	}
+	for _, section := range [][]dns.RR{m.Answer, m.Ns, m.Extra} {
+		for _, rr := range section {
+			if h := rr.Header(); len(h.Name) == len(name) && h.Name != name && strings.EqualFold(h.Name, name) {
+				h.Name = name
+			}
+		}
+	}
 }
 
 // unpack parses a message. The library takes one that ends between two records

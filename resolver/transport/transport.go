@@ -3,6 +3,7 @@
 package transport
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -18,6 +19,11 @@ import (
 // Net exchanges messages over the machine's network. The zero value is ready;
 // it must not be copied once it is used.
 type Net struct {
+	// Now tells when what was learnt of a server is too old. Without it that is
+	// remembered as long as the Net lives.
+	Now func() time.Time
+
+	peers      peers
 	nearMisses atomic.Int64
 }
 
@@ -40,20 +46,44 @@ func (e *NearMissError) Error() string {
 	return fmt.Sprintf("%s: a reply that does not match its question", e.Server)
 }
 
+// AskAgainError tells that a server has said nothing to the question yet, and
+// that the question may be asked once more, over Network, since it will be
+// another then.
+type AskAgainError struct {
+	Server  netip.AddrPort
+	Network string // "udp" or "tcp"
+	Why     string // for people
+}
+
+func (e *AskAgainError) Error() string { return fmt.Sprintf("%s: %s", e.Server, e.Why) }
+
+func (n *Net) now() time.Time {
+	if n.Now == nil {
+		return time.Time{}
+	}
+	return n.Now()
+}
+
 // Exchange sends query to server over network, "udp" or "tcp", with an ID of its
 // own, a datagram from a fresh socket (RFC 5452 §9.2), and returns the first reply
-// that matches: same address, port, ID, opcode and exactly the same question,
-// its case included. A reply that nearly matches ends the wait over UDP with a
+// that matches: same address, port, ID, opcode and exactly the same question.
+// The letters of the name are sent in a case by chance, which must come back over
+// UDP; where nothing but the case differs the error is an AskAgainError, and who
+// has lost it over TCP too is asked in the caller's case for an hour. A reply that nearly matches ends the wait over UDP with a
 // NearMissError; what is no reply at all is dropped, and the wait goes on until
 // the context ends (the first step of TuDoor). The query is not changed.
 func (n *Net) Exchange(ctx context.Context, server netip.AddrPort, network string, query *dns.Msg) (*dns.Msg, error) {
 	var d net.Dialer
+	known := n.peers.get(server)
 	conn, err := d.DialContext(ctx, network, server.String())
 	if err != nil {
+		if network == "tcp" && known.doubted {
+			n.caseless(server) // the only way to ask a server that neither keeps the case nor speaks TCP
+		}
 		return nil, err
 	}
 	defer conn.Close()
-	out, err := address(query)
+	out, err := address(query, known.caseless.After(n.now()))
 	if err != nil {
 		return nil, err
 	}
@@ -66,19 +96,34 @@ func (n *Net) Exchange(ctx context.Context, server netip.AddrPort, network strin
 	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) }) //nolint:errcheck // the connection is on its way out
 	defer stop()
 	if network == "tcp" {
-		return overTCP(conn, out)
+		out.anyCase = true
+		m, err := overTCP(conn, out)
+		if out.caseLost {
+			n.caseless(server)
+		}
+		return m, err
 	}
 	m, err := overUDP(conn, out)
-	if errors.Is(err, errMismatch) {
+	switch {
+	case errors.Is(err, errMismatch):
 		n.nearMisses.Add(1)
 		return nil, &NearMissError{server}
+	case errors.Is(err, errCase):
+		n.peers.change(server, func(p *peer) { p.doubted = true })
+		return nil, &AskAgainError{server, "tcp", "the case of the question did not come back"}
 	}
 	return m, err
 }
 
-// address gives a query its ID and packs it.
-func address(query *dns.Msg) (*outgoing, error) {
-	var random [2]byte
+// caseless remembers that a server does not keep the case of a question.
+func (n *Net) caseless(server netip.AddrPort) {
+	until := n.now().Add(peerLife)
+	n.peers.change(server, func(p *peer) { p.caseless, p.doubted = until, false })
+}
+
+// address gives a query its ID and, but where asItIs is set, its case, and packs it.
+func address(query *dns.Msg, asItIs bool) (*outgoing, error) {
+	var random [2 + 256/8]byte
 	rand.Read(random[:]) // never fails: crypto/rand ends the program first
 	q := *query
 	q.Id = uint16(random[0])<<8 | uint16(random[1])
@@ -86,7 +131,15 @@ func address(query *dns.Msg) (*outgoing, error) {
 	if err != nil {
 		return nil, fmt.Errorf("query: %w", err)
 	}
-	return &outgoing{query: &q, wire: wire}, nil
+	if len(q.Question) != 1 {
+		return nil, fmt.Errorf("query: %d questions", len(q.Question))
+	}
+	name := wire[headerSize : headerSize+questionLength(wire)-4]
+	out := &outgoing{query: &q, wire: wire, asked: bytes.Clone(name), anyCase: asItIs}
+	if !asItIs {
+		scramble(name, random[2:])
+	}
+	return out, nil
 }
 
 // maxUDP is the most that is read from a datagram. 1232 octets are asked for;
@@ -108,7 +161,7 @@ func overUDP(conn net.Conn, out *outgoing) (*dns.Msg, error) {
 			return nil, err
 		}
 		reply, err := out.match(buf[:n])
-		if err == nil || errors.Is(err, errMismatch) {
+		if err == nil || errors.Is(err, errMismatch) || errors.Is(err, errCase) {
 			return reply, err
 		}
 		malformed = true

@@ -28,9 +28,11 @@ var rooms = map[string][]string{
 	"record":                    {"thumbprint"},
 	"credential":                {"thumbprint", "internal/strict"},
 	"dnssec":                    {},
+	"dnssec/rollover":           {"dnssec"},
 	"cache":                     {},
 	"resolver":                  {"resolver/transport", "dnssec", "cache"},
 	"resolver/transport":        {},
+	"resolver/anchor":           {"dnssec", "dnssec/rollover"},
 	"resolver/listener":         {"resolver", "dnssec"},
 	"verifier":                  {"credential", "record", "thumbprint", "dnssec"},
 	"api":                       {"verifier", "dnssec", "record", "internal/strict"},
@@ -51,7 +53,7 @@ var rooms = map[string][]string{
 }
 
 // pure rooms judge; they do not fetch, wait, share or look at a clock.
-var pure = []string{"thumbprint", "record", "credential", "dnssec", "internal/strict"}
+var pure = []string{"thumbprint", "record", "credential", "dnssec", "dnssec/rollover", "internal/strict"}
 
 // impure are the packages that a pure room imports neither themselves nor below;
 // net/netip, which knows addresses by value and no network, is none of them.

@@ -140,6 +140,13 @@ func (a Anchors) Closest(name string) (string, bool) {
 	}
 }
 
+// WithAt returns the anchors with tr as the one at name, in lower case with the
+// trailing dot. A Trust without records is an anchor that nothing can meet: all
+// below it is Bogus.
+func (a Anchors) WithAt(name string, tr *Trust) Anchors {
+	return a.With(Anchors{at: map[string]*Trust{name: tr}})
+}
+
 // Names lists the names that have an anchor.
 func (a Anchors) Names() []string {
 	out := make([]string, 0, len(a.at))
@@ -159,6 +166,9 @@ func (tr *Trust) String() string {
 		parts = append(parts, fmt.Sprintf("DNSKEY %d (alg %d)", k.KeyTag(), k.Algorithm))
 	}
 	s := strings.Join(parts, ", ")
+	if tr.Anchor && s == "" {
+		return "trust anchor: none is left, every one was revoked"
+	}
 	if tr.Anchor {
 		return "trust anchor " + s
 	}

@@ -24,6 +24,7 @@ type Delegation struct {
 	How     string
 	Trouble Trouble
 	Until   time.Time
+	Proofs  []Proof // the denials that hold, for other questions of the zone
 }
 
 // Delegation reads from a message of this Secure zone what it proves of a
@@ -36,7 +37,7 @@ func (z *Zone) Delegation(child string, msg *dns.Msg, t *Terms) Delegation {
 		}
 	}
 	d := z.denials(msg.Ns, t)
-	out := Delegation{Until: earlier(t.Now.Add(d.ttl), d.until), Trouble: d.trouble}
+	out := Delegation{Until: earlier(t.Now.Add(d.ttl), d.until), Trouble: d.trouble, Proofs: d.proofs}
 	out.Cut, out.How = d.cut(child)
 	if d.nsec3.costly && (out.Cut == NoCut || out.Cut == NoCutNoName) {
 		// What is shown by too many iterations is shown to be unsigned at most.

@@ -22,6 +22,7 @@ type denial struct {
 	trouble Trouble
 	// records are those that hold, with their signatures: what a stub may be shown.
 	records []dns.RR
+	proofs  []Proof // those that may be kept for other questions
 }
 
 // verdict of a denial: what it shows of a name.
@@ -76,7 +77,7 @@ func (z *Zone) denials(section []dns.RR, t *Terms) *denial {
 			}
 			continue
 		}
-		d.keep(set, p)
+		d.keep(set, p, t)
 	}
 	return d
 }
@@ -89,7 +90,7 @@ func ownLabels(name string) int {
 	return Labels(name)
 }
 
-func (d *denial) keep(set RRset, p proof) {
+func (d *denial) keep(set RRset, p proof, t *Terms) {
 	for _, rr := range set.RRs {
 		switch rr := rr.(type) {
 		case *dns.NSEC:
@@ -99,6 +100,9 @@ func (d *denial) keep(set RRset, p proof) {
 				continue
 			}
 			d.nsec = append(d.nsec, rr)
+			if len(set.RRs) == 1 {
+				d.proofs = append(d.proofs, newProof(set, p, t))
+			}
 		case *dns.NSEC3:
 			if rr.Hash != dns.SHA1 || rr.Flags&^1 != 0 || Parent(set.Name) != d.zone {
 				continue // RFC 5155 §8.1, §8.2
@@ -108,6 +112,9 @@ func (d *denial) keep(set RRset, p proof) {
 				continue
 			}
 			d.nsec3.add(set.Name, rr)
+			if len(set.RRs) == 1 && rr.Iterations <= maxIterations {
+				d.proofs = append(d.proofs, newProof(set, p, t))
+			}
 		}
 	}
 	d.records = append(d.records, set.All()...)

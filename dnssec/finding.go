@@ -21,6 +21,10 @@ type Finding struct {
 	Answer, Authority []dns.RR // what a stub is shown, signatures included
 	TTL               time.Duration
 	Until             time.Time // the first signature's expiry; zero where none counts
+	Since             time.Time // when the oldest part was learnt, where that was before; zero: now
+
+	// Proofs are the denials that hold, for other questions of the zone.
+	Proofs []Proof
 
 	// Unsigned: the zone is signed, and no record of the answer carries a
 	// signature by it. An insecure zone may be hidden on the same servers.
@@ -82,7 +86,7 @@ func (z *Zone) positive(set RRset, target string, msg *dns.Msg, t *Terms) Findin
 func (z *Zone) expanded(f *Finding, name, encloser string, msg *dns.Msg, t *Terms) {
 	f.Wildcard = true
 	d := z.denials(msg.Ns, t)
-	f.Authority = d.records
+	f.Authority, f.Proofs = d.records, d.proofs
 	switch s := d.noCloser(name, encloser); s {
 	case shownSecure:
 	case shownOptOut, shownCostly:
@@ -224,7 +228,7 @@ func (z *Zone) negative(msg *dns.Msg, name string, rrtype uint16, t *Terms) Find
 		f.SignedBy = hiddenIn(msg.Ns, z.Name, name)
 		return f
 	}
-	soa, until, trouble := z.provenSOA(msg.Ns, t)
+	soa, proof, until, trouble := z.provenSOA(msg.Ns, t)
 	if trouble.Text != "" {
 		if t.Budget.spent() {
 			return givenUp(t)
@@ -232,7 +236,7 @@ func (z *Zone) negative(msg *dns.Msg, name string, rrtype uint16, t *Terms) Find
 		f.Security, f.Trouble = Bogus, trouble
 		return f
 	}
-	f.Authority = append(soa, d.records...)
+	f.Authority, f.Proofs = append(soa, d.records...), append(proof, d.proofs...)
 	f.TTL, f.Until = min(negativeTTL(soa, z.Name), d.ttl), earlier(until, d.until)
 	return f
 }
@@ -241,19 +245,21 @@ func (z *Zone) negative(msg *dns.Msg, name string, rrtype uint16, t *Terms) Find
 // absence may be kept. None, or one without signatures, is no harm: it is not
 // shown and nothing is kept by it. One that does not hold makes the whole answer Bogus: what is not authentic must not be shown as if it were, and an
 // absence must not be kept by a stranger's word (RFC 4035 §3.2.3).
-func (z *Zone) provenSOA(section []dns.RR, t *Terms) ([]dns.RR, time.Time, Trouble) {
+func (z *Zone) provenSOA(section []dns.RR, t *Terms) ([]dns.RR, []Proof, time.Time, Trouble) {
 	set := find(section, z.Name, dns.TypeSOA)
 	if len(set.RRs) == 0 || len(set.Sigs) == 0 {
-		return nil, time.Time{}, Trouble{}
+		return nil, nil, time.Time{}, Trouble{}
 	}
 	p, trouble := z.proveRRset(set, t)
 	if p.ok && p.labels != ownLabels(z.Name) {
 		trouble = z.bogus(CodeBogus, set, "was expanded from a wildcard")
 	}
 	if trouble.Text != "" {
-		return nil, time.Time{}, trouble
+		return nil, nil, time.Time{}, trouble
 	}
-	return set.All(), p.until, Trouble{}
+	kept := newProof(set, p, t)
+	kept.until = earlier(kept.until, t.Now.Add(negativeTTL(set.RRs, z.Name)))
+	return set.All(), []Proof{kept}, p.until, Trouble{}
 }
 
 // negativeTTL is how long an absence holds: the smaller of the SOA's TTL and

@@ -96,7 +96,7 @@ pool 9000 CNAME loop
 				if rrtype == 0 {
 					rrtype = dns.TypeTLSA
 				}
-				ask(t, r, "www.ttl.example.", dns.TypeA) // so that the cuts are known
+				ask(t, r, "ttl.example.", dns.TypeSOA) // so that the cuts are known
 				time.Sleep(time.Second)
 				l.lie(c.lie, both...)
 				began := time.Now()

@@ -14,6 +14,9 @@ import (
 // aliases point to. passed holds the names that aliases have led through.
 func (w *walk) resolve(name string, rrtype uint16, passed []string) *dnssec.Answer {
 	f, c := w.find(name, rrtype)
+	if f.Security == dnssec.Secure {
+		w.learn(c, f.Proofs)
+	}
 	overridden := w.r.negative(name)
 	if overridden && f.Kind != dnssec.NoAnswer {
 		f.Security, f.Trouble = dnssec.Insecure, dnssec.Trouble{Text: "a negative trust anchor covers " + name}
@@ -53,13 +56,16 @@ func (w *walk) answer(name string, rrtype uint16, passed []string) *dnssec.Answe
 
 // compose makes an answer of a finding, with the time that it stays true.
 func (w *walk) compose(name string, rrtype uint16, f dnssec.Finding, c *cut) *dnssec.Answer {
-	now := w.terms.Now
+	learnt := w.terms.Now
+	if !f.Since.IsZero() {
+		learnt = f.Since
+	}
 	a := &dnssec.Answer{
 		Name: name, Type: rrtype, Zone: c.zone.Name,
 		Security: f.Security, Kind: f.Kind, Rcode: f.Rcode, Trouble: f.Trouble, Wildcard: f.Wildcard,
-		Fetched: now, AnswerSection: dnssec.PackRecords(f.Answer), AuthoritySection: dnssec.PackRecords(f.Authority),
+		Fetched: learnt, AnswerSection: dnssec.PackRecords(f.Answer), AuthoritySection: dnssec.PackRecords(f.Authority),
 	}
-	a.Until = now.Add(w.lifetime(rrtype, f))
+	a.Until = learnt.Add(w.lifetime(rrtype, f))
 	if failed(a) {
 		a.Until = w.later(w.lifetime(rrtype, f))
 	}

@@ -71,11 +71,16 @@ func (w *walk) above(c *cut, child string, msg *dns.Msg) *cut {
 // delegation proves what a Secure zone says of a child; msg may hold it already.
 func (w *walk) delegation(c *cut, child string, msg *dns.Msg) dnssec.Delegation {
 	if msg != nil {
-		if d := c.zone.Delegation(child, msg, w.terms); d.Cut == dnssec.CutSecure || d.Cut == dnssec.CutInsecure || d.Trouble.Budget {
+		d := c.zone.Delegation(child, msg, w.terms)
+		w.learn(c, d.Proofs)
+		if d.Cut == dnssec.CutSecure || d.Cut == dnssec.CutInsecure || d.Trouble.Budget {
 			return d
 		}
 	}
-	var d dnssec.Delegation
+	d := w.denials(c).Delegation(child, w.terms)
+	if d.Cut != dnssec.CutUnproven {
+		return d
+	}
 	got := w.ask(c, child, dns.TypeDS, func(r *reply) bool {
 		d = c.zone.Delegation(child, r.msg, w.terms) // only a proof counts, authority or not
 		return d.Cut != dnssec.CutUnproven
@@ -83,6 +88,7 @@ func (w *walk) delegation(c *cut, child string, msg *dns.Msg) dnssec.Delegation 
 	if !got.usable || got.trouble.Budget {
 		d = dnssec.Delegation{Trouble: got.trouble}
 	}
+	w.learn(c, d.Proofs)
 	return d
 }
 

@@ -7,10 +7,12 @@ import (
 	"cnfd/dnssec"
 )
 
-// entry is a cached value: what is known of a question, or of a zone cut.
+// entry is a cached value: what is known of a question, of a zone cut, or of
+// what a zone denies.
 type entry struct {
-	answer *dnssec.Answer
-	cut    *cut
+	answer  *dnssec.Answer
+	cut     *cut
+	denials *dnssec.Denials
 }
 
 // kept is an answer as the cache holds it: in as few places as can be, since

@@ -56,6 +56,7 @@ func New(c Config) (*Resolver, error) {
 const (
 	keyAnswer = 'a'
 	keyCut    = 'z'
+	keyDenial = 'n'
 )
 
 // answerKey builds the cache key of a question in buf.
@@ -66,6 +67,8 @@ func answerKey(buf []byte, name []byte, rrtype uint16) []byte {
 }
 
 func cutKey(name string) string { return string(rune(keyCut)) + name }
+
+func denialKey(zone string) string { return string(rune(keyDenial)) + zone }
 
 // Lookup answers q from the cache, or from the network where the cache does not
 // know or what it knows is older than q allows. cached tells which. The error
@@ -157,8 +160,11 @@ func (r *Resolver) Drop(name string) int {
 	name = dnssec.Canonical(name)
 	var led []string
 	n := r.cache.DropFunc(func(key string, e *entry) bool {
-		if key[0] == keyCut {
+		switch key[0] {
+		case keyCut:
 			return dnssec.IsSubdomain(key[1:], name)
+		case keyDenial: // a zone's denials may speak of any name below it
+			return dnssec.IsSubdomain(key[1:], name) || dnssec.IsSubdomain(name, key[1:])
 		}
 		through := targets(e.answer)
 		if !dnssec.IsSubdomain(key[3:], name) && !slices.ContainsFunc(through, func(t string) bool { return dnssec.IsSubdomain(t, name) }) {

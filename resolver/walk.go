@@ -50,6 +50,9 @@ func (w *walk) find(name string, rrtype uint16) (dnssec.Finding, *cut) {
 		if stuck(c) || len(c.servers) == 0 {
 			return lost(c.zone.Trouble), c
 		}
+		if f, ok := w.absent(c, name, rrtype); ok {
+			return f, c
+		}
 		qname, qtype := name, rrtype
 		if !whole {
 			qname, qtype = minimised(c.zone.Name, name, rrtype, skip)

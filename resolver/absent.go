@@ -1,0 +1,54 @@
+package resolver
+
+import (
+	"time"
+
+	"cnfd/cache"
+	"cnfd/dnssec"
+)
+
+// absent answers a question from what its zone has denied before, without
+// asking (RFC 8198, and RFC 8020 for what lies below an absent name). It is as
+// old as the oldest record that it rests on, and bound as any answer is by the
+// age that the question allows.
+func (w *walk) absent(c *cut, name string, rrtype uint16) (dnssec.Finding, bool) {
+	if w.private || c.zone.Security != dnssec.Secure || w.r.negative(name) {
+		return dnssec.Finding{}, false
+	}
+	// Below a trust anchor or a stub of its own a name is not this zone's to deny.
+	if n, ok := w.r.cfg.Anchors.Closest(name); ok && n != c.zone.Name && dnssec.IsSubdomain(n, c.zone.Name) {
+		return dnssec.Finding{}, false
+	}
+	oldest := w.oldest
+	if rrtype == dnssec.TypeTLSA {
+		// An absence that decides is believed for as long as if it had been asked for.
+		if cap := w.terms.Now.Add(time.Nanosecond - w.r.cfg.MaxNegativeTTL); cap.After(oldest) {
+			oldest = cap
+		}
+	}
+	return w.denials(c).Absent(name, rrtype, oldest, w.terms)
+}
+
+// denials are what is known to be denied by a zone; nil where nothing is.
+func (w *walk) denials(c *cut) *dnssec.Denials {
+	if w.private {
+		return nil
+	}
+	e, _ := w.r.cache.PeekString(denialKey(c.zone.Name), time.Time{})
+	if e == nil {
+		return nil
+	}
+	return e.denials
+}
+
+// learn keeps what a message of a Secure zone denied. Two walks may overwrite
+// each other's: what is lost is asked for again.
+func (w *walk) learn(c *cut, proofs []dnssec.Proof) {
+	if w.private || len(proofs) == 0 || c.zone.Security != dnssec.Secure {
+		return
+	}
+	d := w.denials(c).With(c.zone.Name, w.terms.Now, proofs)
+	w.r.cache.Put(denialKey(c.zone.Name), cache.Entry[*entry]{
+		Value: &entry{denials: d}, Size: d.Size(), Until: w.terms.Now.Add(maxChainTTL), Since: w.terms.Now,
+	})
+}

@@ -116,3 +116,42 @@ func TestCaseOverTheNetwork(t *testing.T) {
 		t.Errorf("%s %x", a.Security, a.Data)
 	}
 }
+
+// TestCookiesOverTheNetwork: a server that has shown cookies is believed over UDP
+// with them only, and one that never is content is asked over TCP.
+func TestCookiesOverTheNetwork(t *testing.T) {
+	net, r := start(t)
+	for _, c := range []struct {
+		claim string
+		serve func(network string, q, r *dns.Msg) *dns.Msg
+		cost  int64
+	}{
+		{"as it is: the sandbox gives cookies", nil, 1},
+		{"BADCOOKIE over UDP, whatever is sent", func(network string, _, r *dns.Msg) *dns.Msg {
+			if network == "udp" {
+				r.Answer, r.Rcode = nil, dns.RcodeBadCookie
+			}
+			return r
+		}, 3},
+		{"no cookie any more over UDP", func(network string, _, r *dns.Msg) *dns.Msg {
+			if network == "udp" {
+				r.IsEdns0().Option = nil
+			}
+			return r
+		}, 2},
+	} {
+		tamper(t, net, "vendor.example.", c.serve)
+		for i := range 8 { // until all servers are known
+			r.Drop(vendor)
+			before := r.Stats().Queries
+			a := ask(t, r, vendor, dns.TypeTLSA)
+			cost := r.Stats().Queries - before
+			if a.Security != dnssec.Secure || i > 0 && cost != c.cost {
+				t.Errorf("%s: %s %+v after %d queries, want %d", c.claim, a.Security, a.Trouble, cost, c.cost)
+			}
+		}
+	}
+	if n := r.Stats().Network.NearMisses; n == 0 {
+		t.Error("a reply without its cookie is no near miss")
+	}
+}

@@ -16,6 +16,9 @@ type peers struct {
 // peer is what is known of one server. The zero value is what is not known.
 type peer struct {
 	caseless time.Time // until then it is not expected to keep the case of a question
+	bare     time.Time // until then it is asked without cookies
+	client   string    // in hex: the client cookie that cookie was given for
+	cookie   string    // in hex: its server cookie; once it has shown one, replies without are suspicious
 	doubted  bool      // a datagram of its came in another case, and TCP has not told yet
 }
 

@@ -24,6 +24,7 @@ type Net struct {
 	Now func() time.Time
 
 	peers      peers
+	secret     secret
 	nearMisses atomic.Int64
 }
 
@@ -69,7 +70,8 @@ func (n *Net) now() time.Time {
 // that matches: same address, port, ID, opcode and exactly the same question.
 // The letters of the name are sent in a case by chance, which must come back over
 // UDP; where nothing but the case differs the error is an AskAgainError, and who
-// has lost it over TCP too is asked in the caller's case for an hour. A reply that nearly matches ends the wait over UDP with a
+// has lost it over TCP too is asked in the caller's case for an hour. A query with
+// EDNS bears a cookie (RFC 7873), and the reply of a server that has shown one must. A reply that nearly matches ends the wait over UDP with a
 // NearMissError; what is no reply at all is dropped, and the wait goes on until
 // the context ends (the first step of TuDoor). The query is not changed.
 func (n *Net) Exchange(ctx context.Context, server netip.AddrPort, network string, query *dns.Msg) (*dns.Msg, error) {
@@ -83,6 +85,7 @@ func (n *Net) Exchange(ctx context.Context, server netip.AddrPort, network strin
 		return nil, err
 	}
 	defer conn.Close()
+	query, cookie := n.withCookie(query, conn, server, known)
 	out, err := address(query, known.caseless.After(n.now()))
 	if err != nil {
 		return nil, err
@@ -95,24 +98,30 @@ func (n *Net) Exchange(ctx context.Context, server netip.AddrPort, network strin
 	// A context that is cancelled early ends the wait as a deadline does.
 	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) }) //nolint:errcheck // the connection is on its way out
 	defer stop()
+	var m *dns.Msg
 	if network == "tcp" {
 		out.anyCase = true
-		m, err := overTCP(conn, out)
+		m, err = overTCP(conn, out)
 		if out.caseLost {
 			n.caseless(server)
 		}
-		return m, err
+	} else {
+		m, err = overUDP(conn, out)
 	}
-	m, err := overUDP(conn, out)
+	if err == nil {
+		err = n.taste(server, network, cookie, known, m)
+	}
 	switch {
-	case errors.Is(err, errMismatch):
+	case network == "udp" && errors.Is(err, errMismatch):
 		n.nearMisses.Add(1)
 		return nil, &NearMissError{server}
 	case errors.Is(err, errCase):
 		n.peers.change(server, func(p *peer) { p.doubted = true })
 		return nil, &AskAgainError{server, "tcp", "the case of the question did not come back"}
+	case err != nil:
+		return nil, err
 	}
-	return m, err
+	return m, nil
 }
 
 // caseless remembers that a server does not keep the case of a question.

@@ -276,7 +276,7 @@ func TestErrorsMayLackTheQuestion(t *testing.T) {
 			return [][]byte{reply(q, func(m *dns.Msg) { m.Question, m.Answer, m.Rcode = nil, nil, rcode })}
 		})
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-		m, err := new(Net).Exchange(ctx, at, "udp", query())
+		m, err := new(Net).Exchange(ctx, at, "udp", new(dns.Msg).SetQuestion(name, dns.TypeTLSA))
 		cancel()
 		if err != nil || m.Rcode != rcode {
 			t.Errorf("%s: %v", dns.RcodeToString[rcode], err)

@@ -1,0 +1,143 @@
+package transport
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/miekg/dns"
+)
+
+// Sizes of cookies (RFC 7873 §4).
+const (
+	clientCookieSize = 8
+	minServerCookie  = 8
+	maxServerCookie  = 32
+)
+
+// secretLife is how long one secret makes the client cookies (RFC 7873 §7.1:
+// daily, 36 days at most).
+const secretLife = 24 * time.Hour
+
+// secret makes the client cookies. The zero value is ready.
+type secret struct {
+	mu    sync.Mutex // guards what follows
+	octet [32]byte
+	made  bool
+	until time.Time
+}
+
+func (s *secret) at(now time.Time) [32]byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.made || now.After(s.until) {
+		rand.Read(s.octet[:])
+		s.made, s.until = true, now.Add(secretLife)
+	}
+	return s.octet
+}
+
+// clientCookie is what one server gets to see from one address of ours: another
+// one for each, so that nobody is followed from network to network by it, and
+// nothing to be guessed (RFC 7873 §4.1, RFC 9018 §3).
+func (n *Net) clientCookie(local, server netip.Addr) string {
+	key := n.secret.at(n.now())
+	mac := hmac.New(sha256.New, key[:])
+	l, s := local.As16(), server.As16()
+	mac.Write(l[:])
+	mac.Write(s[:])
+	return hex.EncodeToString(mac.Sum(nil)[:clientCookieSize])
+}
+
+// withCookie returns the query with a cookie option, and the client cookie in it
+// in hex; empty where the query has no EDNS or the server does not bear cookies.
+func (n *Net) withCookie(query *dns.Msg, conn net.Conn, server netip.AddrPort, known peer) (*dns.Msg, string) {
+	opt := query.IsEdns0()
+	if opt == nil || known.bare.After(n.now()) {
+		return query, ""
+	}
+	local, err := netip.ParseAddrPort(conn.LocalAddr().String())
+	if err != nil {
+		return query, ""
+	}
+	client := n.clientCookie(local.Addr(), server.Addr())
+	cookie := client
+	if known.client == client {
+		cookie += known.cookie
+	}
+	bearing := *opt
+	bearing.Option = append(slices.Clone(opt.Option), &dns.EDNS0_COOKIE{Code: dns.EDNS0COOKIE, Cookie: cookie})
+	q := *query
+	q.Extra = slices.Clone(query.Extra)
+	for i, rr := range q.Extra {
+		if rr == opt {
+			q.Extra[i] = &bearing
+		}
+	}
+	return &q, client
+}
+
+// taste judges the cookie of a reply to a query that bore the client cookie, and
+// remembers the server's. Where it does not hold, nothing of the reply is to be
+// believed (RFC 7873 §5.3): errMismatch over UDP, where somebody may be guessing,
+// and over TCP, where it is the server's own fault, it is asked without.
+func (n *Net) taste(server netip.AddrPort, network, client string, known peer, m *dns.Msg) error {
+	if client == "" || network == "udp" && m.Truncated { // TCP comes next, and half an OPT may be cut off
+		return nil
+	}
+	cookie, has := cookieIn(m)
+	size := (len(cookie) - len(client)) / 2
+	switch {
+	case has && cookie == client: // echoed like any option that is not known (RFC 6891 §6.1.2 forbids it)
+		has = false
+	case has && (!strings.HasPrefix(cookie, client) || size < minServerCookie || size > maxServerCookie):
+		if network == "udp" {
+			return errMismatch
+		}
+		n.bare(server)
+		return &AskAgainError{server, network, "the cookie is wrong"}
+	case has:
+		n.peers.change(server, func(p *peer) { p.client, p.cookie = client, cookie[len(client):] })
+	}
+	due := known.cookie != ""
+	switch {
+	case !has && due && network == "udp":
+		return errMismatch
+	case !has && due:
+		n.peers.change(server, func(p *peer) { p.client, p.cookie = "", "" })
+	case m.Rcode == dns.RcodeBadCookie && network == "udp" && has:
+		return &AskAgainError{server, network, "it wants its new cookie"}
+	case m.Rcode == dns.RcodeBadCookie && network == "udp":
+		return errMismatch
+	case !has && slices.Contains([]int{dns.RcodeFormatError, dns.RcodeNotImplemented, dns.RcodeBadVers}, m.Rcode):
+		n.bare(server)
+		return &AskAgainError{server, network, "it may not bear cookies"}
+	}
+	return nil
+}
+
+// bare remembers that a server is to be asked without cookies.
+func (n *Net) bare(server netip.AddrPort) {
+	until := n.now().Add(peerLife)
+	n.peers.change(server, func(p *peer) { p.bare, p.client, p.cookie = until, "", "" })
+}
+
+// cookieIn returns the first cookie option of a message in hex; the others are
+// ignored (RFC 7873 §5.3).
+func cookieIn(m *dns.Msg) (string, bool) {
+	if opt := m.IsEdns0(); opt != nil {
+		for _, o := range opt.Option {
+			if c, ok := o.(*dns.EDNS0_COOKIE); ok {
+				return c.Cookie, true
+			}
+		}
+	}
+	return "", false
+}

@@ -125,6 +125,8 @@ func (w *walk) findForwarded(c *cut, name string, rrtype uint16) (dnssec.Finding
 		return f, c
 	case !got.usable:
 		return lost(got.trouble), c
+	case rrtype == dnssec.TypeTLSA && f.Kind != dnssec.NoAnswer && (at.zone.Security == dnssec.Insecure || at.zone.Security == dnssec.Indeterminate):
+		return w.unsignedCut(at, f, name)
 	}
 	return f, at
 }
@@ -197,15 +199,12 @@ func (w *walk) handOn(f *forwarder, name string, rrtype uint16, round int) (*dns
 	if f.Network != "udp" {
 		return w.sendOn(f, f.Network, name, rrtype, 2*forwardTimeout<<round) // nothing gets lost on the way
 	}
-	msg, err := w.sendOn(f, "udp", name, rrtype, forwardTimeout<<round)
-	var miss *transport.NearMissError
-	if err == nil && !msg.Truncated || err != nil && !errors.As(err, &miss) {
-		return msg, err
-	}
-	if msg, err = w.sendOn(f, "tcp", name, rrtype, tcpTimeout); err == nil && msg.Truncated {
-		return nil, errTruncated
-	}
-	return msg, err
+	return carried(func(network string) (*dns.Msg, error) {
+		if network == "tcp" {
+			return w.sendOn(f, network, name, rrtype, tcpTimeout)
+		}
+		return w.sendOn(f, network, name, rrtype, forwardTimeout<<round)
+	})
 }
 
 // sendOn sends one message. RD asks for recursion. CD asks the forwarder not to judge:
@@ -229,7 +228,7 @@ func (w *walk) sendOn(f *forwarder, network, name string, rrtype uint16, wait ti
 		msg, err = w.r.cfg.Exchanger.Exchange(ctx, f.Address, network, q)
 	}
 	if err != nil {
-		if w.ctx.Err() == nil {
+		if w.ctx.Err() == nil && silence(err) {
 			w.r.facts.failed(f.Address)
 		}
 		return nil, err

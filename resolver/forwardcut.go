@@ -1,0 +1,55 @@
+package resolver
+
+import (
+	"cnfd/dnssec"
+
+	"github.com/miekg/dns"
+)
+
+// unsignedCut finds the zone that holds a name where none is signed, so that neither a
+// signature nor a DS tells: by the SOA of its absence, or of that of another type. As much as
+// a referral would it rests on the word of those asked; but without it a zone handed to
+// somebody else would pass for its parent's (the verdict's delegated_name), so where
+// no SOA is shown the name is lost.
+func (w *walk) unsignedCut(at *cut, f dnssec.Finding, name string) (dnssec.Finding, *cut) {
+	apex := soaAbove(f.Authority, at.zone.Name, name)
+	for n := name; apex == "" && dnssec.Labels(n)+2 > dnssec.Labels(name); n = dnssec.Parent(n) {
+		if n == at.zone.Name { // an alias, which is no apex, right below it
+			apex = n
+			break
+		}
+		got := w.ask(at, n, dns.TypeSOA, func(r *reply) bool {
+			if apex = soaAbove(r.msg.Answer, at.zone.Name, name); apex == "" {
+				apex = soaAbove(r.msg.Ns, at.zone.Name, name)
+			}
+			return true
+		})
+		if !got.usable {
+			return lost(got.trouble), at
+		}
+	}
+	switch apex {
+	case at.zone.Name:
+		return f, at
+	case "":
+		return lost(dnssec.Trouble{Code: dnssec.CodeNoReachable, Text: "the forwarders do not show which zone below " + at.zone.Name + " holds " + name, Unreachable: true}), at
+	}
+	next := &cut{servers: at.servers, fixed: at.fixed, until: at.until, granted: at.granted}
+	next.zone = dnssec.Unsigned(apex, at.zone.Security, "under "+at.zone.Name, at.zone.Trouble, at.zone.Until)
+	return f, w.keep(next)
+}
+
+// soaAbove is the owner of the deepest SOA in a section that lies in the zone, at or above the name.
+func soaAbove(section []dns.RR, zone, name string) string {
+	apex := ""
+	for _, rr := range section {
+		if rr.Header().Rrtype != dns.TypeSOA {
+			continue
+		}
+		owner := dnssec.Canonical(rr.Header().Name)
+		if dnssec.IsSubdomain(owner, zone) && dnssec.IsSubdomain(name, owner) && (apex == "" || dnssec.Labels(owner) > dnssec.Labels(apex)) {
+			apex = owner
+		}
+	}
+	return apex
+}

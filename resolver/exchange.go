@@ -31,28 +31,39 @@ func (w *walk) exchange(addr netip.AddrPort, name string, rrtype uint16, round i
 
 var errTruncated = errors.New("the reply is truncated over TCP too")
 
-// carry sends a question over UDP, and over TCP where the reply is truncated or
+func (w *walk) carry(addr netip.AddrPort, name string, rrtype uint16, plain bool, round int) (*dns.Msg, error) {
+	return carried(func(network string) (*dns.Msg, error) { return w.send(addr, network, name, rrtype, plain, round) })
+}
+
+// carried sends a question over UDP, and over TCP where the reply is truncated or
 // somebody may be guessing; again where the exchanger asks for it, once over UDP
 // and once over TCP at most. A reply that is still truncated says nothing: what is
 // missing may be what matters.
-func (w *walk) carry(addr netip.AddrPort, name string, rrtype uint16, plain bool, round int) (*dns.Msg, error) {
+func carried(send func(network string) (*dns.Msg, error)) (*dns.Msg, error) {
 	var again *transport.AskAgainError
-	var miss *transport.NearMissError
-	msg, err := w.send(addr, "udp", name, rrtype, plain, round)
+	msg, err := send("udp")
 	if errors.As(err, &again) && again.Network == "udp" {
-		msg, err = w.send(addr, "udp", name, rrtype, plain, round)
+		msg, err = send("udp")
 	}
-	if err == nil && !msg.Truncated || err != nil && !errors.As(err, &miss) && !errors.As(err, &again) {
+	if err == nil && !msg.Truncated || err != nil && silence(err) {
 		return msg, err
 	}
-	msg, err = w.send(addr, "tcp", name, rrtype, plain, round)
+	msg, err = send("tcp")
 	if errors.As(err, &again) {
-		msg, err = w.send(addr, "tcp", name, rrtype, plain, round)
+		msg, err = send("tcp")
 	}
 	if err == nil && msg.Truncated {
 		return nil, errTruncated
 	}
 	return msg, err
+}
+
+// silence reports whether an error of an exchange is the server's: a forger's reply
+// says nothing of it, and one that is to be asked again has answered.
+func silence(err error) bool {
+	var miss *transport.NearMissError
+	var again *transport.AskAgainError
+	return !errors.As(err, &miss) && !errors.As(err, &again)
 }
 
 var errBudget = errors.New("the question's budget is spent")
@@ -77,10 +88,7 @@ func (w *walk) send(addr netip.AddrPort, network, name string, rrtype uint16, pl
 	before := w.r.cfg.Now()
 	msg, err := w.r.cfg.Exchanger.Exchange(ctx, addr, network, q)
 	if err != nil {
-		// A forger's reply says nothing of the server, and one that is asked again has answered.
-		var miss *transport.NearMissError
-		var again *transport.AskAgainError
-		if w.ctx.Err() == nil && !errors.As(err, &miss) && !errors.As(err, &again) {
+		if w.ctx.Err() == nil && silence(err) {
 			w.r.facts.failed(addr)
 		}
 		return nil, err

@@ -129,26 +129,28 @@ func (s *Server) ServeDNS(w dns.ResponseWriter, q *dns.Msg) {
 		s.write(w, q, refusal(q, rcode))
 		return
 	}
+	s.write(w, q, s.answer(q))
+}
+
+// answer looks a question up, if there is room for one more.
+func (s *Server) answer(q *dns.Msg) *dns.Msg {
 	select {
 	case s.slots <- struct{}{}:
 		defer func() { <-s.slots }()
 	default:
-		s.write(w, q, refusal(q, dns.RcodeServerFailure))
-		return
+		return refusal(q, dns.RcodeServerFailure)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), answerTime)
 	defer cancel()
 	name, ok := dnssec.NameOf(q.Question[0].Name)
 	if !ok {
-		s.write(w, q, refusal(q, dns.RcodeServerFailure))
-		return
+		return refusal(q, dns.RcodeServerFailure)
 	}
 	a, _, err := s.cfg.Source.Lookup(ctx, dnssec.Question{Name: name, Type: q.Question[0].Qtype})
 	if err != nil {
-		s.write(w, q, refusal(q, dns.RcodeServerFailure))
-		return
+		return refusal(q, dns.RcodeServerFailure)
 	}
-	s.write(w, q, Reply(q, a, s.cfg.Now()))
+	return Reply(q, a, s.cfg.Now())
 }
 
 func (s *Server) allowed(from net.Addr) bool {

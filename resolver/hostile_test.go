@@ -2,9 +2,11 @@ package resolver_test
 
 import (
 	"net/netip"
+	"os"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"cnfd/dnssec"
 	"cnfd/internal/sandbox"
@@ -154,4 +156,44 @@ func TestCookiesOverTheNetwork(t *testing.T) {
 	if n := r.Stats().Network.NearMisses; n == 0 {
 		t.Error("a reply without its cookie is no near miss")
 	}
+}
+
+// TestTCPOverTheNetwork: truncated answers come over one connection, and Close
+// leaves none behind.
+func TestTCPOverTheNetwork(t *testing.T) {
+	descriptors := func() int {
+		d, err := os.ReadDir("/proc/self/fd")
+		if err != nil {
+			t.Skip("there is no /proc")
+		}
+		return len(d)
+	}
+	net, r := start(t)
+	before := descriptors()
+	tamper(t, net, "vendor.example.", func(network string, _, m *dns.Msg) *dns.Msg {
+		if network == "udp" {
+			m.Truncated, m.Answer = true, nil
+		}
+		return m
+	})
+	for range 20 {
+		if a := ask(t, r, vendor, dns.TypeTLSA); a.Security != dnssec.Secure {
+			t.Fatalf("%s %+v", a.Security, a.Trouble)
+		}
+		r.Drop(vendor)
+	}
+	kept := descriptors() - before
+	if kept > 2*len(servers(t, net, "vendor.example.")) || kept < 1 { // both ends are in this process
+		t.Errorf("%d descriptors more", kept)
+	}
+	if err := r.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+	for range 1000 {
+		if descriptors() <= before {
+			return
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	t.Errorf("%d descriptors are left", descriptors()-before)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"io"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -211,8 +212,12 @@ func (r *Resolver) Stats() Stats {
 	return s
 }
 
-// Close waits for the questions under way, until ctx ends.
+// Close waits for the questions under way, until ctx ends, and closes what the
+// Exchanger keeps open, where it is an io.Closer.
 func (r *Resolver) Close(ctx context.Context) error {
 	defer r.leaveForwarders()
+	if c, ok := r.cfg.Exchanger.(io.Closer); ok {
+		defer c.Close()
+	}
 	return r.cache.Close(ctx)
 }

@@ -74,6 +74,8 @@ func TestCaseByChance(t *testing.T) {
 			}
 		}
 	}
+	mu.Lock()
+	defer mu.Unlock()
 	letters := 100 * len(strings.ReplaceAll(name, ".", ""))
 	if len(seen) < 95 || upper < letters*4/10 || upper > letters*6/10 {
 		t.Errorf("%d spellings in 100 questions, %d of %d letters upper", len(seen), upper, letters)

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"sync/atomic"
 	"time"
 
@@ -17,7 +18,7 @@ import (
 )
 
 // Net exchanges messages over the machine's network. The zero value is ready;
-// it must not be copied once it is used.
+// it must not be copied once it is used. Close ends what it keeps open.
 type Net struct {
 	// Now tells when what was learnt of a server is too old. Without it that is
 	// remembered as long as the Net lives.
@@ -25,6 +26,7 @@ type Net struct {
 
 	peers      peers
 	secret     secret
+	lounge     lounge
 	nearMisses atomic.Int64
 }
 
@@ -66,7 +68,8 @@ func (n *Net) now() time.Time {
 }
 
 // Exchange sends query to server over network, "udp" or "tcp", with an ID of its
-// own, a datagram from a fresh socket (RFC 5452 §9.2), and returns the first reply
+// own, a datagram from a fresh socket (RFC 5452 §9.2), over TCP on the connection of
+// the question before where that is there still, and returns the first reply
 // that matches: same address, port, ID, opcode and exactly the same question.
 // The letters of the name are sent in a case by chance, which must come back over
 // UDP; where nothing but the case differs the error is an AskAgainError, and who
@@ -75,41 +78,57 @@ func (n *Net) now() time.Time {
 // NearMissError; what is no reply at all is dropped, and the wait goes on until
 // the context ends (the first step of TuDoor). The query is not changed.
 func (n *Net) Exchange(ctx context.Context, server netip.AddrPort, network string, query *dns.Msg) (*dns.Msg, error) {
+	if network == "tcp" {
+		if conn := n.lounge.take(server); conn != nil {
+			m, err := n.over(ctx, conn, server, network, query)
+			var again *AskAgainError
+			if err == nil || errors.As(err, &again) || ctx.Err() != nil || errors.Is(err, os.ErrDeadlineExceeded) {
+				return m, err
+			}
+			// It came to its end meanwhile: a fresh one tells (RFC 7766 §6.2.4).
+		}
+	}
 	var d net.Dialer
-	known := n.peers.get(server)
 	conn, err := d.DialContext(ctx, network, server.String())
 	if err != nil {
-		if network == "tcp" && known.doubted {
+		if network == "tcp" && n.peers.get(server).doubted {
 			n.caseless(server) // the only way to ask a server that neither keeps the case nor speaks TCP
 		}
 		return nil, err
 	}
-	defer conn.Close()
-	query, cookie := n.withCookie(query, conn, server, known)
-	out, err := address(query, known.caseless.After(n.now()))
+	return n.over(ctx, conn, server, network, query)
+}
+
+// over exchanges over one connection or socket, which it ends; a connection on
+// which all went well is kept for the next question.
+func (n *Net) over(ctx context.Context, conn net.Conn, server netip.AddrPort, network string, query *dns.Msg) (*dns.Msg, error) {
+	release, err := until(ctx, conn)
 	if err != nil {
+		conn.Close()
 		return nil, err
 	}
-	if deadline, ok := ctx.Deadline(); ok {
-		if err := conn.SetDeadline(deadline); err != nil {
-			return nil, err
-		}
-	}
-	// A context that is cancelled early ends the wait as a deadline does.
-	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) }) //nolint:errcheck // the connection is on its way out
-	defer stop()
+	known := n.peers.get(server)
+	query, cookie := n.withCookie(query, conn, server, known)
+	out, err := address(query, known.caseless.After(n.now()))
 	var m *dns.Msg
-	if network == "tcp" {
+	switch {
+	case err != nil:
+	case network == "tcp":
 		out.anyCase = true
 		m, err = overTCP(conn, out)
-		if out.caseLost {
-			n.caseless(server)
-		}
-	} else {
+	default:
 		m, err = overUDP(conn, out)
+	}
+	if !release() || err != nil || network != "tcp" {
+		conn.Close()
+	} else {
+		n.lounge.put(server, conn)
 	}
 	if err == nil {
 		err = n.taste(server, network, cookie, known, m)
+	}
+	if network == "tcp" && err == nil && out.caseLost {
+		n.caseless(server)
 	}
 	switch {
 	case network == "udp" && errors.Is(err, errMismatch):

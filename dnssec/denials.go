@@ -9,8 +9,9 @@ import (
 	"github.com/miekg/dns"
 )
 
-// Proof is a proven NSEC, NSEC3 or SOA RRset of a zone, with its signatures, that
-// may answer other questions than the one it came for (RFC 8198).
+// Proof is a proven NSEC, NSEC3 or SOA RRset of a zone, or one that a wildcard
+// made, with its signatures. It may answer other questions than the one it came
+// for (RFC 8198).
 type Proof struct {
 	rr      dns.RR
 	records []dns.RR
@@ -26,6 +27,7 @@ type Denials struct {
 	soa   []Proof // one, or none
 	nsec  []Proof // in canonical order (RFC 4034 §6.1)
 	nsec3 []Proof // in the order of hashes, all of one salt and iteration count
+	wild  []Proof // RRsets that wildcards made, by wildcard and type
 }
 
 // maxDenials bounds the records of each kind that are kept of a zone.
@@ -40,11 +42,14 @@ const maxHashedLabels = 8
 func newProof(set RRset, p proof, t *Terms) Proof {
 	x := Proof{rr: set.RRs[0], records: set.All(), learnt: t.Now, until: earlier(t.Now.Add(min(p.ttl, maxDenialTTL)), p.until)}
 	switch set.Type {
+	case dns.TypeSOA:
 	case dns.TypeNSEC:
 		x.key = orderKey(set.Name)
 	case dns.TypeNSEC3:
 		label, _, _ := strings.Cut(set.Name, ".")
 		x.key = strings.ToUpper(label)
+	default:
+		x.key = wildKey(wildcardOf(Ancestor(set.Name, p.labels)), set.Type)
 	}
 	return x
 }
@@ -56,7 +61,7 @@ func (d *Denials) With(zone string, now time.Time, proofs []Proof) *Denials {
 		over := func(list []Proof) []Proof {
 			return slices.DeleteFunc(slices.Clone(list), func(p Proof) bool { return !p.until.After(now) })
 		}
-		out.soa, out.nsec, out.nsec3 = over(d.soa), over(d.nsec), over(d.nsec3)
+		out.soa, out.nsec, out.nsec3, out.wild = over(d.soa), over(d.nsec), over(d.nsec3), over(d.wild)
 	}
 	for _, p := range proofs {
 		switch rr := p.rr.(type) {
@@ -71,6 +76,8 @@ func (d *Denials) With(zone string, now time.Time, proofs []Proof) *Denials {
 				}
 			}
 			out.nsec3 = insert(out.nsec3, p)
+		default:
+			out.wild = insert(out.wild, p)
 		}
 	}
 	return out
@@ -96,7 +103,7 @@ func insert(list []Proof, p Proof) []Proof {
 }
 
 // Size estimates the octets that they take in memory.
-func (d *Denials) Size() int { return 128 + 1024*(len(d.soa)+len(d.nsec)+len(d.nsec3)) }
+func (d *Denials) Size() int { return 128 + 1024*(len(d.soa)+len(d.nsec)+len(d.nsec3)+len(d.wild)) }
 
 // Absent is the finding that a name or a type is absent, where records that
 // were learnt at or after oldest prove it without asking (RFC 8198 §5). Only what
@@ -123,17 +130,23 @@ func (d *Denials) Absent(name string, rrtype uint16, oldest time.Time, t *Terms)
 			f.Kind, f.Rcode = NoData, dns.RcodeSuccess
 		}
 		f.Authority, f.Since, f.Until = slices.Clone(soa.records), soa.learnt, soa.until
-		for _, p := range s.used {
-			f.Authority = append(f.Authority, p.records...)
-			f.Until = earlier(earlier(f.Until, p.until), p.learnt.Add(s.life))
-			if p.learnt.Before(f.Since) {
-				f.Since = p.learnt
-			}
-		}
-		f.TTL = f.Until.Sub(f.Since)
+		s.bound(&f)
 		return f, true
 	}
 	return Finding{}, false
+}
+
+// bound has a finding rest on the selected records: shown with them, as old as
+// the oldest, true for as long as the first that ends.
+func (s *selection) bound(f *Finding) {
+	for _, p := range s.used {
+		f.Authority = append(f.Authority, p.records...)
+		f.Until = earlier(earlier(f.Until, p.until), p.learnt.Add(s.life))
+		if p.learnt.Before(f.Since) {
+			f.Since = p.learnt
+		}
+	}
+	f.TTL = f.Until.Sub(f.Since)
 }
 
 // Delegation reads what the records prove of a child, as Zone.Delegation does

@@ -78,6 +78,9 @@ func (z *Zone) positive(set RRset, target string, msg *dns.Msg, t *Terms) Findin
 	f.Security, f.TTL, f.Until = Secure, p.ttl, p.until
 	if p.labels < ownLabels(set.Name) {
 		z.expanded(&f, set.Name, Ancestor(set.Name, p.labels), msg, t)
+		if f.Security == Secure && set.Type != TypeTLSA && set.Type != dns.TypeDNAME {
+			f.Proofs = append(f.Proofs, newProof(set, p, t))
+		}
 	}
 	return f
 }

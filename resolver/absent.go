@@ -8,7 +8,8 @@ import (
 )
 
 // absent answers a question from what its zone has denied before, without
-// asking (RFC 8198, and RFC 8020 for what lies below an absent name). It is as
+// asking: an absence, or what a wildcard makes of a name that is absent (RFC
+// 8198, and RFC 8020 for what lies below an absent name). It is as
 // old as the oldest record that it rests on, and bound as any answer is by the
 // age that the question allows.
 func (w *walk) absent(c *cut, name string, rrtype uint16) (dnssec.Finding, bool) {
@@ -26,7 +27,12 @@ func (w *walk) absent(c *cut, name string, rrtype uint16) (dnssec.Finding, bool)
 			oldest = cap
 		}
 	}
-	return w.denials(c).Absent(name, rrtype, oldest, w.terms)
+	d := w.denials(c)
+	f, ok := d.Absent(name, rrtype, oldest, w.terms)
+	if !ok && rrtype != dnssec.TypeTLSA {
+		f, ok = d.Expanded(name, rrtype, oldest, w.terms)
+	}
+	return f, ok
 }
 
 // denials are what is known to be denied by a zone; nil where nothing is.

@@ -104,4 +104,22 @@ func TestLastResort(t *testing.T) {
 			}
 		})
 	})
+	t.Run("the server's name is delegated away, to nowhere", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			l := newLab(t, tree(
+				site{name: "four.example.", at: []string{vendorAt}, ns: []string{"ns1.host.test."}, records: "jwk.cnf TLSA 255 255 255 " + key + "\n"},
+				site{name: "host.test.", at: []string{vendorAt}, bare: true},
+			)...)
+			l.lie(func(_ string, q, r *dns.Msg) *dns.Msg {
+				if dns.CanonicalName(q.Question[0].Name) == "ns1.host.test." && len(r.Answer) > 0 {
+					r.Answer, r.Authoritative = nil, false
+					r.Ns = parse(t, ".", "ns1.host.test. 300 NS nowhere.host.test.")
+				}
+				return r
+			}, vendorAt)
+			if a := ask(t, l.resolver(t), "jwk.cnf.four.example.", dnssec.TypeTLSA); a.Security != dnssec.Secure || len(a.Data) != 1 {
+				t.Errorf("%v, %d records, %s", a.Security, len(a.Data), a.Trouble.Text)
+			}
+		})
+	})
 }

@@ -51,7 +51,9 @@ func (w *walk) glueOf(name string) []netip.Addr {
 				out = append(out, s.addrs...)
 			}
 		}
-		return out
+		if len(out) > 0 {
+			break
+		}
 	}
 	return out
 }

@@ -52,8 +52,9 @@ type Config struct {
 type Keeper struct {
 	cfg    Config
 	store  store
-	names  []string // sorted
-	points []*point // of names, in that order; of the goroutine that runs
+	names  []string      // sorted
+	points []*point      // of names, in that order; of the goroutine that runs
+	every  time.Duration // watchEvery; longer in tests of months
 
 	mu       sync.Mutex
 	anchors  dnssec.Anchors   // guarded by mu
@@ -79,7 +80,7 @@ func Open(c Config) *Keeper {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	k := &Keeper{cfg: c, store: store{c.Dir, c.ReadOnly}, troubles: map[string]error{}}
+	k := &Keeper{cfg: c, store: store{c.Dir, c.ReadOnly}, troubles: map[string]error{}, every: watchEvery}
 	k.names = c.Configured.Names()
 	slices.Sort(k.names)
 	now := c.Now()
@@ -130,7 +131,7 @@ const watchEvery = 500 * time.Millisecond
 
 // Run asks for keys as they are due, and tells r what to trust, until ctx ends.
 func (k *Keeper) Run(ctx context.Context, r Resolver) {
-	tick := time.NewTicker(watchEvery)
+	tick := time.NewTicker(k.every)
 	defer tick.Stop()
 	for {
 		for _, p := range k.points {

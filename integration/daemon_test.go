@@ -33,6 +33,7 @@ var daemons atomic.Int32
 type settings struct {
 	resolver, sections string
 	anchor             []dns.RR
+	env                string // "NAME=value" of the daemon's environment
 }
 
 // daemon starts cnfd on in and waits until it is healthy.
@@ -47,7 +48,11 @@ func (r *trust) daemon(t testing.TB, s settings) *daemon {
 		dns:  netip.MustParseAddrPort(fmt.Sprintf("127.0.0.2:%d", 8000+n)),
 	}
 	s.sections += fmt.Sprintf("\napi: {listen: %q, unix: %q}\ndns: {listen: %q}\n", d.tcp, d.unix, d.dns)
-	d.process = start(t, filepath.Join(dir, "log"), binary, "serve", "--config", r.configure(t, dir, s))
+	argv := []string{binary, "serve", "--config", r.configure(t, dir, s)}
+	if s.env != "" {
+		argv = append([]string{"env", s.env}, argv...)
+	}
+	d.process = start(t, filepath.Join(dir, "log"), argv...)
 	await(t, "cnfd serve", func() error {
 		select {
 		case <-d.process.done:

@@ -67,6 +67,9 @@ func resolverConfig(c *config.Config, now func() time.Time) (resolver.Config, er
 	for _, h := range r.RootHints {
 		rc.Hints = append(rc.Hints, resolver.Hint{Name: h.Name, Addresses: h.Addresses})
 	}
+	for _, f := range r.Forwarders {
+		rc.Forwarders = append(rc.Forwarders, resolver.Forwarder{Network: f.Network, Address: f.Address, Name: f.Name, Path: f.Path})
+	}
 	for _, s := range r.Stubs {
 		rc.Stubs = append(rc.Stubs, resolver.Stub{Zone: s.Zone, Addresses: s.Addresses})
 	}

@@ -101,12 +101,7 @@ func (r *reader) checkAPI(a *API) {
 const maxUnixPath = 107
 
 func (r *reader) checkResolver(c *Resolver) {
-	if c.Mode != "iterative" {
-		r.notBuilt("resolver.mode")
-	}
-	if len(c.Forwarders) > 0 {
-		r.notBuilt("resolver.forwarders")
-	}
+	r.checkForwarders(c)
 	for i, h := range c.RootHints {
 		path := fmt.Sprintf("resolver.root_hints[%d]", i)
 		r.checkName(path+".name", h.Name)

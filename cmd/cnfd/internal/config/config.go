@@ -58,15 +58,15 @@ type TLS struct {
 
 // Resolver is the section resolver.
 type Resolver struct {
-	// iterative: from the root down, by itself. forward is not built yet.
+	// iterative: from the root down, by itself. forward: by the resolvers of forwarders; what they say is proven here all the same.
 	Mode string `yaml:"mode" default:"iterative" values:"iterative,forward"`
-	// Not built yet: must stay empty.
-	Forwarders []string `yaml:"forwarders" default:"[]"`
+	// Of mode: forward. udp://192.0.2.1, tcp://…, tls://dns.example@192.0.2.1 (the certificate must name dns.example), https://dns.example@192.0.2.1/dns-query; a port may follow the address. The name is never looked up. They must pass DNSSEC records on; what they keep in their own caches, cache.max_ttl does not bound. What stubs cover is not forwarded; root_hints and qname_minimisation have no say.
+	Forwarders []Forwarder `yaml:"forwarders" default:"[]"`
 	// Name servers of the root; empty: those built in. [{name: a.example., addresses: [192.0.2.1, "2001:db8::1"]}]
 	RootHints []Hint `yaml:"root_hints" default:"[]"`
 	// Zone-file lines, DS or DNSKEY, at any name; empty: the root key-signing keys that IANA publishes; [none]: none at all.
 	TrustAnchors []string `yaml:"trust_anchors" default:"[]"`
-	// Following key changes (RFC 5011) is not built yet: whatever stands here, the anchors are those above.
+	// Follow the changes of the anchors by RFC 5011, with their state in state_dir (docs/anchors.md); false: the anchors are those above and no others.
 	TrustAnchorUpdates bool `yaml:"trust_anchor_updates" default:"true"`
 	// Zones taken for unsigned (RFC 7646): nothing in or under them ever confirms or refutes.
 	NegativeTrustAnchors []string `yaml:"negative_trust_anchors" default:"[]"`

@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -59,8 +60,25 @@ func TestParseRefuses(t *testing.T) {
 		{"a clock of its own without testing", "resolver: {clock_offset_file: /x}\n", []string{"resolver.clock_offset_file: for testing only"}},
 		{"a time that is none", "testing: true\nresolver: {validation_time: noon}\n", []string{"resolver.validation_time: want RFC 3339"}},
 		{"two sources of the time", "testing: true\nresolver: {validation_time: \"2020-01-01T00:00:00Z\", clock_offset_file: /x}\n", []string{"keep one of them"}},
-		{"forward mode", "resolver: {mode: forward}\n", []string{"c:1:18: resolver.mode: not built yet"}},
-		{"forwarders", "resolver: {forwarders: [\"udp://192.0.2.1\"]}\n", []string{"c:1:24: resolver.forwarders: not built yet"}},
+		{"forward mode with nobody to ask", "resolver: {mode: forward}\n", []string{"c:1:18: resolver.mode: forward needs resolver.forwarders"}},
+		{"forwarders that are never asked", "resolver: {forwarders: [\"udp://192.0.2.1\"]}\n", []string{"c:1:24: resolver.forwarders: only mode: forward asks forwarders"}},
+		{"a forwarder without a scheme", forwarders("192.0.2.1"), []string{"c:1:40: resolver.forwarders[0]: want udp://address, tcp://address"}},
+		{"a forwarder over something else", forwarders("quic://dns.example@192.0.2.1"), []string{"resolver.forwarders[0]: want udp://"}},
+		{"a forwarder over plain HTTP", forwarders("http://192.0.2.1/dns-query"), []string{"resolver.forwarders[0]: want udp://"}},
+		{"a forwarder by name, over UDP", forwarders("udp://dns.example"), []string{`"dns.example" is not an IP address`}},
+		{"a forwarder by name, over TLS", forwarders("tls://dns.example"), []string{"the address of dns.example is needed too: tls://dns.example@192.0.2.1"}},
+		{"a forwarder by name, over HTTPS", forwarders("https://dns.example/dns-query"), []string{"the address of dns.example is needed too: https://dns.example@192.0.2.1"}},
+		{"a name that nothing is checked for", forwarders("udp://dns.example@192.0.2.1"), []string{"udp has no certificate"}},
+		{"a forwarder with a password", forwarders("tls://a:secret@192.0.2.1"), []string{"no password"}},
+		{"a forwarder with a wildcard for a name", forwarders("tls://*.example@192.0.2.1"), []string{`"*.example" is not a host name`}},
+		{"a forwarder with a path that nobody reads", forwarders("tls://dns.example@192.0.2.1/dns-query"), []string{"only https has a path"}},
+		{"a forwarder with a fragment", forwarders("https://dns.example@192.0.2.1/dns-query#x"), []string{"nothing may follow a #"}},
+		{"a forwarder on port 0", forwarders("udp://192.0.2.1:0"), []string{"want a port from 1 to 65535"}},
+		{"a forwarder on a port that is none", forwarders("udp://192.0.2.1:65536"), []string{"want a port from 1 to 65535"}},
+		{"a forwarder that is no URL", forwarders("udp://[2001:db8::1"), []string{"not a URL: missing ']' in host"}},
+		{"a forwarder twice", forwarders("udp://192.0.2.1", "tcp://192.0.2.1:53"), []string{"resolver.forwarders[1]: 192.0.2.1:53 is named twice"}},
+		{"nine forwarders", forwarders("udp://192.0.2.1", "udp://192.0.2.2", "udp://192.0.2.3", "udp://192.0.2.4", "udp://192.0.2.5", "udp://192.0.2.6", "udp://192.0.2.7", "udp://192.0.2.8", "udp://192.0.2.9"), []string{"9 are too many: 8 at most"}},
+		{"a forwarder of a family that is off", "resolver: {mode: forward, ipv6: false, forwarders: [\"udp://[2001:db8::1]\"]}\n", []string{"ipv6: false keeps udp://[2001:db8::1]:53 from being asked"}},
 		{"client certificates", "api: {tls: {cert: a, key: b, client_ca: c}}\n", []string{"c:1:41: api.tls.client_ca: not built yet"}},
 		{"a certificate without its key", "api: {tls: {cert: a}}\n", []string{"c:1:7: api.tls: cert and key belong together"}},
 		{"every address without TLS", "api: {listen: \":8255\"}\n", []string{"c:1:15: api.listen: other machines reach :8255"}},
@@ -94,6 +112,55 @@ func TestParseRefuses(t *testing.T) {
 			}
 		})
 	}
+}
+
+// forwarders is a file in forward mode.
+func forwarders(urls ...string) string {
+	return `resolver: {mode: forward, forwarders: ["` + strings.Join(urls, `", "`) + "\"]}\n"
+}
+
+// TestForwarders reads each form in full.
+func TestForwarders(t *testing.T) {
+	for url, want := range map[string]Forwarder{
+		"udp://192.0.2.1":                                {"udp", "", netip.MustParseAddrPort("192.0.2.1:53"), ""},
+		"udp://[2001:db8::1]:5353":                       {"udp", "", netip.MustParseAddrPort("[2001:db8::1]:5353"), ""},
+		"tcp://192.0.2.1:54":                             {"tcp", "", netip.MustParseAddrPort("192.0.2.1:54"), ""},
+		"tls://192.0.2.1":                                {"tls", "", netip.MustParseAddrPort("192.0.2.1:853"), ""},
+		"tls://DNS.example.@192.0.2.1":                   {"tls", "dns.example", netip.MustParseAddrPort("192.0.2.1:853"), ""},
+		"tls://dns.example@[2001:db8::1]:8853":           {"tls", "dns.example", netip.MustParseAddrPort("[2001:db8::1]:8853"), ""},
+		"https://dns.example@192.0.2.1":                  {"https", "dns.example", netip.MustParseAddrPort("192.0.2.1:443"), "/dns-query"},
+		"https://192.0.2.1:8443/a/b?c=d":                 {"https", "", netip.MustParseAddrPort("192.0.2.1:8443"), "/a/b?c=d"},
+		"https://dns.example@[::ffff:192.0.2.1]:8443/id": {"https", "dns.example", netip.MustParseAddrPort("192.0.2.1:8443"), "/id"},
+	} {
+		c, err := Parse("c", []byte(forwarders(url)), Default(User{Root: true}))
+		if err != nil || len(c.Resolver.Forwarders) != 1 || c.Resolver.Forwarders[0] != want {
+			t.Errorf("%s: %+v, %v; want %+v", url, c.Resolver.Forwarders, err, want)
+		}
+	}
+	for _, url := range []string{"https://dns.example/s3cret", "https://dns.example@192.0.2.1/s3cret#x", "udp://192.0.2.1/s3cret", "tls://a:s3cret@192.0.2.1"} {
+		if _, err := Parse("c", []byte(forwarders(url)), Default(User{Root: true})); err == nil || strings.Contains(err.Error(), "s3cret") {
+			t.Errorf("%s: %v", url, err)
+		}
+	}
+}
+
+// FuzzForwarder: what is taken for a forwarder can be asked, and read again as it is printed.
+func FuzzForwarder(f *testing.F) {
+	for _, url := range []string{"udp://192.0.2.1", "tls://dns.example@[2001:db8::1]:853", "https://dns.example@192.0.2.1/dns-query", "https://a%00b@1.2.3.4/", "tls://[fe80::1%25eth0]"} {
+		f.Add(url)
+	}
+	f.Fuzz(func(t *testing.T, url string) {
+		var a, b Forwarder
+		if a.UnmarshalText([]byte(url)) != nil {
+			return
+		}
+		if !a.Address.IsValid() || a.Address.Port() == 0 || (a.Path != "") != (a.Network == "https") || a.Name != "" && a.Network != "tls" && a.Network != "https" {
+			t.Fatalf("%q: %+v", url, a)
+		}
+		if err := b.UnmarshalText([]byte(a.String() + a.Path)); err != nil || a != b {
+			t.Errorf("%q: %+v, then %+v: %v", url, a, b, err)
+		}
+	})
 }
 
 func TestParseAccepts(t *testing.T) {

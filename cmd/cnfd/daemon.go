@@ -79,7 +79,7 @@ func startDaemon(ctx context.Context, c *config.Config, logger *slog.Logger) (d 
 		return d, err
 	}
 	d.closers = append(d.closers, d.clock.Close)
-	if d.engine, err = newEngine(c, d.clock.Now); err != nil {
+	if d.engine, err = newEngine(c, d.clock.Now, logger); err != nil {
 		return d, err
 	}
 	sockets, err := d.open(c)
@@ -159,7 +159,7 @@ func (d *daemon) prepare(c *config.Config) error {
 		return fmt.Errorf("api.purge: %w", err)
 	}
 	handler, err := api.New(api.Config{
-		Verifier: d.engine.verifier, Resolver: d.engine.resolver, Now: d.clock.Now, Log: d.log,
+		Verifier: d.engine.verifier, Resolver: readyEngine{d.engine.resolver, d.engine.anchors}, Now: d.clock.Now, Log: d.log,
 		Purge: purge, Subjects: subjects(c), Testing: c.Testing,
 	})
 	if err != nil {
@@ -181,6 +181,7 @@ func (d *daemon) prepare(c *config.Config) error {
 }
 
 func (d *daemon) serve(s sockets) {
+	d.watchAnchors()
 	if s.tcp != nil {
 		if s.tls != nil {
 			d.http.TLSConfig = s.tls
@@ -195,6 +196,13 @@ func (d *daemon) serve(s sockets) {
 	if d.dns != nil {
 		d.run("dns.listen", func() error { return d.dns.Serve(s.dnsUDP, s.dnsTCP) })
 	}
+}
+
+// watchAnchors follows the trust anchors until the daemon is closed.
+func (d *daemon) watchAnchors() {
+	ctx, stop := context.WithCancel(context.Background())
+	d.closers = append(d.closers, stop)
+	d.serving.Go(func() { d.engine.anchors.Run(ctx, d.engine.resolver) })
 }
 
 func (d *daemon) run(what string, serve func() error) {

@@ -1,7 +1,10 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"log/slog"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -11,6 +14,7 @@ import (
 	"cnfd/dnssec"
 	"cnfd/record"
 	"cnfd/resolver"
+	"cnfd/resolver/anchor"
 	"cnfd/thumbprint"
 	"cnfd/verifier"
 )
@@ -20,14 +24,22 @@ import (
 type engine struct {
 	resolver *resolver.Resolver
 	verifier *verifier.Verifier
+	anchors  *anchor.Keeper // what the resolver trusts; not running
 }
 
 // newEngine makes what c describes. Nothing is sent until the first question.
-func newEngine(c *config.Config, now func() time.Time) (*engine, error) {
+// A command has no log: it only reads what a daemon knows of the trust anchors.
+func newEngine(c *config.Config, now func() time.Time, log *slog.Logger) (*engine, error) {
 	rc, err := resolverConfig(c, now)
 	if err != nil {
 		return nil, err
 	}
+	keeper := anchor.Open(anchor.Config{
+		Now: now, Configured: *rc.Anchors, SHA1: rc.SHA1, Dir: anchorDir(c), ReadOnly: log == nil, Log: log,
+		Still: !c.Resolver.TrustAnchorUpdates,
+	})
+	trusted := keeper.Anchors()
+	rc.Anchors = &trusted
 	r, err := resolver.New(rc)
 	if err != nil {
 		return nil, err
@@ -41,7 +53,34 @@ func newEngine(c *config.Config, now func() time.Time) (*engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &engine{resolver: r, verifier: v}, nil
+	return &engine{resolver: r, verifier: v, anchors: keeper}, nil
+}
+
+// anchorDir is where the state of the trust anchors is kept. What is tested
+// under another time or with other servers must not teach a real daemon.
+func anchorDir(c *config.Config) string {
+	switch {
+	case c.StateDir == "" || c.Resolver.ValidationTime != "":
+		return ""
+	case c.Testing:
+		return filepath.Join(c.StateDir, "anchors-testing")
+	}
+	return filepath.Join(c.StateDir, "anchors")
+}
+
+// readyEngine is a resolver that is ready only where its anchors are.
+type readyEngine struct {
+	*resolver.Resolver
+	anchors *anchor.Keeper
+}
+
+// Ready says first what the anchors are in want of: it is the cause of what the
+// resolver would say.
+func (r readyEngine) Ready(ctx context.Context) error {
+	if err := r.anchors.Ready(); err != nil {
+		return err
+	}
+	return r.Resolver.Ready(ctx)
 }
 
 func resolverConfig(c *config.Config, now func() time.Time) (resolver.Config, error) {

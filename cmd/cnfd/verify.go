@@ -103,7 +103,7 @@ func withEngine(c *config.Config, f func(*engine, func() time.Time) error) error
 		return err
 	}
 	defer clock.Close()
-	e, err := newEngine(c, clock.Now)
+	e, err := newEngine(c, clock.Now, nil)
 	if err != nil {
 		return err
 	}

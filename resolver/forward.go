@@ -3,7 +3,6 @@ package resolver
 import (
 	"context"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"net/netip"
 	"slices"

@@ -56,11 +56,14 @@ func newEngine(c *config.Config, now func() time.Time, log *slog.Logger) (*engin
 	return &engine{resolver: r, verifier: v, anchors: keeper}, nil
 }
 
-// anchorDir is where the state of the trust anchors is kept. What is tested
-// under another time or with other servers must not teach a real daemon.
+// anchorDir is where the state of the trust anchors is kept; "" for nowhere.
+// What is tested under another time or with other servers must not teach a real
+// daemon: it needs a state_dir of its own, and has a directory of its own there.
 func anchorDir(c *config.Config) string {
 	switch {
 	case c.StateDir == "" || c.Resolver.ValidationTime != "":
+		return ""
+	case c.Testing && c.StateDir == config.Default(user()).StateDir:
 		return ""
 	case c.Testing:
 		return filepath.Join(c.StateDir, "anchors-testing")

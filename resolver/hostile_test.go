@@ -197,3 +197,52 @@ func TestTCPOverTheNetwork(t *testing.T) {
 	}
 	t.Errorf("%d descriptors are left", descriptors()-before)
 }
+
+// TestMalformedRecordOverTheNetwork: a record without its data is left out and
+// counted; what is proven stays so without it, and what it was part of does not.
+func TestMalformedRecordOverTheNetwork(t *testing.T) {
+	hollow := func(name string, rrtype uint16) dns.RR {
+		return &dns.RFC3597{Hdr: dns.RR_Header{Name: name, Rrtype: rrtype, Class: dns.ClassINET, Ttl: 300}}
+	}
+	without := func(rrs []dns.RR, rrtype uint16) []dns.RR {
+		return slices.DeleteFunc(rrs, func(rr dns.RR) bool { return rr.Header().Rrtype == rrtype })
+	}
+	net, r := start(t)
+	good := ask(t, r, vendor, dns.TypeTLSA)
+	if good.Security != dnssec.Secure || len(good.Data) != 1 {
+		t.Fatalf("%s %+v", good.Security, good.Trouble)
+	}
+	for _, c := range []struct {
+		claim string
+		edit  func(m *dns.Msg)
+		want  dnssec.Security
+	}{
+		{"one beside the proven ones", func(m *dns.Msg) { m.Answer = append(m.Answer, hollow(vendor, dns.TypeTLSA)) }, dnssec.Secure},
+		{"an address that nobody asked for", func(m *dns.Msg) {
+			m.Extra = append([]dns.RR{&dns.RFC3597{Hdr: dns.RR_Header{Name: vendor, Rrtype: dns.TypeA, Class: dns.ClassINET}, Rdata: "030405"}}, m.Extra...)
+		}, dnssec.Secure},
+		{"one in place of the proven one", func(m *dns.Msg) {
+			m.Answer = append(without(m.Answer, dns.TypeTLSA), hollow(vendor, dns.TypeTLSA))
+		}, dnssec.Bogus},
+		{"one in place of the signature", func(m *dns.Msg) {
+			m.Answer = append(without(m.Answer, dns.TypeRRSIG), hollow(vendor, dns.TypeRRSIG))
+		}, dnssec.Bogus},
+		{"nothing else", func(m *dns.Msg) { m.Answer = []dns.RR{hollow(vendor, dns.TypeTLSA)} }, dnssec.Bogus},
+	} {
+		tamper(t, net, "vendor.example.", func(_ string, q, m *dns.Msg) *dns.Msg {
+			if q.Question[0].Qtype == dns.TypeTLSA {
+				c.edit(m)
+			}
+			return m
+		})
+		before := r.Stats().Network.Malformed
+		r.Drop(vendor)
+		a := ask(t, r, vendor, dns.TypeTLSA)
+		if a.Security != c.want || c.want == dnssec.Secure && (len(a.Data) != 1 || string(a.Data[0]) != string(good.Data[0])) || c.want != dnssec.Secure && len(a.Data) > 0 {
+			t.Errorf("%s: %s %x %+v", c.claim, a.Security, a.Data, a.Trouble)
+		}
+		if r.Stats().Network.Malformed == before {
+			t.Errorf("%s: not counted", c.claim)
+		}
+	}
+}

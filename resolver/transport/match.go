@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/miekg/dns"
@@ -18,11 +19,13 @@ type outgoing struct {
 	// anyCase lets a reply differ in case: over TCP, where nobody guesses, and
 	// of servers that are known not to keep it. caseLost tells that one did.
 	anyCase, caseLost bool
+	dropped           int // malformed records that were left out of the reply
 }
 
 var (
 	errMismatch  = errors.New("the reply does not match the question")
 	errCase      = errors.New("the reply differs from the question in case")
+	errHollow    = errors.New("a record without its data")
 	errMalformed = errors.New("what came is no reply")
 )
 
@@ -38,7 +41,7 @@ func match(q *dns.Msg, sent, reply []byte) (*dns.Msg, error) {
 // but where anyCase is set. Replies of FORMERR and the like may lack the
 // question (RFC 1035 §4.1.1). The error is errMismatch for a well-formed reply
 // to something else, errCase where nothing but the case differs.
-// What is returned has the caller's case; reply is changed.
+// What is returned has the caller's case and lacks malformed records; reply is changed.
 func (o *outgoing) match(reply []byte) (*dns.Msg, error) {
 	if len(reply) < headerSize || reply[2]&0x80 == 0 {
 		return nil, errMalformed
@@ -68,7 +71,12 @@ func (o *outgoing) match(reply []byte) (*dns.Msg, error) {
 		if m.Truncated {
 			return &dns.Msg{MsgHdr: m.MsgHdr, Question: o.query.Question}, nil
 		}
-		return nil, fmt.Errorf("reply: %w", err)
+		if count := int(binary.BigEndian.Uint16(reply[4:])); count == 0 {
+			end = headerSize
+		}
+		if m, o.dropped, err = salvage(reply, end); err != nil {
+			return nil, fmt.Errorf("reply: %w", err)
+		}
 	}
 	if o.asked != nil {
 		o.respell(m)
@@ -101,6 +109,9 @@ func unpack(m *dns.Msg, wire []byte) error {
 	for i, section := range [][]dns.RR{m.Answer, m.Ns, m.Extra} {
 		if n := int(binary.BigEndian.Uint16(wire[6+2*i:])); n != len(section) {
 			return fmt.Errorf("%d records where %d are announced", len(section), n)
+		}
+		if slices.ContainsFunc(section, hollow) {
+			return errHollow
 		}
 	}
 	return nil

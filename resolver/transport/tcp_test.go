@@ -65,7 +65,7 @@ func newPatient(tb testing.TB, serve func(c net.Conn, nth int, q []byte) (more b
 	return p
 }
 
-func honest(c net.Conn, _ int, q []byte) bool { c.Write(framed(reply(q))); return true }
+func obliging(c net.Conn, _ int, q []byte) bool { c.Write(framed(reply(q))); return true }
 
 // TestConnectionIsKept: one question after another goes over one connection, and
 // one that has come to its end is not noticed.
@@ -75,7 +75,7 @@ func TestConnectionIsKept(t *testing.T) {
 		serve       func(c net.Conn, nth int, q []byte) bool
 		connections int64
 	}{
-		{"as it should be", honest, 1},
+		{"as it should be", obliging, 1},
 		{"closed after each reply", func(c net.Conn, _ int, q []byte) bool { c.Write(framed(reply(q))); return false }, 5},
 		{"closed where the second question comes", func(c net.Conn, nth int, q []byte) bool {
 			if nth == 1 {
@@ -173,7 +173,7 @@ func TestAtOnce(t *testing.T) {
 			close(all)
 		}
 		<-all
-		return honest(c, nth, q)
+		return obliging(c, nth, q)
 	})
 	n := new(Net)
 	errs := make(chan error)
@@ -197,7 +197,7 @@ func TestAtOnce(t *testing.T) {
 
 // TestClosed: after Close questions are answered, and nothing is kept.
 func TestClosed(t *testing.T) {
-	p := newPatient(t, honest)
+	p := newPatient(t, obliging)
 	n := new(Net)
 	n.Close()
 	n.Close()

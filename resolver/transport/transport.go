@@ -28,16 +28,18 @@ type Net struct {
 	secret     secret
 	lounge     lounge
 	nearMisses atomic.Int64
+	malformed  atomic.Int64
 }
 
 // Stats counts what was met on the network.
 type Stats struct {
 	NearMisses int64 // replies that somebody may have forged
+	Malformed  int64 // records that were left out of replies
 }
 
 // Stats returns the counters.
 func (n *Net) Stats() Stats {
-	return Stats{NearMisses: n.nearMisses.Load()}
+	return Stats{NearMisses: n.nearMisses.Load(), Malformed: n.malformed.Load()}
 }
 
 // NearMissError tells that a reply came to the right port with a wrong ID,
@@ -129,6 +131,9 @@ func (n *Net) over(ctx context.Context, conn net.Conn, server netip.AddrPort, ne
 	}
 	if network == "tcp" && err == nil && out.caseLost {
 		n.caseless(server)
+	}
+	if err == nil && out.dropped > 0 {
+		n.malformed.Add(int64(out.dropped))
 	}
 	switch {
 	case network == "udp" && errors.Is(err, errMismatch):

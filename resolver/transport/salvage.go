@@ -1,0 +1,85 @@
+package transport
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/miekg/dns"
+)
+
+// salvage reads a message in which the library found something malformed, and
+// leaves out the records alone whose RDATA is at fault, as Unbound's scrubber does;
+// dropped says how many. That proves nothing that was not proven: a set that
+// lacks a record fails its signature. Where the records cannot be told apart, or
+// the OPT record is at fault, which holds half of the RCODE, all is lost. question
+// is where the question ends.
+//
+// Each record is looked at once, and none is shorter than 11 octets: 64 KiB hold
+// at most 5,957 of them.
+func salvage(wire []byte, question int) (m *dns.Msg, dropped int, err error) {
+	m = new(dns.Msg)
+	head := append([]byte(nil), wire[:question]...)
+	clear(head[6:headerSize]) // the counts of records
+	if err := m.Unpack(head); err != nil {
+		return nil, 0, err
+	}
+	at := question
+	for i, section := range []*[]dns.RR{&m.Answer, &m.Ns, &m.Extra} {
+		for range binary.BigEndian.Uint16(wire[6+2*i:]) {
+			rr, next, err := cut(wire, at)
+			if err != nil {
+				return nil, 0, err
+			}
+			if rr == nil {
+				dropped++
+			} else {
+				*section = append(*section, rr)
+			}
+			at = next
+		}
+	}
+	if opt := m.IsEdns0(); opt != nil {
+		m.Rcode |= opt.ExtendedRcode()
+	}
+	return m, dropped, nil
+}
+
+var errFraming = errors.New("a record goes beyond the message")
+
+// cut reads one record and returns where the next begins. The record is nil where
+// its RDATA is malformed.
+func cut(wire []byte, at int) (dns.RR, int, error) {
+	_, fixed, err := dns.UnpackDomainName(wire, at)
+	if err != nil {
+		return nil, 0, fmt.Errorf("owner name: %w", err)
+	}
+	if fixed+10 > len(wire) {
+		return nil, 0, errFraming
+	}
+	end := fixed + 10 + int(binary.BigEndian.Uint16(wire[fixed+8:]))
+	if end > len(wire) {
+		return nil, 0, errFraming
+	}
+	rr, next, err := dns.UnpackRR(wire, at)
+	if err == nil && next == end && !hollow(rr) {
+		return rr, end, nil
+	}
+	if binary.BigEndian.Uint16(wire[fixed:]) == dns.TypeOPT {
+		return nil, 0, errors.New("the OPT record is malformed")
+	}
+	return nil, end, nil
+}
+
+// hollow reports whether a record lacks the RDATA that its type has: the library
+// lets all be empty, as dynamic updates are (RFC 2136 §2.4).
+func hollow(rr dns.RR) bool {
+	if rr.Header().Rdlength != 0 {
+		return false
+	}
+	switch rr.(type) {
+	case *dns.OPT, *dns.NULL, *dns.APL, *dns.RFC3597:
+		return false
+	}
+	return true
+}

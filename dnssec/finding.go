@@ -2,7 +2,6 @@ package dnssec
 
 import (
 	"math"
-	"strings"
 	"time"
 
 	"github.com/miekg/dns"
@@ -156,28 +155,12 @@ func dnameAbove(section []dns.RR, name, zone string) (RRset, bool) {
 	return RRset{}, false
 }
 
-// redirect follows a DNAME. The CNAME beside it is not signed and not believed:
-// it is made anew (RFC 6672 §5.3.1).
+// redirect follows a DNAME (RFC 6672 §5.3.1).
 func (z *Zone) redirect(dname RRset, name string, msg *dns.Msg, t *Terms) Finding {
-	rr := dname.RRs[0].(*dns.DNAME)
-	target := Canonical(rr.Target)
-	prefix := name
-	if dname.Name != "." {
-		prefix = strings.TrimSuffix(name, dname.Name)
+	f := z.positive(dname, "", msg, t)
+	if f.Kind != NoAnswer {
+		f.redirect(dname.RRs[0].(*dns.DNAME), name)
 	}
-	synth := prefix + strings.TrimPrefix(target, ".")
-	f := z.positive(dname, synth, msg, t)
-	if f.Kind == NoAnswer {
-		return f
-	}
-	if _, ok := dns.IsDomainName(synth); !ok || wireLength(synth) > 255 {
-		f.Target, f.Kind, f.Rcode = "", NoAnswer, dns.RcodeYXDomain
-		return f
-	}
-	f.Answer = append(f.Answer, &dns.CNAME{
-		Hdr:    dns.RR_Header{Name: name, Rrtype: dns.TypeCNAME, Class: dns.ClassINET, Ttl: rr.Hdr.Ttl},
-		Target: synth,
-	})
 	return f
 }
 

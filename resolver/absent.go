@@ -16,8 +16,7 @@ func (w *walk) absent(c *cut, name string, rrtype uint16) (dnssec.Finding, bool)
 	if w.private || c.zone.Security != dnssec.Secure || w.r.negative(name) {
 		return dnssec.Finding{}, false
 	}
-	// Below a trust anchor or a stub of its own a name is not this zone's to deny.
-	if n, ok := w.r.cfg.Anchors.Closest(name); ok && n != c.zone.Name && dnssec.IsSubdomain(n, c.zone.Name) {
+	if w.r.setApart(name, c.zone.Name) {
 		return dnssec.Finding{}, false
 	}
 	oldest := w.oldest
@@ -33,6 +32,17 @@ func (w *walk) absent(c *cut, name string, rrtype uint16) (dnssec.Finding, bool)
 		f, ok = d.Expanded(name, rrtype, oldest, w.terms)
 	}
 	return f, ok
+}
+
+// setApart reports whether a trust anchor or a stub lies at or above a name and
+// below a zone: then the zone has no say about the name.
+func (r *Resolver) setApart(name, zone string) bool {
+	for ; name != zone && name != "."; name = dnssec.Parent(name) {
+		if _, ok := r.stubs[name]; ok || r.anchors.Load().At(name) != nil {
+			return true
+		}
+	}
+	return false
 }
 
 // denials are what is known to be denied by a zone; nil where nothing is.

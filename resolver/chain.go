@@ -23,6 +23,9 @@ func (w *walk) resolve(name string, rrtype uint16, passed []string) *dnssec.Answ
 	}
 	a := w.compose(name, rrtype, f, c)
 	a.Overridden = overridden
+	if f.Target != "" && f.Since.IsZero() {
+		w.keepAlias(a)
+	}
 	if f.Target == "" || rrtype == dns.TypeCNAME || f.Security == dnssec.Bogus {
 		return a
 	}

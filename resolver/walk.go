@@ -40,6 +40,9 @@ func (r *Resolver) newWalk(ctx context.Context, at time.Time) *walk {
 // find learns what the tree says of one name and type, aliases not followed:
 // from the nearest known cut downward, at each cut ask and prove.
 func (w *walk) find(name string, rrtype uint16) (dnssec.Finding, *cut) {
+	if f, c, ok := w.aliased(name, rrtype); ok {
+		return f, c
+	}
 	c := w.nearest(name, rrtype)
 	if c.forwards() {
 		return w.findForwarded(c, name, rrtype)

@@ -100,6 +100,9 @@ func (w *walk) findForwarded(c *cut, name string, rrtype uint16) (dnssec.Finding
 	if stuck(c) {
 		return lost(c.zone.Trouble), c
 	}
+	if f, ok := w.absent(c, name, rrtype); ok {
+		return f, c
+	}
 	var f dnssec.Finding
 	at := c
 	got := w.ask(c, name, rrtype, func(r *reply) bool {

@@ -1,6 +1,9 @@
 package resolver
 
 import (
+	"bytes"
+	"context"
+	"encoding/hex"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -124,6 +127,9 @@ func TestForwardedIsJudgedAlike(t *testing.T) {
 		l.count()
 		if a, cached := lookup(t, forwarded, dnssec.Question{Type: dns.TypeTLSA}, owner); !cached || a.Security != dnssec.Secure || l.count() != 0 {
 			t.Errorf("the second time: cached %t, %+v", cached, a)
+		}
+		if a := ask(t, forwarded, "b.absent.example.", dns.TypeTLSA); a.Security != dnssec.Secure || a.Kind != dnssec.NoName || l.count() != 0 {
+			t.Errorf("denied before: %+v", a)
 		}
 	})
 }
@@ -329,6 +335,70 @@ func TestForwarderIsOverTCP(t *testing.T) {
 			if _, err := New(Config{Now: time.Now, Forwarders: []Forwarder{f}}); err == nil {
 				t.Errorf("%+v is taken", f)
 			}
+		}
+	})
+}
+
+// parrot is a forwarder that says what a fuzzer says to every question of one type.
+type parrot struct {
+	*lab
+	rrtype uint16
+	octets []byte
+}
+
+func (p parrot) Exchange(_ context.Context, server netip.AddrPort, _ string, q *dns.Msg) (*dns.Msg, error) {
+	wire := p.octets
+	if q.Question[0].Qtype != p.rrtype {
+		var err error
+		if wire, err = recursing(q, serve(p.zones, q)).Pack(); err != nil {
+			return nil, err
+		}
+	}
+	m := new(dns.Msg)
+	return m, m.Unpack(wire)
+}
+
+// FuzzForwarded: whatever a forwarder says, there is no crash, no bound is broken, and nothing
+// is Secure but what the zone has signed.
+func FuzzForwarded(f *testing.F) {
+	l := newLab(f, tree()...)
+	want, err := hex.DecodeString(key)
+	if err != nil {
+		f.Fatal(err)
+	}
+	types := []uint16{dns.TypeTLSA, dns.TypeDNSKEY, dns.TypeDS}
+	for i, rrtype := range types {
+		for _, name := range []string{owner, "absent.vendor.example.", "x.wild.vendor.example.", "a.vendor.example.", "vendor.example.", "example."} {
+			q := new(dns.Msg).SetQuestion(name, rrtype)
+			q.SetEdns0(1232, true)
+			b, err := recursing(q, serve(l.zones, q)).Pack()
+			if err != nil {
+				f.Fatal(err)
+			}
+			f.Add(uint8(i), b)
+		}
+	}
+	f.Fuzz(func(t *testing.T, which uint8, octets []byte) {
+		p := parrot{lab: l, rrtype: types[int(which)%len(types)], octets: octets}
+		r := l.resolver(t, func(c *Config) {
+			c.Exchanger, c.Forwarders = p, []Forwarder{{Network: "udp", Address: netip.AddrPortFrom(mustAddr(forwarderAt), 53)}}
+		})
+		a, w := r.at(t.Context(), owner, dnssec.Question{Type: dns.TypeTLSA, At: time.Now()})
+		if a.Security == dnssec.Secure {
+			if a.Kind != dnssec.Positive || len(a.Data) == 0 || a.Zone != "vendor.example." {
+				t.Errorf("Secure, kind %d in %s: %+v", a.Kind, a.Zone, a)
+			}
+			for _, d := range a.Data {
+				if !bytes.Equal(d, append([]byte{255, 255, 255}, want...)) {
+					t.Errorf("never signed: %x", d)
+				}
+			}
+		}
+		if a.Security == dnssec.Insecure {
+			t.Errorf("a signed name is Insecure: %+v", a)
+		}
+		if w.budget.Sent() > dnssec.MaxSends {
+			t.Errorf("%d messages", w.budget.Sent())
 		}
 	})
 }

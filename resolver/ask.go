@@ -105,7 +105,11 @@ func (w *walk) spent(c *cut, name string, rrtype uint16, why []string) dnssec.Tr
 }
 
 func unreachableTrouble(c *cut, name string, rrtype uint16, why []string) dnssec.Trouble {
-	text := fmt.Sprintf("no server of %s answers for %s %s", c.zone.Name, name, dns.Type(rrtype))
+	who := "server of " + c.zone.Name
+	if c.forwards() {
+		who = "forwarder"
+	}
+	text := fmt.Sprintf("no %s answers for %s %s", who, name, dns.Type(rrtype))
 	if len(why) == 0 {
 		why = []string{"none of its name servers has an address"}
 	}

@@ -274,7 +274,7 @@ func TestForwarderOfNoUse(t *testing.T) {
 				}
 				l.lie(c.lie, forwarder2At)
 				a := ask(t, l.resolver(t, forward), owner, dns.TypeTLSA)
-				if a.Security != dnssec.Indeterminate || !a.Trouble.Unreachable || a.Trouble.Code != dnssec.CodeNoReachable || !strings.Contains(a.Trouble.Text, c.why) || !strings.Contains(a.Trouble.Text, "udp://"+forwarderAt+":53") {
+				if a.Security != dnssec.Indeterminate || !a.Trouble.Unreachable || a.Trouble.Code != dnssec.CodeNoReachable || !strings.Contains(a.Trouble.Text, c.why) || !strings.Contains(a.Trouble.Text, "no forwarder answers for . DNSKEY: udp://"+forwarderAt+":53") {
 					t.Errorf("alone: %s: %+v", a.Security, a.Trouble)
 				}
 			})

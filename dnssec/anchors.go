@@ -92,14 +92,25 @@ func parseAnchor(line string) (dns.RR, error) {
 	return nil, fmt.Errorf("a %s record; DS or DNSKEY are wanted", dns.Type(rr.Header().Rrtype))
 }
 
-// wrongDigest tells of a digest that no key can have: without a word it would
-// make all below the anchor Bogus.
+// wrongDigest tells of a DS without a digest. One of a length that its type does
+// not have is taken for what it is, a digest that no key has: all below it is
+// Bogus, and says why, but for the other records at the name.
 func wrongDigest(ds *dns.DS) error {
-	size := map[uint8]int{dns.SHA1: 20, dns.SHA256: 32, dns.SHA384: 48}[ds.DigestType]
-	if ds.Digest == "" || size != 0 && len(ds.Digest) != 2*size {
-		return fmt.Errorf("the DS of %s has a digest of the wrong length for its type %d", ds.Hdr.Name, ds.DigestType)
+	if ds.Digest == "" {
+		return fmt.Errorf("the DS of %s has no digest", ds.Hdr.Name)
 	}
 	return nil
+}
+
+// misfit names the first digest that no key can have, for the reason of a failure.
+func (tr *Trust) misfit() string {
+	for _, ds := range tr.DS {
+		size := map[uint8]int{dns.SHA1: 20, dns.SHA256: 32, dns.SHA384: 48}[ds.DigestType]
+		if size != 0 && len(ds.Digest) != 2*size {
+			return fmt.Sprintf("; the digest of DS %d has %d octets, its type %d wants %d", ds.KeyTag, len(ds.Digest)/2, ds.DigestType, size)
+		}
+	}
+	return ""
 }
 
 func wrongKey(k *dns.DNSKEY) error {

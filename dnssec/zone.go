@@ -122,7 +122,7 @@ func unsupported(name string, tr *Trust, t *Terms) Trouble {
 			code = CodeUnsupportedDigest
 		}
 	}
-	return Trouble{Code: code, Text: name + " is signed only in ways that prove nothing here: " + tr.String()}
+	return Trouble{Code: code, Text: name + " is signed only in ways that prove nothing here: " + tr.String() + tr.misfit()}
 }
 
 // entryKeys are the zone's keys that the trust names. A SHA-1 digest beside a
@@ -145,7 +145,7 @@ func entryKeys(name string, set RRset, tr *Trust, t *Terms) ([]zoneKey, Trouble)
 	if len(entry) > 0 {
 		return entry, Trouble{}
 	}
-	return nil, Trouble{Code: CodeKeyMissing, Text: "none of the keys of " + name + " is the one that " + tr.String() + " vouches for"}
+	return nil, Trouble{Code: CodeKeyMissing, Text: "none of the keys of " + name + " is the one that " + tr.String() + " vouches for" + tr.misfit()}
 }
 
 func vouched(rr *dns.DNSKEY, k zoneKey, name string, tr *Trust, t *Terms, strong bool) bool {

@@ -194,6 +194,41 @@ func weak(c *trial, bits int) {
 	c.trust = &Trust{DS: []*dns.DS{k.ds(dns.SHA256)}}
 }
 
+// TestAnchorOfWrongLength: an anchor whose digest no key can have vouches for
+// nothing, never opens its zone, and does not stand in the way of a right one.
+func TestAnchorOfWrongLength(t *testing.T) {
+	k := newSigner(vendor, dns.ED25519)
+	long, typed := *k.ds(dns.SHA256), *k.ds(dns.SHA256)
+	long.Digest += "00"
+	typed.DigestType = dns.SHA1
+	for _, c := range []struct {
+		claim string
+		ds    []*dns.DS
+		sha1  bool
+		want  Security
+	}{
+		{"too long", []*dns.DS{&long}, false, Bogus},
+		{"of another type", []*dns.DS{&typed}, false, Bogus},
+		{"of another type, SHA-1 allowed", []*dns.DS{&typed}, true, Bogus},
+		{"beside a right one", []*dns.DS{&long, k.ds(dns.SHA256)}, false, Secure},
+	} {
+		var lines []string
+		for _, ds := range c.ds {
+			lines = append(lines, ds.String())
+		}
+		a, err := ParseAnchors(lines)
+		if err != nil {
+			t.Fatal(c.claim, err)
+		}
+		terms := terms()
+		terms.SHA1 = c.sha1
+		z := ProveZone(vendor, a.At(vendor), dnskeys([]*signer{k}, k), terms)
+		if z.Security != c.want || c.want == Bogus && !strings.Contains(z.Trouble.Text, "octets") {
+			t.Errorf("%s: %s %q", c.claim, z.Security, z.Trouble.Text)
+		}
+	}
+}
+
 func TestZoneWithoutMessage(t *testing.T) {
 	k := newSigner(vendor, dns.ED25519)
 	z := ProveZone(vendor, &Trust{DS: []*dns.DS{k.ds(dns.SHA256)}}, nil, terms())
@@ -334,7 +369,7 @@ func TestAnchors(t *testing.T) {
 		{"rubbish", []string{"rubbish"}, "not a zone-file line"},
 		{"another type", []string{". IN TXT a"}, "TXT"},
 		{"another class", []string{strings.Replace(ds, "IN", "CH", 1)}, "class"},
-		{"a DS of the wrong length", []string{ds + "00"}, "digest"},
+		{"a DS of the wrong length, which proves nothing", []string{ds + "00"}, ""},
 		{"a DS without data", []string{". IN DS"}, "empty"},
 		{"two lines in one", []string{ds + "\n" + ds}, "more than one record"},
 		{"a file to be included", []string{"$INCLUDE " + file}, "not a zone-file line"},

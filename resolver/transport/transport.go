@@ -12,6 +12,7 @@ import (
 	"net/netip"
 	"os"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/miekg/dns"
@@ -90,8 +91,7 @@ func (n *Net) Exchange(ctx context.Context, server netip.AddrPort, network strin
 			// It came to its end meanwhile: a fresh one tells (RFC 7766 §6.2.4).
 		}
 	}
-	var d net.Dialer
-	conn, err := d.DialContext(ctx, network, server.String())
+	conn, err := dialer.DialContext(ctx, network, server.String())
 	if err != nil {
 		if network == "tcp" && n.peers.get(server).doubted {
 			n.caseless(server) // the only way to ask a server that neither keeps the case nor speaks TCP
@@ -100,6 +100,9 @@ func (n *Net) Exchange(ctx context.Context, server netip.AddrPort, network strin
 	}
 	return n.over(ctx, conn, server, network, query)
 }
+
+// dialer makes each socket and connection anew; it is never changed.
+var dialer = net.Dialer{Control: deafToMTU}
 
 // over exchanges over one connection or socket, which it ends; a connection on
 // which all went well is kept for the next question.
@@ -187,6 +190,9 @@ func overUDP(conn net.Conn, out *outgoing) (*dns.Msg, error) {
 	malformed := false
 	for {
 		n, err := conn.Read(buf)
+		if errors.Is(err, syscall.EMSGSIZE) {
+			continue // somebody says so by ICMP; what was sent was not too large
+		}
 		if err != nil {
 			if malformed {
 				return nil, errMismatch

@@ -1,0 +1,62 @@
+package transport
+
+import (
+	"net"
+	"os"
+	"syscall"
+	"testing"
+)
+
+// TestDeafToMTU: sockets of both families ignore ICMP's word on the path's MTU.
+func TestDeafToMTU(t *testing.T) {
+	for _, c := range []struct {
+		network, at   string
+		level, option int
+	}{
+		{"udp4", "127.0.0.1:53", syscall.IPPROTO_IP, syscall.IP_MTU_DISCOVER},
+		{"udp6", "[::1]:53", syscall.IPPROTO_IPV6, syscall.IPV6_MTU_DISCOVER},
+	} {
+		conn, err := dialer.DialContext(t.Context(), "udp", c.at)
+		if err != nil {
+			t.Logf("%s: %v", c.network, err) // a machine without IPv6
+			continue
+		}
+		defer conn.Close()
+		raw, err := conn.(*net.UDPConn).SyscallConn()
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw.Control(func(fd uintptr) {
+			if got, err := syscall.GetsockoptInt(int(fd), c.level, c.option); err != nil || got != omitPathMTU {
+				t.Errorf("%s: %d %v", c.network, got, err)
+			}
+		})
+	}
+}
+
+// errant is a socket that tells of forged ICMP messages before its reply comes.
+type errant struct {
+	net.Conn
+	sent   []byte
+	errors int
+}
+
+func (e *errant) Write(b []byte) (int, error) { e.sent = b; return len(b), nil }
+
+func (e *errant) Read(b []byte) (int, error) {
+	if e.errors--; e.errors >= 0 {
+		return 0, &net.OpError{Op: "read", Err: os.NewSyscallError("read", syscall.EMSGSIZE)}
+	}
+	return copy(b, reply(e.sent)), nil
+}
+
+// TestForgedMTU: word that a packet was too large does not end the wait.
+func TestForgedMTU(t *testing.T) {
+	out, err := address(query(), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m, err := overUDP(&errant{errors: 3}, out); err != nil || len(m.Answer) != 1 {
+		t.Errorf("%v %v", m, err)
+	}
+}

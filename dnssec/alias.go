@@ -1,6 +1,7 @@
 package dnssec
 
 import (
+	"math"
 	"strings"
 
 	"github.com/miekg/dns"
@@ -73,6 +74,59 @@ func (a *Answer) AsDNAME() (Answer, bool) {
 	b.Type, b.AnswerSection, b.AuthoritySection = dns.TypeDNAME, PackRecords(keep), nil
 	b.Data = b.AnswerSection.RDATA(dns.TypeDNAME)
 	return b, IsSubdomain(b.Name, b.Zone) && IsSubdomain(a.Name, b.Name)
+}
+
+// alias looks for a CNAME at the name or a DNAME above it.
+func (z *Zone) alias(msg *dns.Msg, name string, t *Terms) (Finding, bool) {
+	cname := find(msg.Answer, name, dns.TypeCNAME)
+	if dname, ok := dnameAbove(msg.Answer, name, z.Name); ok && len(cname.Sigs) == 0 {
+		return z.redirect(dname, name, msg, t), true
+	}
+	if len(cname.RRs) == 0 {
+		return Finding{}, false
+	}
+	cname.RRs = cname.RRs[:1] // one name, one CNAME (RFC 2181 §10.1)
+	target := cname.RRs[0].(*dns.CNAME).Target
+	return z.positive(cname, Canonical(target), msg, t), true
+}
+
+// synthesised reports whether a set is the unsigned CNAME beside a DNAME.
+func synthesised(set RRset, msg *dns.Msg, zone string) bool {
+	_, above := dnameAbove(msg.Answer, set.Name, zone)
+	return set.Type == dns.TypeCNAME && len(set.Sigs) == 0 && above
+}
+
+// dnameAbove finds a DNAME whose owner lies above the name and in the zone.
+func dnameAbove(section []dns.RR, name, zone string) (RRset, bool) {
+	for _, rr := range section {
+		h := rr.Header()
+		if h.Rrtype != dns.TypeDNAME || h.Class != dns.ClassINET {
+			continue
+		}
+		owner := Canonical(h.Name)
+		if owner != name && IsSubdomain(name, owner) && IsSubdomain(owner, zone) {
+			return find(section, owner, dns.TypeDNAME), true
+		}
+	}
+	return RRset{}, false
+}
+
+// redirect follows a DNAME (RFC 6672 §5.3.1).
+func (z *Zone) redirect(dname RRset, name string, msg *dns.Msg, t *Terms) Finding {
+	f := z.positive(dname, "", msg, t)
+	if f.Kind != NoAnswer {
+		f.redirect(dname.RRs[0].(*dns.DNAME), name)
+	}
+	return f
+}
+
+func wireLength(name string) int {
+	buf := make([]byte, 512)
+	n, err := dns.PackDomainName(name, buf, 0, nil, false)
+	if err != nil {
+		return math.MaxInt
+	}
+	return n
 }
 
 // redirect has a finding lead a name on by a DNAME above it. The CNAME is not

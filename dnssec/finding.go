@@ -1,7 +1,6 @@
 package dnssec
 
 import (
-	"math"
 	"time"
 
 	"github.com/miekg/dns"
@@ -80,8 +79,27 @@ func (z *Zone) positive(set RRset, target string, msg *dns.Msg, t *Terms) Findin
 		if f.Security == Secure && set.Type != TypeTLSA && set.Type != dns.TypeDNAME {
 			f.Proofs = append(f.Proofs, newProof(set, p, t))
 		}
+	} else if target != "" {
+		f.Authority, f.Proofs = z.beside(msg.Ns, t)
 	}
 	return f
+}
+
+// beside are the denials that come with an alias without being needed for it:
+// they may speak of where it leads. No more than two are looked at, since whoever
+// adds them spends the question's budget.
+func (z *Zone) beside(section []dns.RR, t *Terms) ([]dns.RR, []Proof) {
+	n := 0
+	for _, rr := range section {
+		if h := rr.Header(); h.Rrtype == dns.TypeNSEC || h.Rrtype == dns.TypeNSEC3 {
+			n++
+		}
+	}
+	if n == 0 || n > 2 {
+		return nil, nil
+	}
+	d := z.denials(section, t)
+	return d.records, d.proofs
 }
 
 // expanded demands the denial that must come with an expanded wildcard.
@@ -118,59 +136,6 @@ func (z *Zone) unproven(d *denial, what string) (Security, Trouble) {
 		return Bogus, d.trouble
 	}
 	return Bogus, Trouble{Code: CodeDenialMissing, Text: what}
-}
-
-// alias looks for a CNAME at the name or a DNAME above it.
-func (z *Zone) alias(msg *dns.Msg, name string, t *Terms) (Finding, bool) {
-	cname := find(msg.Answer, name, dns.TypeCNAME)
-	if dname, ok := dnameAbove(msg.Answer, name, z.Name); ok && len(cname.Sigs) == 0 {
-		return z.redirect(dname, name, msg, t), true
-	}
-	if len(cname.RRs) == 0 {
-		return Finding{}, false
-	}
-	cname.RRs = cname.RRs[:1] // one name, one CNAME (RFC 2181 §10.1)
-	target := cname.RRs[0].(*dns.CNAME).Target
-	return z.positive(cname, Canonical(target), msg, t), true
-}
-
-// synthesised reports whether a set is the unsigned CNAME beside a DNAME.
-func synthesised(set RRset, msg *dns.Msg, zone string) bool {
-	_, above := dnameAbove(msg.Answer, set.Name, zone)
-	return set.Type == dns.TypeCNAME && len(set.Sigs) == 0 && above
-}
-
-// dnameAbove finds a DNAME whose owner lies above the name and in the zone.
-func dnameAbove(section []dns.RR, name, zone string) (RRset, bool) {
-	for _, rr := range section {
-		h := rr.Header()
-		if h.Rrtype != dns.TypeDNAME || h.Class != dns.ClassINET {
-			continue
-		}
-		owner := Canonical(h.Name)
-		if owner != name && IsSubdomain(name, owner) && IsSubdomain(owner, zone) {
-			return find(section, owner, dns.TypeDNAME), true
-		}
-	}
-	return RRset{}, false
-}
-
-// redirect follows a DNAME (RFC 6672 §5.3.1).
-func (z *Zone) redirect(dname RRset, name string, msg *dns.Msg, t *Terms) Finding {
-	f := z.positive(dname, "", msg, t)
-	if f.Kind != NoAnswer {
-		f.redirect(dname.RRs[0].(*dns.DNAME), name)
-	}
-	return f
-}
-
-func wireLength(name string) int {
-	buf := make([]byte, 512)
-	n, err := dns.PackDomainName(name, buf, 0, nil, false)
-	if err != nil {
-		return math.MaxInt
-	}
-	return n
 }
 
 // negative proves that a name or a type is absent.

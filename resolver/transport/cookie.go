@@ -1,7 +1,6 @@
 package transport
 
 import (
-	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
@@ -44,16 +43,18 @@ func (s *secret) at(now time.Time) [32]byte {
 	return s.octet
 }
 
-// clientCookie is what one server gets to see from one address of ours: another
-// one for each, so that nobody is followed from network to network by it, and
-// nothing to be guessed (RFC 7873 §4.1, RFC 9018 §3).
+// clientCookie is what one server gets to see from one address of ours, in hex:
+// another one for each, so that nobody is followed from network to network by it,
+// and nothing to be guessed (RFC 7873 §4.1, RFC 9018 §3). A hash over a secret and
+// two addresses of one length, of which a quarter is shown, needs no HMAC.
 func (n *Net) clientCookie(local, server netip.Addr) string {
-	key := n.secret.at(n.now())
-	mac := hmac.New(sha256.New, key[:])
-	l, s := local.As16(), server.As16()
-	mac.Write(l[:])
-	mac.Write(s[:])
-	return hex.EncodeToString(mac.Sum(nil)[:clientCookieSize])
+	var text [32 + 16 + 16]byte
+	key, l, s := n.secret.at(n.now()), local.As16(), server.As16()
+	copy(text[:], key[:])
+	copy(text[32:], l[:])
+	copy(text[48:], s[:])
+	sum := sha256.Sum256(text[:])
+	return hex.EncodeToString(sum[:clientCookieSize])
 }
 
 // withCookie returns the query with a cookie option, and the client cookie in it
@@ -63,11 +64,7 @@ func (n *Net) withCookie(query *dns.Msg, conn net.Conn, server netip.AddrPort, k
 	if opt == nil || known.bare.After(n.now()) {
 		return query, ""
 	}
-	local, err := netip.ParseAddrPort(conn.LocalAddr().String())
-	if err != nil {
-		return query, ""
-	}
-	client := n.clientCookie(local.Addr(), server.Addr())
+	client := n.clientCookie(localAddr(conn), server.Addr())
 	cookie := client
 	if known.client == client {
 		cookie += known.cookie
@@ -82,6 +79,16 @@ func (n *Net) withCookie(query *dns.Msg, conn net.Conn, server netip.AddrPort, k
 		}
 	}
 	return &q, client
+}
+
+func localAddr(conn net.Conn) netip.Addr {
+	switch a := conn.LocalAddr().(type) {
+	case *net.UDPAddr:
+		return a.AddrPort().Addr()
+	case *net.TCPAddr:
+		return a.AddrPort().Addr()
+	}
+	return netip.Addr{}
 }
 
 // taste judges the cookie of a reply to a query that bore the client cookie, and
@@ -103,7 +110,7 @@ func (n *Net) taste(server netip.AddrPort, network, client string, known peer, m
 		}
 		n.bare(server)
 		return &AskAgainError{server, network, "the cookie is wrong"}
-	case has:
+	case has && (known.client != client || known.cookie != cookie[len(client):]):
 		n.peers.change(server, func(p *peer) { p.client, p.cookie = client, cookie[len(client):] })
 	}
 	due := known.cookie != ""

@@ -152,7 +152,9 @@ func (w *walk) askForwarders(c *cut, name string, rrtype uint16, accept func(*re
 				return out
 			}
 			if err != nil {
-				why = append(why, s.name+": "+plain(err))
+				if said := s.name + ": " + plain(err); !slices.Contains(why, said) {
+					why = append(why, said)
+				}
 				silent = append(silent, s)
 				continue
 			}

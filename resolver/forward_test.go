@@ -131,6 +131,16 @@ func TestForwardedIsJudgedAlike(t *testing.T) {
 		if a := ask(t, forwarded, "b.absent.example.", dns.TypeTLSA); a.Security != dnssec.Secure || a.Kind != dnssec.NoName || l.count() != 0 {
 			t.Errorf("denied before: %+v", a)
 		}
+		name, _ := dnssec.NameOf(owner)
+		_, links, err := forwarded.Explain(t.Context(), dnssec.Question{Name: name, Type: dns.TypeTLSA})
+		var chain []string
+		for _, link := range links {
+			chain = append(chain, link.Zone+" "+link.Security+" "+strings.Join(link.Servers, " "))
+		}
+		const by = " secure udp://" + forwarderAt + ":53"
+		if want := []string{"." + by, "example." + by, "vendor.example." + by}; err != nil || !slices.Equal(chain, want) {
+			t.Errorf("the chain is %q, want %q: %v", chain, want, err)
+		}
 	})
 }
 

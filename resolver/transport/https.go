@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"strconv"
 	"time"
@@ -62,42 +63,57 @@ func NewHTTPS(s Secured, path string) *HTTPS {
 }
 
 // Exchange sends a query and returns the reply that matches it. The ID is 0, as RFC 8484
-// §4.1 wants it; TTLs are lessened by the reply's Age (§5.1). The query is not changed.
+// §4.1 wants it; TTLs are lessened by the reply's Age (§5.1). A connection that was left open
+// and has ended in the meantime is made anew, once. The query is not changed.
 func (h *HTTPS) Exchange(ctx context.Context, query *dns.Msg) (*dns.Msg, error) {
 	o, err := sealed(query, 0)
 	if err != nil {
 		return nil, err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, h.url, bytes.NewReader(o.wire))
+	body, age, again, err := h.post(ctx, o.wire)
+	if again && ctx.Err() == nil {
+		body, age, _, err = h.post(ctx, o.wire)
+	}
 	if err != nil {
-		return nil, withoutURL(err)
+		return nil, err
+	}
+	m, err := o.match(body)
+	if err == nil {
+		aged(m, age)
+	}
+	return m, err
+}
+
+// post sends one request. again: it failed on a connection that others had used before, which
+// may say nothing but that it had ended. net/http does not ask again by itself, since it
+// does not know that a POST of a question does no harm.
+func (h *HTTPS) post(ctx context.Context, wire []byte) (body []byte, age string, again bool, err error) {
+	trace := &httptrace.ClientTrace{GotConn: func(c httptrace.GotConnInfo) { again = c.Reused }}
+	req, err := http.NewRequestWithContext(httptrace.WithClientTrace(ctx, trace), http.MethodPost, h.url, bytes.NewReader(wire))
+	if err != nil {
+		return nil, "", false, withoutURL(err)
 	}
 	req.Header.Set("Content-Type", mediaType)
 	req.Header.Set("Accept", mediaType)
 	req.Header.Set("User-Agent", "") // none is sent (RFC 8484 §8.2)
 	response, err := h.client.Do(req)
 	if err != nil {
-		return nil, withoutURL(err)
+		return nil, "", again, withoutURL(err)
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("HTTP status %d", response.StatusCode)
+		return nil, "", false, fmt.Errorf("HTTP status %d", response.StatusCode)
 	}
 	if got := response.Header.Get("Content-Type"); got != mediaType {
-		return nil, fmt.Errorf("HTTP content of type %.60q, want %s", got, mediaType)
+		return nil, "", false, fmt.Errorf("HTTP content of type %.60q, want %s", got, mediaType)
 	}
-	body, err := io.ReadAll(io.LimitReader(response.Body, dns.MaxMsgSize+1))
-	if err != nil {
-		return nil, err
+	if body, err = io.ReadAll(io.LimitReader(response.Body, dns.MaxMsgSize+1)); err != nil {
+		return nil, "", again, err
 	}
 	if len(body) > dns.MaxMsgSize {
-		return nil, errors.New("HTTP content over 64 KiB")
+		return nil, "", false, errors.New("HTTP content over 64 KiB")
 	}
-	m, err := o.match(body)
-	if err == nil {
-		aged(m, response.Header.Get("Age"))
-	}
-	return m, err
+	return body, response.Header.Get("Age"), false, nil
 }
 
 // Close ends connections that are idle.

@@ -17,13 +17,18 @@ import (
 // serveHTTPS runs an HTTP/2 server.
 func serveHTTPS(tb testing.TB, cert tls.Certificate, h http.Handler) netip.AddrPort {
 	tb.Helper()
+	return netip.MustParseAddrPort(startHTTPS(tb, cert, h).Listener.Addr().String())
+}
+
+func startHTTPS(tb testing.TB, cert tls.Certificate, h http.Handler) *httptest.Server {
+	tb.Helper()
 	s := httptest.NewUnstartedServer(h)
 	s.EnableHTTP2 = true
 	s.TLS = &tls.Config{Certificates: []tls.Certificate{cert}}
 	s.Config.ErrorLog = nil
 	s.StartTLS()
 	tb.Cleanup(s.Close)
-	return netip.MustParseAddrPort(s.Listener.Addr().String())
+	return s
 }
 
 // dnsResource is an honest DNS resource.
@@ -144,6 +149,20 @@ func TestHTTPSOfNoUse(t *testing.T) {
 				t.Errorf("believed: %s", m)
 			}
 		})
+	}
+}
+
+// TestHTTPSComesBack: a connection that was closed between two questions is made anew.
+func TestHTTPSComesBack(t *testing.T) {
+	a := newAuthority(t)
+	s := startHTTPS(t, a.server(t), http.HandlerFunc(dnsResource))
+	way := NewHTTPS(Secured{Address: netip.MustParseAddrPort(s.Listener.Addr().String()), Name: "dns.example", Roots: a.pool()}, "/dns-query")
+	defer way.Close()
+	for range 4 {
+		if m, err := way.Exchange(inTime(t), query()); err != nil || len(m.Answer) != 1 {
+			t.Fatalf("%v %v", m, err)
+		}
+		s.CloseClientConnections()
 	}
 }
 

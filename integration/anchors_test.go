@@ -28,6 +28,7 @@ type rolling struct {
 	server *process
 	daemon *daemon
 	config string
+	policy string        // more lines of the resolver section
 	offset time.Duration // of the daemon's clock
 	old    string        // key files, without their suffix
 	new    string
@@ -119,7 +120,7 @@ func (r *rolling) start(t *testing.T) {
 		r.daemon = &daemon{tcp: fmt.Sprintf("127.0.0.1:%d", 8000+n), unix: filepath.Join(dir, "sock")}
 		r.set(t, 0)
 		r.config = r.configure(t, dir, settings{
-			resolver: fmt.Sprintf("server_port: %d\n  clock_offset_file: %q", rollingPort, r.path("offset")),
+			resolver: fmt.Sprintf("server_port: %d\n  clock_offset_file: %q%s", rollingPort, r.path("offset"), r.policy),
 			sections: fmt.Sprintf("testing: true\napi: {listen: %q, unix: %q}", r.daemon.tcp, r.daemon.unix),
 		})
 	}
@@ -302,6 +303,26 @@ func TestRootKeyRollover(t *testing.T) {
 	}
 	if status, text := r.ready(t); status != http.StatusServiceUnavailable || !strings.Contains(text, "the root zone is not proven") {
 		t.Errorf("/readyz: %d %s", status, text)
+	}
+}
+
+// TestRootKeyUpdatesSwitchedOff keeps the new key out for ever, and writes nothing.
+func TestRootKeyUpdatesSwitchedOff(t *testing.T) {
+	t.Parallel()
+	r := newRolling(t, 5, 300*day)
+	r.policy = "\n  trust_anchor_updates: false"
+	r.serve(t, []string{r.old}, r.new)
+	r.start(t)
+	r.says(t, confirmed)
+	for _, after := range []time.Duration{day, 31 * day, 62 * day} {
+		r.set(t, after)
+		r.says(t, confirmed)
+	}
+	r.serve(t, []string{r.new}, r.old)
+	r.set(t, 63*day)
+	r.says(t, bogus)
+	if _, err := os.Stat(filepath.Dir(r.statePath())); !os.IsNotExist(err) {
+		t.Errorf("there is a state: %v", err)
 	}
 }
 

@@ -31,7 +31,10 @@ func (r *Resolver) AskKeys(ctx context.Context, zone string, accept func(*dns.Ms
 	if zone == "." {
 		c = w.root()
 	} else if _, c = w.find(zone, dns.TypeDNSKEY); c.zone.Name != zone {
-		if c = w.known(zone); c == nil {
+		// Forwarders know every zone's keys.
+		if own := w.known(zone); own != nil {
+			c = own
+		} else if !c.forwards() {
 			return errors.New("the servers of " + zone + " cannot be found")
 		}
 	}

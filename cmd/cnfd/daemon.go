@@ -79,7 +79,7 @@ func startDaemon(ctx context.Context, c *config.Config, logger *slog.Logger) (d 
 		return d, err
 	}
 	d.closers = append(d.closers, d.clock.Close)
-	if d.engine, err = newEngine(c, d.clock.Now, logger); err != nil {
+	if d.engine, err = newEngine(c, d.clock.Now, logger, false); err != nil {
 		return d, err
 	}
 	sockets, err := d.open(c)

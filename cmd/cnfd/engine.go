@@ -28,14 +28,14 @@ type engine struct {
 }
 
 // newEngine makes what c describes. Nothing is sent until the first question.
-// A command has no log: it only reads what a daemon knows of the trust anchors.
-func newEngine(c *config.Config, now func() time.Time, log *slog.Logger) (*engine, error) {
+// forCommand: what a daemon knows of the trust anchors is read and not touched.
+func newEngine(c *config.Config, now func() time.Time, log *slog.Logger, forCommand bool) (*engine, error) {
 	rc, err := resolverConfig(c, now)
 	if err != nil {
 		return nil, err
 	}
 	keeper := anchor.Open(anchor.Config{
-		Now: now, Configured: *rc.Anchors, SHA1: rc.SHA1, Dir: anchorDir(c), ReadOnly: log == nil, Log: log,
+		Now: now, Configured: *rc.Anchors, SHA1: rc.SHA1, Dir: anchorDir(c), ReadOnly: forCommand, Log: log,
 		Still: !c.Resolver.TrustAnchorUpdates,
 	})
 	trusted := keeper.Anchors()

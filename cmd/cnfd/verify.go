@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"time"
 
 	"cnfd/api"
@@ -103,7 +104,9 @@ func withEngine(c *config.Config, f func(*engine, func() time.Time) error) error
 		return err
 	}
 	defer clock.Close()
-	e, err := newEngine(c, clock.Now, nil)
+	// Silent, unless the anchors are not what the configuration says.
+	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
+	e, err := newEngine(c, clock.Now, log, true)
 	if err != nil {
 		return err
 	}

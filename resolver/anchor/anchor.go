@@ -68,7 +68,7 @@ type point struct {
 	asked   time.Time
 	due     time.Time
 	wait    time.Duration // before the next try, while nothing is proven
-	offFrom time.Time     // the clock is wrong: the time at which it would be right …
+	offFrom time.Time     // the clock is wrong (only of the root): the time at which it would be right …
 	offTo   time.Time     // … ends here
 	unsaved bool
 	warned  string // the last trouble in keeping or proving it that was logged
@@ -83,7 +83,7 @@ func Open(c Config) *Keeper {
 	k := &Keeper{cfg: c, store: store{c.Dir, c.ReadOnly}, troubles: map[string]error{}, every: watchEvery}
 	k.names = c.Configured.Names()
 	slices.Sort(k.names)
-	now := c.Now()
+	now := k.now()
 	for _, name := range k.names {
 		p := &point{state: rollover.New(name, c.Configured.At(name))}
 		k.points = append(k.points, p)
@@ -113,8 +113,8 @@ func (k *Keeper) Anchors() dnssec.Anchors {
 	return k.anchors
 }
 
-// Ready is nil unless it is known that nothing below an anchor can be proven:
-// the clock is wrong, or every key was revoked. The error is for people.
+// Ready is nil unless it is known that nothing below an anchor can be proven: by
+// the root's signatures the clock is wrong, or every key was revoked. The error is for people.
 func (k *Keeper) Ready() error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -133,9 +133,18 @@ const watchEvery = 500 * time.Millisecond
 func (k *Keeper) Run(ctx context.Context, r Resolver) {
 	tick := time.NewTicker(k.every)
 	defer tick.Stop()
+	last := k.now()
 	for {
+		now := k.now()
+		if now.Before(last.Add(-setBack)) {
+			// What was to be forgotten at an hour that the clock had already shown
+			// would be kept until it shows that hour again.
+			k.cfg.Log.Warn("the clock was set back: what is cached is forgotten", "by", last.Sub(now).String())
+			r.SetAnchors(k.Anchors())
+		}
+		last = now
 		for _, p := range k.points {
-			if k.due(p) {
+			if k.due(p, now) {
 				k.refresh(ctx, r, p)
 			}
 		}
@@ -147,10 +156,16 @@ func (k *Keeper) Run(ctx context.Context, r Resolver) {
 	}
 }
 
+// setBack is how far back a clock goes without its being set (NTP slews less).
+const setBack = time.Second
+
+// now is the time that the clock shows. The monotonic reading is left out: by
+// that the clock never jumps.
+func (k *Keeper) now() time.Time { return k.cfg.Now().Round(0) }
+
 // due reports whether a set is to be asked for: its time has come, the clock was
 // set back, or the clock has come to where it would be right.
-func (k *Keeper) due(p *point) bool {
-	now := k.cfg.Now()
+func (k *Keeper) due(p *point, now time.Time) bool {
 	right := !p.offTo.IsZero() && now.After(p.offFrom) && now.Before(p.offTo)
 	return right || !now.Before(p.due) || now.Before(p.asked)
 }
@@ -163,7 +178,7 @@ const firstWait = 10 * time.Second
 // refresh asks for one set, learns from it, and sets the time of the next.
 func (k *Keeper) refresh(ctx context.Context, r Resolver, p *point) {
 	var set dnssec.KeySet
-	at := k.cfg.Now()
+	at := k.now()
 	err := r.AskKeys(ctx, p.state.Name, func(m *dns.Msg) bool {
 		read := dnssec.ReadKeySet(p.state.Name, p.state.Trust(), m, &dnssec.Terms{Now: at, Budget: &dnssec.Budget{}, SHA1: k.cfg.SHA1})
 		useful := read.Proven || len(read.Revoked) > 0
@@ -176,7 +191,11 @@ func (k *Keeper) refresh(ctx context.Context, r Resolver, p *point) {
 		return
 	}
 	wasOff := !p.offTo.IsZero()
-	p.asked, p.offFrom, p.offTo = at, set.From, set.To
+	p.asked, p.offFrom, p.offTo = at, time.Time{}, time.Time{}
+	if p.state.Name == "." {
+		// Of the root alone: of other zones it is likelier that nobody has signed them lately.
+		p.offFrom, p.offTo = set.From, set.To
+	}
 	k.learn(r, p, set, at)
 	if !set.Proven {
 		p.wait = min(max(2*p.wait, firstWait), rollover.Retry(p.lately))

@@ -346,6 +346,61 @@ func TestWrongClock(t *testing.T) {
 	}
 }
 
+// TestClockSetBack holds that nothing outlives its time by a clock that was ahead.
+func TestClockSetBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		var ahead time.Duration
+		set := func(by time.Duration) {
+			mu.Lock()
+			defer mu.Unlock()
+			ahead = by
+		}
+		r := &root{}
+		r.clock = func() time.Time {
+			mu.Lock()
+			defer mu.Unlock()
+			return time.Now().Add(ahead)
+		}
+		r.serve([]*signer{a}, a)
+		defer runAt(Open(Config{Now: r.clock, Configured: anchored(t, a)}), r)()
+		for _, step := range []struct {
+			to     time.Duration
+			forget bool
+		}{{0, false}, {time.Hour, false}, {0, true}, {-time.Second / 2, false}, {-day, true}, {day, false}} {
+			time.Sleep(time.Minute)
+			before := r.told()
+			set(step.to)
+			time.Sleep(time.Minute)
+			if got := r.told() > before; got != step.forget {
+				t.Errorf("the clock was set to %v: forgotten %t, want %t", step.to, got, step.forget)
+			}
+		}
+	})
+}
+
+// TestWrongClockIsOfTheRootAlone has a zone of the operator's own that nobody has
+// signed lately: nothing in it is proven, and that is no matter of the clock.
+func TestWrongClockIsOfTheRootAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &diary{}
+		r := &root{clock: func() time.Time { return time.Now().Add(-40 * day) }}
+		own := &signer{&dns.DNSKEY{}, a.private}
+		*own.dnskey = *a.dnskey
+		own.dnskey.Hdr.Name = "corp.example."
+		r.serve([]*signer{own}, own)
+		k := Open(Config{Now: time.Now, Configured: anchored(t, own), Log: logTo(d)})
+		defer runAt(k, r)()
+		time.Sleep(time.Minute)
+		if err := k.Ready(); err != nil {
+			t.Errorf("not ready: %v", err)
+		}
+		if d.count("the clock") > 0 || d.count("the keys are not proven") != 1 || d.count("expired at") != 1 {
+			t.Errorf("the log: %s", d.text.String())
+		}
+	})
+}
+
 // TestStateThatCannotBeUsed is every way in which a file is not ours: it is put
 // aside with all that is in it, one line says so, and the configured anchors hold.
 func TestStateThatCannotBeUsed(t *testing.T) {

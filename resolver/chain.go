@@ -14,6 +14,7 @@ import (
 // aliases point to. passed holds the names that aliases have led through.
 func (w *walk) resolve(name string, rrtype uint16, passed []string) *dnssec.Answer {
 	f, c := w.find(name, rrtype)
+	f = w.explained(f)
 	if f.Security == dnssec.Secure {
 		w.learn(c, f.Proofs)
 	}

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"cnfd/dnssec"
 	"cnfd/resolver/transport"
 
 	"github.com/miekg/dns"
@@ -86,7 +87,7 @@ func (w *walk) send(addr netip.AddrPort, network, name string, rrtype uint16, pl
 		q.SetEdns0(ednsSize, true)
 	}
 	before := w.r.cfg.Now()
-	msg, err := w.r.cfg.Exchanger.Exchange(ctx, addr, network, q)
+	msg, err := w.noted(w.r.cfg.Exchanger.Exchange(ctx, addr, network, q))
 	if err != nil {
 		if w.ctx.Err() == nil && silence(err) {
 			w.r.facts.failed(addr)
@@ -98,4 +99,24 @@ func (w *walk) send(addr netip.AddrPort, network, name string, rrtype uint16, pl
 		return nil, errBudget
 	}
 	return msg, nil
+}
+
+// noted takes a message from which malformed records were left out for what it
+// still says, and keeps in mind that they were.
+func (w *walk) noted(msg *dns.Msg, err error) (*dns.Msg, error) {
+	var malformed *transport.MalformedError
+	if msg != nil && errors.As(err, &malformed) {
+		w.malformed = malformed.Error()
+		return msg, nil
+	}
+	return msg, err
+}
+
+// explained adds to the trouble of what is Bogus that something malformed was met
+// on the way: it may well be what is missing.
+func (w *walk) explained(f dnssec.Finding) dnssec.Finding {
+	if f.Security == dnssec.Bogus && w.malformed != "" {
+		f.Trouble.Text += "; " + w.malformed
+	}
+	return f
 }

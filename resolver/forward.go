@@ -229,7 +229,7 @@ func (w *walk) sendOn(f *forwarder, network, name string, rrtype uint16, wait ti
 	if f.secure != nil {
 		msg, err = f.secure.Exchange(ctx, q)
 	} else {
-		msg, err = w.r.cfg.Exchanger.Exchange(ctx, f.Address, network, q)
+		msg, err = w.noted(w.r.cfg.Exchanger.Exchange(ctx, f.Address, network, q))
 	}
 	if err != nil {
 		if w.ctx.Err() == nil && silence(err) {

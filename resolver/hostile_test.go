@@ -241,6 +241,9 @@ func TestMalformedRecordOverTheNetwork(t *testing.T) {
 		if a.Security != c.want || c.want == dnssec.Secure && (len(a.Data) != 1 || string(a.Data[0]) != string(good.Data[0])) || c.want != dnssec.Secure && len(a.Data) > 0 {
 			t.Errorf("%s: %s %x %+v", c.claim, a.Security, a.Data, a.Trouble)
 		}
+		if strings.Contains(a.Trouble.Text, "malformed") != (c.want == dnssec.Bogus) {
+			t.Errorf("%s: said as %q", c.claim, a.Trouble.Text)
+		}
 		if r.Stats().Network.Malformed == before {
 			t.Errorf("%s: not counted", c.claim)
 		}

@@ -23,9 +23,10 @@ type walk struct {
 	// addresses of servers are not bound by it.
 	oldest time.Time
 	// private: judged as of another time, so nothing cached is read or written.
-	private bool
-	cuts    map[string]*cut // of this walk
-	looking []string        // names of servers whose addresses are being looked up, outermost first
+	private   bool
+	cuts      map[string]*cut // of this walk
+	malformed string          // the last malformed record that was left out of a message, and whose
+	looking   []string        // names of servers whose addresses are being looked up, outermost first
 }
 
 func (r *Resolver) newWalk(ctx context.Context, at time.Time) *walk {

@@ -19,7 +19,7 @@ type outgoing struct {
 	// anyCase lets a reply differ in case: over TCP, where nobody guesses, and
 	// of servers that are known not to keep it. caseLost tells that one did.
 	anyCase, caseLost bool
-	dropped           int // malformed records that were left out of the reply
+	lost              loss // malformed records that were left out of the reply
 }
 
 var (
@@ -74,7 +74,7 @@ func (o *outgoing) match(reply []byte) (*dns.Msg, error) {
 		if count := int(binary.BigEndian.Uint16(reply[4:])); count == 0 {
 			end = headerSize
 		}
-		if m, o.dropped, err = salvage(reply, end); err != nil {
+		if m, o.lost, err = salvage(reply, end); err != nil {
 			return nil, fmt.Errorf("reply: %w", err)
 		}
 	}

@@ -79,13 +79,14 @@ func (n *Net) now() time.Time {
 // has lost it over TCP too is asked in the caller's case for an hour. A query with
 // EDNS bears a cookie (RFC 7873), and the reply of a server that has shown one must. A reply that nearly matches ends the wait over UDP with a
 // NearMissError; what is no reply at all is dropped, and the wait goes on until
-// the context ends (the first step of TuDoor). The query is not changed.
+// the context ends (the first step of TuDoor). A message of which malformed records
+// were left out comes with a MalformedError. The query is not changed.
 func (n *Net) Exchange(ctx context.Context, server netip.AddrPort, network string, query *dns.Msg) (*dns.Msg, error) {
 	if network == "tcp" {
 		if conn := n.lounge.take(server); conn != nil {
 			m, err := n.over(ctx, conn, server, network, query)
 			var again *AskAgainError
-			if err == nil || errors.As(err, &again) || ctx.Err() != nil || errors.Is(err, os.ErrDeadlineExceeded) {
+			if m != nil || errors.As(err, &again) || ctx.Err() != nil || errors.Is(err, os.ErrDeadlineExceeded) {
 				return m, err
 			}
 			// It came to its end meanwhile: a fresh one tells (RFC 7766 §6.2.4).
@@ -135,9 +136,6 @@ func (n *Net) over(ctx context.Context, conn net.Conn, server netip.AddrPort, ne
 	if network == "tcp" && err == nil && out.caseLost {
 		n.caseless(server)
 	}
-	if err == nil && out.dropped > 0 {
-		n.malformed.Add(int64(out.dropped))
-	}
 	switch {
 	case network == "udp" && errors.Is(err, errMismatch):
 		n.nearMisses.Add(1)
@@ -147,6 +145,9 @@ func (n *Net) over(ctx context.Context, conn net.Conn, server netip.AddrPort, ne
 		return nil, &AskAgainError{server, "tcp", "the case of the question did not come back"}
 	case err != nil:
 		return nil, err
+	case out.lost.count > 0:
+		n.malformed.Add(int64(out.lost.count))
+		return m, &MalformedError{server, out.lost.count, out.lost.first}
 	}
 	return m, nil
 }

@@ -81,11 +81,10 @@ func (a *authority) server(tb testing.TB, edit ...func(*x509.Certificate)) tls.C
 
 // tlsServer counts the connections that it hands to serve, and those that took a session up again.
 type tlsServer struct {
-	at               netip.AddrPort
-	conns, resumed   atomic.Int32
-	mu               sync.Mutex // guards open
-	open             []net.Conn
-	handshakesToFail atomic.Int32
+	at             netip.AddrPort
+	conns, resumed atomic.Int32
+	mu             sync.Mutex // guards open
+	open           []net.Conn
 }
 
 // serveTLS gives each connection its own call of serve, once the client has shaken hands.

@@ -81,10 +81,40 @@ func (w *walk) known(name string) *cut {
 	if w.private {
 		return nil
 	}
-	if e, ok := w.r.cache.PeekString(cutKey(name), time.Time{}); ok {
-		return e.cut
+	e, ok := w.r.cache.PeekString(cutKey(name), time.Time{})
+	if !ok {
+		return nil
 	}
-	return nil
+	if !w.terms.Now.Before(e.cut.until) {
+		return w.reprove(e.cut)
+	}
+	return e.cut
+}
+
+// reprove asks what a delegation is worth now whose zone was Bogus a while ago:
+// its parent for the DS, its servers for the keys. Where that still does not
+// hold, it is nil and the delegation itself is asked for anew: the zone may
+// have moved. Neither way does it live longer than its parent said.
+func (w *walk) reprove(c *cut) *cut {
+	name := c.zone.Name
+	if w.retried[name] {
+		return nil
+	}
+	w.retried[name] = true
+	p := w.nearest(dnssec.Parent(name), dns.TypeNS)
+	if p.zone.Security != dnssec.Secure || p.forwards() {
+		return nil
+	}
+	del := w.delegation(p, name, nil)
+	if del.Cut != dnssec.CutSecure && del.Cut != dnssec.CutInsecure {
+		return nil
+	}
+	next := &cut{servers: c.servers, until: c.granted}
+	next.under(p)
+	if next.zone = w.proveChild(next, p, name, del); next.zone.Security != dnssec.Secure && next.zone.Security != dnssec.Insecure {
+		return nil
+	}
+	return w.keep(next)
 }
 
 // keep remembers a cut. A delegation lives no longer than its parent's TTL
@@ -101,7 +131,11 @@ func (w *walk) keep(c *cut) *cut {
 	c.until = sooner(c.granted, limit)
 	w.cuts[c.zone.Name] = c
 	if !w.private && !c.zone.Trouble.Budget && (proven || !w.over()) {
-		w.r.cache.Put(cutKey(c.zone.Name), cache.Entry[*entry]{Value: &entry{cut: c}, Size: c.size(), Until: c.until, Since: w.terms.Now})
+		end := c.until
+		if c.zone.Security == dnssec.Bogus && !c.fixed && !w.r.setApart(c.zone.Name, dnssec.Parent(c.zone.Name)) {
+			end = sooner(c.granted, w.terms.Now.Add(maxChainTTL)) // the delegation; see reprove
+		}
+		w.r.cache.Put(cutKey(c.zone.Name), cache.Entry[*entry]{Value: &entry{cut: c}, Size: c.size(), Until: end, Since: w.terms.Now})
 	}
 	return c
 }

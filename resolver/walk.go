@@ -25,6 +25,7 @@ type walk struct {
 	// private: judged as of another time, so nothing cached is read or written.
 	private   bool
 	cuts      map[string]*cut // of this walk
+	retried   map[string]bool // delegations that were tried again
 	malformed string          // the last malformed record that was left out of a message, and whose
 	looking   []string        // names of servers whose addresses are being looked up, outermost first
 }
@@ -34,7 +35,7 @@ func (r *Resolver) newWalk(ctx context.Context, at time.Time) *walk {
 	return &walk{
 		r: r, ctx: ctx, budget: b,
 		terms: &dnssec.Terms{Now: at, Budget: b, SHA1: r.cfg.SHA1},
-		cuts:  map[string]*cut{},
+		cuts:  map[string]*cut{}, retried: map[string]bool{},
 	}
 }
 

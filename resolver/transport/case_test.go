@@ -159,3 +159,29 @@ func TestPeersAreBounded(t *testing.T) {
 		t.Errorf("%d", len(p.of))
 	}
 }
+
+// TestSameButCase: letters of the name may differ, and nothing else.
+func TestSameButCase(t *testing.T) {
+	const q = "\x03www\x07exAmple\x00\x00\x41\x00\x01" // type 65: no letter
+	for _, c := range []struct {
+		claim, other string
+		want         bool
+	}{
+		{"the same", q, true},
+		{"another case", "\x03WwW\x07example\x00\x00\x41\x00\x01", true},
+		{"a type that would be the letter", "\x03www\x07exAmple\x00\x00\x61\x00\x01", false},
+		{"a class that differs by that bit", "\x03www\x07exAmple\x00\x00\x41\x00\x21", false},
+		{"another letter", "\x03wwv\x07exAmple\x00\x00\x41\x00\x01", false},
+		{"a length that differs by that bit", "\x23www\x07exAmple\x00\x00\x41\x00\x01", false},
+		{"shorter", q[:len(q)-1], false},
+	} {
+		if got := sameButCase([]byte(c.other), []byte(q)); got != c.want {
+			t.Errorf("%s: %v", c.claim, got)
+		}
+	}
+	for _, pair := range [][2]byte{{'@', '`'}, {'[', '{'}, {0xC1, 0xE1}} { // no letters, one bit apart
+		if sameButCase([]byte{1, pair[0], 0, 0, 1, 0, 1}, []byte{1, pair[1], 0, 0, 1, 0, 1}) {
+			t.Errorf("%q is taken for %q", pair[0], pair[1])
+		}
+	}
+}

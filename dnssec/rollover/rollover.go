@@ -88,63 +88,89 @@ func New(name string, configured *dnssec.Trust) Point {
 // (RFC 5011 §4). A set that is not proven changes nothing but for the keys that
 // revoke themselves in it.
 func (p Point) Next(s dnssec.KeySet, now time.Time) (Point, []Event) {
-	n := p.clone()
-	var events []Event
-	change := func(k *Key, to State, until time.Time) {
-		events = append(events, Event{p.Name, k.DNSKEY, k.State, to, p.configured(k.DNSKEY), until})
-		k.State, k.Since, k.Until = to, now, until
+	n := step{Point: p.clone(), now: now}
+	n.revoke(s.Revoked)
+	if s.Proven {
+		n.Checked = now
+		n.look(s.Keys)
+		n.meet(s.Keys, s.TTL)
 	}
-	for _, r := range s.Revoked {
+	return n.Point, n.events
+}
+
+// step is a point on its way to the next one.
+type step struct {
+	Point
+	now    time.Time
+	events []Event
+}
+
+func (n *step) change(k *Key, to State, hold time.Duration) {
+	var until time.Time
+	if hold > 0 {
+		until = n.now.Add(hold)
+	}
+	n.events = append(n.events, Event{n.Name, k.DNSKEY, k.State, to, n.configured(k.DNSKEY), until})
+	k.State, k.Since, k.Until = to, n.now, until
+}
+
+// revoke takes the trust from keys that have revoked themselves, whoever else
+// signs the set, and lets those go whose hold-down is over.
+func (n *step) revoke(keys []*dns.DNSKEY) {
+	for _, r := range keys {
 		if k := n.find(r); k != nil {
 			if !k.State.gone() {
-				change(k, Revoked, now.Add(RemoveHoldDown))
+				n.change(k, Revoked, RemoveHoldDown)
 			}
-		} else if k := unrevoked(p.Name, r); p.configured(k) || p.weaklyConfigured(k) {
+		} else if k := unrevoked(n.Name, r); n.configured(k) || n.weaklyConfigured(k) {
 			// Not bounded by maxKeys: the configuration bounds them.
 			n.Keys = append(n.Keys, Key{DNSKEY: k})
-			change(&n.Keys[len(n.Keys)-1], Revoked, now.Add(RemoveHoldDown))
+			n.change(&n.Keys[len(n.Keys)-1], Revoked, RemoveHoldDown)
 		}
 	}
 	for i := range n.Keys {
-		if k := &n.Keys[i]; k.State == Revoked && !now.Before(k.Until) {
-			change(k, Removed, time.Time{})
+		if k := &n.Keys[i]; k.State == Revoked && !n.now.Before(k.Until) {
+			n.change(k, Removed, 0)
 		}
 	}
-	if !s.Proven {
-		return n, events
-	}
-	n.Checked = now
+}
+
+// look sees which of the keys that are followed are in a proven set.
+func (n *step) look(keys []*dns.DNSKEY) {
 	for i := range n.Keys {
 		k := &n.Keys[i]
-		present := slices.ContainsFunc(s.Keys, func(o *dns.DNSKEY) bool { return dnssec.SameKey(o, k.DNSKEY) })
+		present := slices.ContainsFunc(keys, func(o *dns.DNSKEY) bool { return dnssec.SameKey(o, k.DNSKEY) })
 		switch {
 		case k.State == AddPend && !present:
 			// From the beginning, should it come back: the hold-down is time
 			// without interruption (RFC 5011 §2.2).
-			change(k, Start, time.Time{})
-		case k.State == AddPend && (!now.Before(k.Until) || p.configured(k.DNSKEY)), k.State == Missing && present:
-			change(k, Valid, time.Time{})
+			n.change(k, Start, 0)
+		case k.State == AddPend && (!n.now.Before(k.Until) || n.configured(k.DNSKEY)), k.State == Missing && present:
+			n.change(k, Valid, 0)
 		case k.State == Valid && !present:
-			change(k, Missing, time.Time{})
+			n.change(k, Missing, 0)
 		}
 	}
 	n.Keys = slices.DeleteFunc(n.Keys, func(k Key) bool { return k.State == Start })
-	for _, found := range s.Keys {
+}
+
+// meet begins to follow the keys of a proven set that are new.
+func (n *step) meet(keys []*dns.DNSKEY, ttl time.Duration) {
+	for _, found := range keys {
 		if n.find(found) != nil || len(n.Keys) >= maxKeys {
 			continue
 		}
-		k := Key{DNSKEY: unrevoked(p.Name, found)}
+		k := Key{DNSKEY: unrevoked(n.Name, found)}
 		switch {
-		case p.configured(k.DNSKEY):
-			change(&k, Valid, time.Time{})
+		case n.configured(k.DNSKEY):
+			n.change(&k, Valid, 0)
 		case found.Flags&dns.SEP != 0:
-			change(&k, AddPend, now.Add(max(AddHoldDown, s.TTL)))
+			n.change(&k, AddPend, max(AddHoldDown, ttl))
 		default:
 			continue // a zone-signing key (RFC 5011 §3)
 		}
 		n.Keys = append(n.Keys, k)
 	}
-	return n, events
 }
 
 // Trust is what vouches for the zone now: what is configured and the keys

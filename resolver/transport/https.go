@@ -27,6 +27,10 @@ type HTTPS struct {
 // mediaType is that of a DNS message (RFC 8484 §6).
 const mediaType = "application/dns-message"
 
+// maxHTTPS bounds the connections to one server: questions that come at once, while there is
+// none yet, would else make one each. Each carries what the server allows, 100 requests or more.
+const maxHTTPS = 8
+
 // NewHTTPS makes the way to a server; path is that of its DNS resource, such as
 // "/dns-query", with its query where it has one. The address is never looked up
 // and no proxy is used. Nothing is sent until the first exchange.
@@ -51,6 +55,7 @@ func NewHTTPS(s Secured, path string) *HTTPS {
 		TLSHandshakeTimeout: dialTime,
 		IdleConnTimeout:     idle,
 		DisableCompression:  true,
+		MaxConnsPerHost:     maxHTTPS,
 		// A path that died in silence is found by pings, not by each question anew.
 		HTTP2: &http.HTTP2Config{SendPingTimeout: 3 * time.Second, PingTimeout: 3 * time.Second},
 	}}

@@ -4,10 +4,12 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -163,6 +165,37 @@ func TestHTTPSComesBack(t *testing.T) {
 			t.Fatalf("%v %v", m, err)
 		}
 		s.CloseClientConnections()
+	}
+}
+
+// TestHTTPSBoundsConnections: many questions at once share few connections, and lose none.
+func TestHTTPSBoundsConnections(t *testing.T) {
+	a := newAuthority(t)
+	var conns atomic.Int32
+	s := httptest.NewUnstartedServer(http.HandlerFunc(dnsResource))
+	s.EnableHTTP2 = true
+	s.TLS = &tls.Config{Certificates: []tls.Certificate{a.server(t)}}
+	s.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			conns.Add(1)
+		}
+	}
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	way := NewHTTPS(Secured{Address: netip.MustParseAddrPort(s.Listener.Addr().String()), Name: "dns.example", Roots: a.pool()}, "/dns-query")
+	defer way.Close()
+	var all sync.WaitGroup
+	for range 500 {
+		all.Go(func() {
+			if m, err := way.Exchange(inTime(t), query()); err != nil || len(m.Answer) != 1 {
+				t.Errorf("%v %v", m, err)
+			}
+		})
+	}
+	all.Wait()
+	// A few more than there are at a time: net/http drops those that it finds to be too many.
+	if n := conns.Load(); n > 5*maxHTTPS {
+		t.Errorf("%d connections", n)
 	}
 }
 

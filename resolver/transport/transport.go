@@ -1,4 +1,4 @@
-// Package transport exchanges one DNS message with one server over UDP or TCP
+// Package transport exchanges one DNS message with one server over UDP, TCP, TLS or HTTPS
 // and believes only what matches the question.
 package transport
 

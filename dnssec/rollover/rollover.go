@@ -191,7 +191,7 @@ func (p Point) Trust() *dnssec.Trust {
 		}
 	}
 	for _, k := range p.Keys {
-		if k.State.Trusted() && !slices.ContainsFunc(tr.Keys, func(c *dns.DNSKEY) bool { return dnssec.SameKey(c, k.DNSKEY) }) {
+		if k.State.Trusted() && !p.configured(k.DNSKEY) { // else it is there already, by itself or by its digest
 			tr.Keys = append(tr.Keys, k.DNSKEY)
 		}
 	}

@@ -63,7 +63,7 @@ func states(p Point) string {
 	return strings.Join(out, ", ")
 }
 
-// trusted tells whom a point trusts: "A" by its DS, "a" by its key.
+// trusted tells whom a point trusts: "A" by its DS, "b" by its key.
 func trusted(p Point) string {
 	tr, out := p.Trust(), ""
 	for _, ds := range tr.DS {
@@ -101,42 +101,42 @@ func TestTransitions(t *testing.T) {
 		claim  string
 		sights []sight
 	}{
-		{"Start to Valid: a key that is configured, at once", []sight{{0, proven(keyA), "a valid", "Aa"}}},
-		{"Start to AddPend: a new key, which is not trusted", []sight{{0, proven(keyA, keyB), "a valid, b pending", "Aa"}}},
-		{"Start stays: a zone-signing key", []sight{{0, proven(keyA, zskB), "a valid", "Aa"}}},
+		{"Start to Valid: a key that is configured, at once", []sight{{0, proven(keyA), "a valid", "A"}}},
+		{"Start to AddPend: a new key, which is not trusted", []sight{{0, proven(keyA, keyB), "a valid, b pending", "A"}}},
+		{"Start stays: a zone-signing key", []sight{{0, proven(keyA, zskB), "a valid", "A"}}},
 		{"Start stays: a set that is not proven", []sight{{0, unproven, "", "A"}}},
-		{"Start stays: a stranger revokes itself", []sight{{0, with(proven(keyA), keyB), "a valid", "Aa"}}},
+		{"Start stays: a stranger revokes itself", []sight{{0, with(proven(keyA), keyB), "a valid", "A"}}},
 		{"AddPend stays a nanosecond before the hold-down ends", []sight{
-			{0, proven(keyA, keyB), "a valid, b pending", "Aa"}, {hold - 1, proven(keyA, keyB), "a valid, b pending", "Aa"}}},
+			{0, proven(keyA, keyB), "a valid, b pending", "A"}, {hold - 1, proven(keyA, keyB), "a valid, b pending", "A"}}},
 		{"AddPend to Valid when the hold-down ends", []sight{
-			{0, proven(keyA, keyB), "a valid, b pending", "Aa"}, {hold, proven(keyA, keyB), "a valid, b valid", "Aab"}}},
+			{0, proven(keyA, keyB), "a valid, b pending", "A"}, {hold, proven(keyA, keyB), "a valid, b valid", "Ab"}}},
 		{"AddPend waits for the original TTL where that is longer", []sight{
-			{0, longTTL, "a valid, b pending", "Aa"}, {40*day - 1, longTTL, "a valid, b pending", "Aa"}, {40 * day, longTTL, "a valid, b valid", "Aab"}}},
+			{0, longTTL, "a valid, b pending", "A"}, {40*day - 1, longTTL, "a valid, b pending", "A"}, {40 * day, longTTL, "a valid, b valid", "Ab"}}},
 		{"AddPend needs a proven set after the hold-down", []sight{
-			{0, proven(keyA, keyB), "a valid, b pending", "Aa"}, {hold + day, unproven, "a valid, b pending", "Aa"}}},
+			{0, proven(keyA, keyB), "a valid, b pending", "A"}, {hold + day, unproven, "a valid, b pending", "A"}}},
 		{"AddPend to Start: the key is gone, and begins anew when it is back", []sight{
-			{0, proven(keyA, keyB), "a valid, b pending", "Aa"}, {day, proven(keyA), "a valid", "Aa"},
-			{2 * day, proven(keyA, keyB), "a valid, b pending", "Aa"}, {hold + day, proven(keyA, keyB), "a valid, b pending", "Aa"},
-			{hold + 2*day, proven(keyA, keyB), "a valid, b valid", "Aab"}}},
+			{0, proven(keyA, keyB), "a valid, b pending", "A"}, {day, proven(keyA), "a valid", "A"},
+			{2 * day, proven(keyA, keyB), "a valid, b pending", "A"}, {hold + day, proven(keyA, keyB), "a valid, b pending", "A"},
+			{hold + 2*day, proven(keyA, keyB), "a valid, b valid", "Ab"}}},
 		{"AddPend stays while sets are not proven", []sight{
-			{0, proven(keyA, keyB), "a valid, b pending", "Aa"}, {day, dnssec.KeySet{}, "a valid, b pending", "Aa"}}},
+			{0, proven(keyA, keyB), "a valid, b pending", "A"}, {day, dnssec.KeySet{}, "a valid, b pending", "A"}}},
 		{"AddPend to Revoked, for good", []sight{
-			{0, proven(keyA, keyB), "a valid, b pending", "Aa"}, {day, with(proven(keyA), keyB), "a valid, b revoked", "Aa"},
-			{2 * day, proven(keyA, keyB), "a valid, b revoked", "Aa"}, {hold + 3*day, proven(keyA, keyB), "a valid, b removed", "Aa"},
-			{3 * hold, proven(keyA, keyB), "a valid, b removed", "Aa"}}},
+			{0, proven(keyA, keyB), "a valid, b pending", "A"}, {day, with(proven(keyA), keyB), "a valid, b revoked", "A"},
+			{2 * day, proven(keyA, keyB), "a valid, b revoked", "A"}, {hold + 3*day, proven(keyA, keyB), "a valid, b removed", "A"},
+			{3 * hold, proven(keyA, keyB), "a valid, b removed", "A"}}},
 		{"AddPend: a clock that is set back lets nothing in", []sight{
-			{0, proven(keyA, keyB), "a valid, b pending", "Aa"}, {-hold, proven(keyA, keyB), "a valid, b pending", "Aa"}}},
+			{0, proven(keyA, keyB), "a valid, b pending", "A"}, {-hold, proven(keyA, keyB), "a valid, b pending", "A"}}},
 		{"Valid to Missing, still trusted, and back", []sight{
-			{0, proven(keyA), "a valid", "Aa"}, {day, proven(keyB), "a missing, b pending", "Aa"},
-			{400 * day, proven(keyB), "a missing, b valid", "Aab"}, {401 * day, proven(keyA, keyB), "a valid, b valid", "Aab"}}},
-		{"Valid stays while sets are not proven", []sight{{0, proven(keyA), "a valid", "Aa"}, {day, dnssec.KeySet{}, "a valid", "Aa"}}},
+			{0, proven(keyA), "a valid", "A"}, {day, proven(keyB), "a missing, b pending", "A"},
+			{400 * day, proven(keyB), "a missing, b valid", "Ab"}, {401 * day, proven(keyA, keyB), "a valid, b valid", "Ab"}}},
+		{"Valid stays while sets are not proven", []sight{{0, proven(keyA), "a valid", "A"}, {day, dnssec.KeySet{}, "a valid", "A"}}},
 		{"Valid to Revoked: at once, by DS and by key", []sight{
-			{0, proven(keyA, keyB), "a valid, b pending", "Aa"}, {hold, proven(keyA, keyB), "a valid, b valid", "Aab"},
+			{0, proven(keyA, keyB), "a valid, b pending", "A"}, {hold, proven(keyA, keyB), "a valid, b valid", "Ab"},
 			{hold + day, with(proven(keyB), keyA), "a revoked, b valid", "b"}}},
 		{"Valid to Revoked in a set that nothing else proves", []sight{
-			{0, proven(keyA), "a valid", "Aa"}, {day, with(dnssec.KeySet{}, keyA), "a revoked", ""}}},
+			{0, proven(keyA), "a valid", "A"}, {day, with(dnssec.KeySet{}, keyA), "a revoked", ""}}},
 		{"Missing to Revoked", []sight{
-			{0, proven(keyA), "a valid", "Aa"}, {day, proven(keyB), "a missing, b pending", "Aa"}, {2 * day, with(proven(keyB), keyA), "a revoked, b pending", ""}}},
+			{0, proven(keyA), "a valid", "A"}, {day, proven(keyB), "a missing, b pending", "A"}, {2 * day, with(proven(keyB), keyA), "a revoked, b pending", ""}}},
 		{"Start to Revoked: a configured key that was never seen otherwise", []sight{{0, with(dnssec.KeySet{}, keyA), "a revoked", ""}}},
 		{"Revoked stays when the key comes back without the bit", []sight{
 			{0, with(proven(keyB), keyA), "a revoked, b pending", ""}, {day, proven(keyA, keyB), "a revoked, b pending", ""}}},
@@ -248,13 +248,13 @@ func TestReconfigure(t *testing.T) {
 		now           *dnssec.Trust
 		states, trust string
 	}{
-		{"the same configuration changes nothing", learnt, anchorA(), "a valid, b valid", "Aab"},
-		{"one more anchor takes nothing away", learnt, ds(keyA, keyC), "a valid, b valid", "Aab"},
+		{"the same configuration changes nothing", learnt, anchorA(), "a valid, b valid", "Ab"},
+		{"one more anchor takes nothing away", learnt, ds(keyA, keyC), "a valid, b valid", "Ab"},
 		{"an anchor taken out takes what was learnt along", learnt, ds(keyC), "", ""},
 		{"but not what was revoked", lost, ds(keyC), "a revoked", ""},
 		{"a revoked key that is configured anew stays revoked", lost, ds(keyA, keyC), "a revoked, b valid", "b"},
 		{"nothing at all is configured", learnt, nil, "", ""},
-		{"a pending key that is configured now is trusted by that", pending, &dnssec.Trust{DS: ds(keyA).DS, Keys: []*dns.DNSKEY{keyC}}, "a valid, c pending", "Aac"},
+		{"a pending key that is configured now is trusted by that", pending, &dnssec.Trust{DS: ds(keyA).DS, Keys: []*dns.DNSKEY{keyC}}, "a valid, c pending", "Ac"},
 	} {
 		t.Run(tt.claim, func(t *testing.T) {
 			got := tt.p.Reconfigure(tt.now)

@@ -225,6 +225,9 @@ func TestRollover(t *testing.T) {
 		}
 		stop := run(open(), r)
 		time.Sleep(day)
+		if r.told() != 1 {
+			t.Errorf("the resolver was told %d times before anything changed", r.told())
+		}
 		r.serve([]*signer{a, b}, a)
 		time.Sleep(15 * day)
 		stop()

@@ -1,6 +1,9 @@
 package resolver
 
 import (
+	"net/netip"
+	"slices"
+
 	"cnfd/dnssec"
 
 	"github.com/miekg/dns"
@@ -25,6 +28,36 @@ func (w *walk) descend(c *cut, msg *dns.Msg, child string) *cut {
 	next.under(c)
 	next.zone = w.proveChild(next, c, child, del)
 	return w.keep(next)
+}
+
+// moved asks the parent of a zone that was known before, and whose servers give
+// nothing now, where they are today. It is nil where they are the same.
+func (w *walk) moved(c *cut) *cut {
+	name := c.zone.Name
+	if name == "." || c.fixed || w.private || w.cuts[name] != nil || w.over() {
+		return nil
+	}
+	w.cuts[name] = c // once, whatever comes of it
+	p := w.nearest(dnssec.Parent(name), dns.TypeNS)
+	if p.forwards() || stuck(p) {
+		return nil
+	}
+	got := w.ask(p, name, dns.TypeA, func(r *reply) bool { return r.class == referral && r.child == name })
+	if !got.ok {
+		return nil
+	}
+	now := w.r.serversIn(got.reply.msg.Ns, got.reply.msg.Extra, name, p.zone.Name)
+	if !slices.ContainsFunc(now, func(s server) bool { return !knows(c.servers, s) }) {
+		return nil
+	}
+	return w.descend(p, got.reply.msg, name)
+}
+
+// knows reports whether a server is among others by its name and all its addresses.
+func knows(servers []server, s server) bool {
+	return slices.ContainsFunc(servers, func(o server) bool {
+		return o.name == s.name && !slices.ContainsFunc(s.addrs, func(a netip.Addr) bool { return !slices.Contains(o.addrs, a) })
+	})
 }
 
 // vouch proves what lies at a child's name. Where the zone that referred says

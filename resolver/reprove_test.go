@@ -1,6 +1,7 @@
 package resolver
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -74,6 +75,69 @@ func TestBogusZoneHeals(t *testing.T) {
 				}
 				if n := l.count(); n > 20 {
 					t.Errorf("%d messages", n)
+				}
+			})
+		})
+	}
+}
+
+// TestMovedZone: a zone whose servers fall silent or refuse is looked for at its
+// parent within the same question; where it did not move that costs one message.
+func TestMovedZone(t *testing.T) {
+	refuse := func(_ string, q, _ *dns.Msg) *dns.Msg { return new(dns.Msg).SetRcode(q, dns.RcodeRefused) }
+	both := []string{vendorAt, vendor2At}
+	for _, c := range []struct {
+		claim string
+		lie   func(string, *dns.Msg, *dns.Msg) *dns.Msg
+		moved bool
+		key   bool // the new servers have the keys that the parent vouches for
+		want  dnssec.Security
+	}{
+		{"refused, not moved", refuse, false, true, dnssec.Indeterminate},
+		{"refused, moved", refuse, true, true, dnssec.Secure},
+		{"silent, moved", silent, true, true, dnssec.Secure},
+		{"refused, taken over by one without the keys", refuse, true, false, dnssec.Bogus},
+	} {
+		t.Run(c.claim, func(t *testing.T) {
+			bubble(t, tree(), func(t *testing.T, l *lab) {
+				r := l.resolver(t)
+				if a := ask(t, r, "www.vendor.example.", dns.TypeTXT); a.Security != dnssec.Secure {
+					t.Fatal(a.Trouble.Text)
+				}
+				l.lie(c.lie, both...)
+				if c.moved {
+					l.on[mustAddr(evilAt)] = map[string]*zone.Zone{"vendor.example.": l.zones["vendor.example."]}
+					for _, n := range []string{"ns1", "ns2"} {
+						if err := l.zones["example."].Replace(parse(t, ".", n+".vendor.example. 3600 A "+evilAt)...); err != nil {
+							t.Fatal(err)
+						}
+					}
+				}
+				if !c.key {
+					l.lie(func(_ string, q, r *dns.Msg) *dns.Msg {
+						flipBit(r)
+						for _, rr := range r.Answer {
+							if k, ok := rr.(*dns.DNSKEY); ok {
+								k.PublicKey = "AAAA" + k.PublicKey[4:]
+							}
+						}
+						return r
+					}, evilAt)
+				}
+				l.count()
+				a := ask(t, r, owner, dnssec.TypeTLSA)
+				if a.Security != c.want || c.want != dnssec.Secure && len(a.Data) > 0 {
+					t.Errorf("%s, %d records (%s)", a.Security, len(a.Data), a.Trouble.Text)
+				}
+				if n := 0; !c.moved {
+					for _, s := range l.log() {
+						if strings.HasPrefix(s, exampleAt+" ") {
+							n++
+						}
+					}
+					if n != 1 {
+						t.Errorf("the parent was asked %d times", n)
+					}
 				}
 			})
 		})

@@ -94,6 +94,10 @@ func (w *walk) find(name string, rrtype uint16) (dnssec.Finding, *cut) {
 			f.Security = dnssec.Bogus
 			return f, c
 		case !got.usable:
+			if next := w.moved(c); next != nil {
+				c, skip = next, 0
+				continue
+			}
 			return lost(got.trouble), c
 		case got.trouble.Budget:
 			return lost(got.trouble), c

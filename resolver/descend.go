@@ -177,6 +177,12 @@ func (w *walk) anchoredBelow(c *cut, name string, rrtype uint16) *cut {
 	}
 	next := &cut{servers: c.servers, fixed: c.fixed, until: c.until, granted: c.granted}
 	next.zone = w.proveChild(next, c, n, dnssec.Delegation{})
+	if next.zone.Trouble.Unreachable {
+		// That these servers do not have its keys says nothing of the zone's own:
+		// other questions must not suffer from it.
+		w.cuts[n] = next
+		return next
+	}
 	return w.keep(next)
 }
 

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"cnfd/internal/testneeds"
+
 	"github.com/miekg/dns"
 )
 
@@ -88,7 +90,7 @@ func inNamespace(t *testing.T) bool {
 	runtime.LockOSThread() // Pdeathsig goes with the thread
 	defer runtime.UnlockOSThread()
 	if err := c.Start(); err != nil {
-		lacking(t, "network namespace: "+err.Error()+": run as root")
+		testneeds.Lacking(t, "network namespace: "+err.Error()+": run as root")
 	}
 	if err := c.Wait(); err != nil {
 		t.Errorf("in the namespace: %v\n%s", err, out)

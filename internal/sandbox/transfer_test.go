@@ -1,10 +1,11 @@
 package sandbox
 
 import (
-	"os"
 	"os/exec"
 	"strings"
 	"testing"
+
+	"cnfd/internal/testneeds"
 
 	"github.com/miekg/dns"
 )
@@ -66,22 +67,10 @@ func transferred(t *testing.T, z ZoneInfo) string {
 	return text.String()
 }
 
-// programs skips the test where one of them is not installed; the values are the
-// Debian packages that have them.
+// programs demands programs; the values are the Debian packages that have them.
 func programs(t *testing.T, wanted map[string]string) {
 	t.Helper()
 	for program, debian := range wanted {
-		if _, err := exec.LookPath(program); err != nil {
-			lacking(t, program+" is missing: apt-get install "+debian)
-		}
+		testneeds.Binary(t, program, debian)
 	}
-}
-
-// lacking skips the test, or fails it where nothing may be skipped.
-func lacking(t *testing.T, why string) {
-	t.Helper()
-	if os.Getenv("CI") == "true" {
-		t.Fatal(why)
-	}
-	t.Skip(why)
 }

@@ -16,11 +16,15 @@ import (
 // crosses every path without being fragmented.
 const ednsSize = 1232
 
-// exchange asks one server one question, without EDNS where the server says
+// exchange asks one upstream one question: of servers, without EDNS where the server says
 // that it does not know it (RFC 6891 §7). A zone that needs proof is never
 // asked so: without EDNS there are no signatures, and one FORMERR, forged or
 // not, would make the zone Bogus.
-func (w *walk) exchange(addr netip.AddrPort, name string, rrtype uint16, round int, proof bool) (*dns.Msg, error) {
+func (w *walk) exchange(u upstream, name string, rrtype uint16, round int, proof bool) (*dns.Msg, error) {
+	if u.via != nil {
+		return w.handOn(u.via, name, rrtype, round)
+	}
+	addr := u.at
 	plain := !proof && w.r.facts.get(addr).plain
 	msg, err := w.carry(addr, name, rrtype, plain, round)
 	if err == nil && !plain && !proof && slices.Contains([]int{dns.RcodeFormatError, dns.RcodeNotImplemented, dns.RcodeBadVers}, msg.Rcode) {

@@ -133,66 +133,6 @@ func (w *walk) findForwarded(c *cut, name string, rrtype uint16) (dnssec.Finding
 	return f, at
 }
 
-// askForwarders is ask where the servers are forwarders: by cost, the silent ones once
-// more with longer waits, and past an answer that accept does not take to the next.
-func (w *walk) askForwarders(c *cut, name string, rrtype uint16, accept func(*reply) bool) asked {
-	var out asked
-	var why []string
-	queue, refused := w.byCost(c.servers), 0
-	for round := 0; round < rounds && len(queue) > 0 && refused < maxRefused; round++ {
-		var silent []server
-		for _, s := range queue {
-			if w.ctx.Err() != nil {
-				why = append(why, "time is up")
-				break
-			}
-			msg, err := w.handOn(s.via, name, rrtype, round)
-			if err == errBudget {
-				out.trouble = w.spent(c, name, rrtype, why)
-				return out
-			}
-			if err != nil {
-				if said := s.name + ": " + plain(err); !slices.Contains(why, said) {
-					why = append(why, said)
-				}
-				silent = append(silent, s)
-				continue
-			}
-			r := classifyForwarded(msg, c.zone.Name, name, rrtype)
-			if r.lame != "" {
-				why = append(why, s.name+" "+r.lame)
-				continue
-			}
-			out.reply, out.usable = r, true
-			if out.ok = accept(&r); out.ok {
-				return out
-			}
-			if refused++; refused == maxRefused {
-				break
-			}
-		}
-		queue = silent
-	}
-	switch {
-	case w.budget.Exhausted != "":
-		out.trouble = w.spent(c, name, rrtype, why)
-	case !out.usable:
-		out.trouble = unreachableTrouble(c, name, rrtype, why)
-	}
-	return out
-}
-
-// byCost orders forwarders as servers are: the cheap and healthy first. Between equal
-// ones the operator's order holds.
-func (w *walk) byCost(forwarders []server) []server {
-	queue := slices.Clone(forwarders)
-	queue = slices.DeleteFunc(queue, func(s server) bool { return !w.r.reachable(s.via.Address.Addr()) })
-	slices.SortStableFunc(queue, func(a, b server) int {
-		return int(w.r.facts.get(a.via.Address).cost() - w.r.facts.get(b.via.Address).cost())
-	})
-	return queue
-}
-
 // forwardTimeout is how long a forwarder is waited for in the first round; it doubles
 // from round to round. A forwarder may have to walk the whole tree itself, so that how
 // fast it was with the last question says nothing of the next.

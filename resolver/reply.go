@@ -26,8 +26,17 @@ type reply struct {
 	lame  string
 }
 
+// classify tells what a message is that a cut's servers, or forwarders in their
+// place, gave to a question.
+func (c *cut) classify(msg *dns.Msg, name string, rrtype uint16) reply {
+	if c.forwards() {
+		return classifyForwarded(msg, c.zone.Name, name, rrtype)
+	}
+	return classify(msg, c.zone.Name, name, rrtype)
+}
+
 // classify tells what a message from a server of zone is, as an answer to a
-// question that lies in it. It is the only place that does.
+// question that lies in it.
 func classify(msg *dns.Msg, zone, name string, rrtype uint16) reply {
 	r := reply{msg: msg}
 	switch msg.Rcode {

@@ -63,7 +63,8 @@ type Entry[V any] struct {
 	// handed to the callers and not kept, and what was kept before it is dropped.
 	Until time.Time
 	// Since is when the oldest part of the value was learnt. Zero: when the fill
-	// began, or when Put was called.
+	// began, or when Put was called. After now, since the clock was set back
+	// meanwhile: it is not kept either, for nobody knows when it stops being true.
 	Since time.Time
 }
 

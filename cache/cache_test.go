@@ -405,3 +405,48 @@ func TestAPutOfWhatWasLearntBeforeADropChangesNothing(t *testing.T) {
 		})
 	}
 }
+
+// TestClockSetBack holds that nothing outlives its time by a clock that was ahead
+// while it was learnt, whichever way it comes in.
+func TestClockSetBack(t *testing.T) {
+	for _, way := range []struct {
+		claim string
+		learn func(k *Cache[int], learnt time.Time, meanwhile func())
+	}{
+		{"put before", func(k *Cache[int], learnt time.Time, meanwhile func()) {
+			k.Put("key", Entry[int]{Value: 1, Until: learnt.Add(time.Minute), Since: learnt})
+			meanwhile()
+		}},
+		{"put after, and dropped in between", func(k *Cache[int], learnt time.Time, meanwhile func()) {
+			meanwhile()
+			k.DropFunc(func(string, int) bool { return true })
+			k.Put("key", Entry[int]{Value: 1, Until: learnt.Add(time.Minute), Since: learnt})
+		}},
+		{"filled meanwhile", func(k *Cache[int], learnt time.Time, meanwhile func()) {
+			v, err := k.Get(context.Background(), "key", time.Time{}, func(context.Context) (Entry[int], error) {
+				meanwhile()
+				return Entry[int]{Value: 1, Until: learnt.Add(time.Minute), Since: learnt}, nil
+			})
+			if v != 1 || err != nil {
+				t.Errorf("who waited got %d, %v", v, err)
+			}
+		}},
+	} {
+		for _, back := range []time.Duration{0, time.Hour} {
+			t.Run(fmt.Sprint(way.claim, ", by ", back), func(t *testing.T) {
+				c := newClock()
+				k := one[int](1<<20, c)
+				way.learn(k, c.t, func() { c.forward(-back) })
+				if _, ok := k.PeekString("key", time.Time{}); ok != (back == 0) {
+					t.Errorf("it is there: %t", ok)
+				}
+				v, err := k.Get(context.Background(), "key", time.Time{}, func(context.Context) (Entry[int], error) {
+					return Entry[int]{Value: 2, Until: c.in(time.Minute)}, nil
+				})
+				if v != 1 && back == 0 || v != 2 && back > 0 || err != nil {
+					t.Errorf("Get: %d, %v", v, err)
+				}
+			})
+		}
+	}
+}

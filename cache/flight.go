@@ -88,7 +88,7 @@ func (c *Cache[V]) board(s *shard[V], tag uint32, key string, bound int64, fill 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := c.now().UnixNano()
-	if _, e := find(&s.table, tag, key); e != nil && e.until > now && e.since >= bound {
+	if _, e := find(&s.table, tag, key); e != nil && e.holds(now) && e.since >= bound {
 		return boarding[V]{value: e.value}, nil
 	}
 	f := s.flights[key]
@@ -148,7 +148,7 @@ func (s *shard[V]) land(tag uint32, key string, f *flight[V], now int64) {
 		return
 	}
 	learnt := since(f.entry, f.begun)
-	if _, e := find(&s.table, tag, key); e != nil && e.until > now && e.since > learnt && !f.entry.Since.IsZero() {
+	if _, e := find(&s.table, tag, key); e != nil && e.holds(now) && e.since > learnt && !f.entry.Since.IsZero() {
 		return
 	}
 	s.put(tag, key, f.entry, learnt, now)

@@ -33,7 +33,7 @@ type shard[V any] struct {
 // peek is the way of a hit: it reads under the shared lock and marks the entry.
 func peek[K string | []byte, V any](s *shard[V], tag uint32, key K, oldest, now int64) (v V, ok bool) {
 	s.mu.RLock()
-	if _, e := find(&s.table, tag, key); e != nil && e.until > now && e.since >= oldest {
+	if _, e := find(&s.table, tag, key); e != nil && e.holds(now) && e.since >= oldest {
 		v, ok = e.value, true
 		if atomic.LoadUint32(&e.state)&marked == 0 {
 			atomic.OrUint32(&e.state, marked)
@@ -51,13 +51,13 @@ func (s *shard[V]) put(tag uint32, key string, e Entry[V], since, now int64) {
 	n := slot[V]{value: e.Value, since: since, until: nanos(e.Until), tag: tag}
 	if p, old := find(&s.table, tag, key); old != nil {
 		n.state = old.state & marked // a key in use keeps its mark over a refresh
-		if old.until <= now {
+		if !old.holds(now) {
 			s.expired++
 		}
 		s.remove(p)
 	}
 	s.sweep(now)
-	if n.until <= now {
+	if !n.holds(now) {
 		return
 	}
 	bytes := keyBytes(key) + min(max(0, int64(e.Size)), math.MaxUint32) // no sum overflows
@@ -86,7 +86,7 @@ func (s *shard[V]) remove(p uint32) {
 // sweep removes what has expired at the old end of the queue, two at most, so
 // that a cache that is not full shrinks to what is still true.
 func (s *shard[V]) sweep(now int64) {
-	for n := 0; n < 2 && s.table.live > 0 && s.table.slots[s.table.oldest].until <= now; n++ {
+	for n := 0; n < 2 && s.table.live > 0 && !s.table.slots[s.table.oldest].holds(now); n++ {
 		s.remove(s.table.oldest)
 		s.expired++
 	}
@@ -121,7 +121,7 @@ func (s *shard[V]) evict(now int64) {
 		}
 		e := &s.table.slots[s.hand]
 		switch {
-		case e.until <= now:
+		case !e.holds(now):
 			s.expired++
 		case e.state&marked != 0:
 			e.state &^= marked

@@ -27,6 +27,10 @@ type slot[V any] struct {
 	short        [shortKey]byte
 }
 
+// holds reports whether the value holds at now. One that was learnt after now was
+// learnt before the clock was set back, and its until would come too late.
+func (e *slot[V]) holds(now int64) bool { return e.until > now && e.since <= now }
+
 const (
 	inUse    = 1 << 31
 	marked   = 1 << 30

@@ -46,6 +46,9 @@ func (w *walk) ask(c *cut, name string, rrtype uint16, accept func(*reply) bool)
 		}
 	}
 	line := w.lineup(c)
+	if e := w.early; e != nil && e.name == name && e.rrtype == rrtype {
+		line.prefer(e.to)
+	}
 	refused := 0
 	for {
 		who, round, ok := line.next()

@@ -432,7 +432,7 @@ func TestFailuresOfAWalkStayItsOwn(t *testing.T) {
 	slow := site{name: "slow.example.", at: []string{otherAt}, records: "jwk.cnf 300 CNAME hop\nhop 300 CNAME " + owner + "\n"}
 	bare := site{name: "bare.vendor.example.", at: []string{vendorAt, vendor2At}, bare: true, records: "jwk.cnf 300 TLSA 255 255 255 " + key}
 	t.Run("time", func(t *testing.T) {
-		for _, left := range []time.Duration{5, 15, 25} {
+		for _, left := range []time.Duration{3, 9, 15} {
 			bubble(t, tree(slow), func(t *testing.T, l *lab) {
 				r := l.resolver(t)
 				ask(t, r, "www.slow.example.", dns.TypeTLSA)

@@ -149,6 +149,11 @@ func (w *walk) root() *cut {
 	if len(w.r.forwarders) > 0 {
 		return w.forwardRoot()
 	}
+	leave, _ := w.lead(".")
+	defer leave()
+	if c := w.known("."); c != nil {
+		return c
+	}
 	c := &cut{zone: dnssec.Unsigned(".", dnssec.Indeterminate, "hints", dnssec.Trouble{}, time.Time{}), fixed: true}
 	for _, h := range w.r.cfg.Hints {
 		c.servers = append(c.servers, server{name: dnssec.Canonical(h.Name), addrs: h.Addresses})

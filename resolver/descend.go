@@ -9,14 +9,16 @@ import (
 	"github.com/miekg/dns"
 )
 
-// descend follows a referral from a zone to its child.
-func (w *walk) descend(c *cut, msg *dns.Msg, child string) *cut {
+// descend follows a referral from a zone to its child. held tells that the zone
+// did not prove at the same time that there is no such child. ahead, where it is
+// not nil, is called with a Secure child before it is asked for its keys.
+func (w *walk) descend(c *cut, msg *dns.Msg, child string, ahead func(*cut)) (next *cut, held bool) {
 	for name := child; name != c.zone.Name; name = dnssec.Parent(name) {
 		if s, ok := w.r.stubs[name]; ok {
-			return w.stub(name, s)
+			return w.stub(name, s), true
 		}
 	}
-	next := &cut{
+	next = &cut{
 		zone:    &dnssec.Zone{Name: child},
 		servers: w.r.serversIn(msg.Ns, msg.Extra, child, c.zone.Name),
 		until:   w.terms.Now.Add(ttlOf(msg.Ns, child, dns.TypeNS)),
@@ -26,8 +28,11 @@ func (w *walk) descend(c *cut, msg *dns.Msg, child string) *cut {
 	}
 	c, del := w.vouch(w.above(c, child, msg), child, msg)
 	next.under(c)
+	if del.Cut == dnssec.CutSecure && ahead != nil {
+		ahead(next)
+	}
 	next.zone = w.proveChild(next, c, child, del)
-	return w.keep(next)
+	return next, del.Cut != dnssec.NoCut && del.Cut != dnssec.NoCutNoName
 }
 
 // moved asks the parent of a zone that was known before, and whose servers give
@@ -50,7 +55,8 @@ func (w *walk) moved(c *cut) *cut {
 	if !slices.ContainsFunc(now, func(s server) bool { return !knows(c.servers, s) }) {
 		return nil
 	}
-	return w.descend(p, got.reply.msg, name)
+	next, _ := w.descend(p, got.reply.msg, name, nil)
+	return w.keep(next)
 }
 
 // knows reports whether a server is among others by its name and all its addresses.

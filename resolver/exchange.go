@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/netip"
 	"slices"
+	"time"
 
 	"cnfd/dnssec"
 	"cnfd/resolver/transport"
@@ -73,32 +74,63 @@ func silence(err error) bool {
 
 var errBudget = errors.New("the question's budget is spent")
 
+// send asks one server once, or takes what was asked of it early.
 func (w *walk) send(addr netip.AddrPort, network, name string, rrtype uint16, plain bool, round int) (*dns.Msg, error) {
+	if !plain {
+		if a, ok := w.takeEarly(addr, network, name, rrtype); ok {
+			return w.received(addr, a)
+		}
+	}
 	if !w.budget.Send() {
 		return nil, errBudget
 	}
-	w.r.queries.Add(1)
-	wait := tcpTimeout
-	if network == "udp" {
-		wait = w.r.facts.get(addr).timeout(round)
-	}
-	ctx, cancel := context.WithTimeout(w.ctx, wait)
+	ctx, cancel := context.WithTimeout(w.ctx, w.r.waitFor(addr, network, round))
 	defer cancel()
+	return w.received(addr, w.r.try(ctx, addr, network, newQuery(name, rrtype, !plain)))
+}
+
+// waitFor is how long a server is waited for in a round of asking.
+func (r *Resolver) waitFor(addr netip.AddrPort, network string, round int) time.Duration {
+	if network == "tcp" {
+		return tcpTimeout
+	}
+	return r.facts.get(addr).timeout(round)
+}
+
+func newQuery(name string, rrtype uint16, edns bool) *dns.Msg {
 	q := new(dns.Msg)
 	q.SetQuestion(name, rrtype)
 	q.RecursionDesired = false
-	if !plain {
+	if edns {
 		q.SetEdns0(ednsSize, true)
 	}
-	before := w.r.cfg.Now()
-	msg, err := w.noted(w.r.cfg.Exchanger.Exchange(ctx, addr, network, q))
+	return q
+}
+
+// attempt is one message sent to a server, and what came of it.
+type attempt struct {
+	msg  *dns.Msg
+	err  error
+	took time.Duration
+}
+
+func (r *Resolver) try(ctx context.Context, addr netip.AddrPort, network string, q *dns.Msg) attempt {
+	r.queries.Add(1)
+	before := r.cfg.Now()
+	msg, err := r.cfg.Exchanger.Exchange(ctx, addr, network, q)
+	return attempt{msg, err, r.cfg.Now().Sub(before)}
+}
+
+// received counts an attempt for or against its server and against the budget.
+func (w *walk) received(addr netip.AddrPort, a attempt) (*dns.Msg, error) {
+	msg, err := w.noted(a.msg, a.err)
 	if err != nil {
 		if w.ctx.Err() == nil && silence(err) {
 			w.r.facts.failed(addr)
 		}
 		return nil, err
 	}
-	w.r.facts.answered(addr, w.r.cfg.Now().Sub(before))
+	w.r.facts.answered(addr, a.took)
 	if !w.budget.Receive(msg.Len()) {
 		return nil, errBudget
 	}

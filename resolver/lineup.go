@@ -115,6 +115,14 @@ func (l *lineup) next() (upstream, int, bool) {
 	return u, l.round, true
 }
 
+// prefer puts an address first, if it is among those that are known.
+func (l *lineup) prefer(at netip.AddrPort) {
+	if i := slices.Index(l.queue, upstream{at: at}); i > 0 {
+		copy(l.queue[1:i+1], l.queue[:i])
+		l.queue[0] = upstream{at: at}
+	}
+}
+
 func (l *lineup) again(u upstream) { l.silent = append(l.silent, u) }
 
 // reachable reports whether an address is of a family that is turned on.

@@ -26,6 +26,7 @@ type Resolver struct {
 	// forwarders, where there are any, are asked in place of the root servers.
 	forwarders []server
 	anchors    atomic.Pointer[dnssec.Anchors]
+	steps      steps
 	queries    atomic.Int64
 }
 
@@ -35,7 +36,7 @@ func New(c Config) (*Resolver, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Resolver{cfg: c, facts: newFacts(), ntas: map[string]bool{}, stubs: map[string]Stub{}}
+	r := &Resolver{cfg: c, facts: newFacts(), steps: steps{of: map[string]chan struct{}{}}, ntas: map[string]bool{}, stubs: map[string]Stub{}}
 	r.anchors.Store(c.Anchors)
 	r.cache = cache.New[*entry](cache.Config{MaxBytes: c.MaxBytes, Now: c.Now})
 	for _, n := range c.NegativeAnchors {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/netip"
 	"slices"
-	"strings"
 	"time"
 
 	"cnfd/dnssec"
@@ -28,6 +27,8 @@ type walk struct {
 	retried   map[string]bool // delegations that were tried again
 	malformed string          // the last malformed record that was left out of a message, and whose
 	looking   []string        // names of servers whose addresses are being looked up, outermost first
+	early     *early          // a question that was sent before its turn; nil: none is under way
+	leading   int             // steps that others wait for this walk to take
 }
 
 func (r *Resolver) newWalk(ctx context.Context, at time.Time) *walk {
@@ -36,87 +37,6 @@ func (r *Resolver) newWalk(ctx context.Context, at time.Time) *walk {
 		r: r, ctx: ctx, budget: b,
 		terms: &dnssec.Terms{Now: at, Budget: b, SHA1: r.cfg.SHA1},
 		cuts:  map[string]*cut{}, retried: map[string]bool{},
-	}
-}
-
-// find learns what the tree says of one name and type, aliases not followed:
-// from the nearest known cut downward, at each cut ask and prove.
-func (w *walk) find(name string, rrtype uint16) (dnssec.Finding, *cut) {
-	if f, c, ok := w.aliased(name, rrtype); ok {
-		return f, c
-	}
-	c := w.nearest(name, rrtype)
-	if c.forwards() {
-		return w.findForwarded(c, name, rrtype)
-	}
-	skip := 0 // labels that were found not to be cuts
-	whole := w.r.cfg.WholeNames
-	for {
-		if stuck(c) || len(c.servers) == 0 {
-			return lost(c.zone.Trouble), c
-		}
-		if f, ok := w.absent(c, name, rrtype); ok {
-			return f, c
-		}
-		qname, qtype := name, rrtype
-		if !whole {
-			qname, qtype = minimised(c.zone.Name, name, rrtype, skip)
-		}
-		var f dnssec.Finding
-		got := w.ask(c, qname, qtype, func(r *reply) bool {
-			if r.class == referral || qname != name {
-				return r.lame == ""
-			}
-			// A Bogus answer may be one server's fault: others are asked
-			// before it stands (RFC 4035 §4.7, DNSSEC-lame servers).
-			found := c.zone.Answer(r.msg, name, rrtype, w.terms)
-			if r.lame != "" && found.Security != dnssec.Secure {
-				return false
-			}
-			f = found
-			return f.Security != dnssec.Bogus || c.zone.Security == dnssec.Bogus || f.SignedBy != ""
-		})
-		switch {
-		case qname != name && (!got.ok || got.reply.class == answer):
-			// A minimised question asks for nothing but a cut. Whatever else
-			// it brings is asked anew with more of the name, or with all of it
-			// where servers do not bear less (RFC 9156 §2.3, relaxed).
-			skip++
-			whole = whole || !got.usable || got.reply.msg.Rcode != dns.RcodeSuccess || len(got.reply.msg.Answer) > 0 || skip > maxMinimised
-			if got.trouble.Budget {
-				return lost(got.trouble), c
-			}
-			continue
-		case !got.usable && got.lame != nil && qname == name && mayLack(c, got.lame.msg, rrtype):
-			return w.withoutAuthority(c, got.lame.msg, name, rrtype)
-		case !got.usable && c.zone.Security == dnssec.Bogus:
-			f := lost(c.zone.Trouble) // whatever its servers said, it would be Bogus
-			f.Security = dnssec.Bogus
-			return f, c
-		case !got.usable:
-			if next := w.moved(c); next != nil {
-				c, skip = next, 0
-				continue
-			}
-			return lost(got.trouble), c
-		case got.trouble.Budget:
-			return lost(got.trouble), c
-		case got.reply.class == referral:
-			c, skip = w.descend(c, got.reply.msg, got.reply.child), 0
-			continue
-		}
-		if next := w.anchoredBelow(c, name, rrtype); next != nil {
-			return w.judgeAgain(next, got.reply.msg, name, rrtype)
-		}
-		if f.Security == dnssec.Bogus && c.zone.Security == dnssec.Secure && (f.Unsigned || f.SignedBy != "") {
-			if next := w.reveal(c, hiddenAt(f, name, rrtype)); next != nil {
-				return w.judgeAgain(next, got.reply.msg, name, rrtype)
-			}
-			if w.over() {
-				return w.interrupted(), c
-			}
-		}
-		return f, c
 	}
 }
 
@@ -196,28 +116,6 @@ func hiddenAt(f dnssec.Finding, name string, rrtype uint16) string {
 // lost is the finding where nothing could be learnt.
 func lost(t dnssec.Trouble) dnssec.Finding {
 	return dnssec.Finding{Security: dnssec.Indeterminate, Kind: dnssec.NoAnswer, Rcode: dns.RcodeServerFailure, Trouble: t}
-}
-
-// maxMinimised bounds the questions that minimisation adds (RFC 9156 §2.3 has 10).
-const maxMinimised = 8
-
-// minimised is what a zone's server needs to be asked to give the next cut on
-// the way to name: one label more than the zone has, and the labels that were
-// found to be no cut. The labels of a confirmation record before its domain are
-// not spent one by one: there is no cut to find that would be followed.
-func minimised(zone, name string, rrtype uint16, skip int) (string, uint16) {
-	full, have := dnssec.Labels(name), dnssec.Labels(zone)+1+skip
-	last := full - 1
-	if rrtype == dnssec.TypeTLSA {
-		last = full - 2
-		if strings.HasPrefix(name, "_") {
-			last = full - 1
-		}
-	}
-	if have > last {
-		return name, rrtype
-	}
-	return dnssec.Ancestor(name, have), dns.TypeA
 }
 
 // addresses looks up where a name server is. Servers below the very zone whose

@@ -1,0 +1,198 @@
+package resolver
+
+import (
+	"strings"
+
+	"cnfd/dnssec"
+
+	"github.com/miekg/dns"
+)
+
+// search is the way to what the tree says of one name and type: from the nearest
+// known cut downward, at each cut ask and prove.
+type search struct {
+	*walk
+	name   string
+	rrtype uint16
+	at     *cut
+	skip   int  // labels that were found not to be cuts
+	whole  bool // the servers are to be asked for the whole name at once
+	waits  int  // for others that were taking the same step
+	// disproved is a child that a server referred to and whose parent proves
+	// that there is none.
+	disproved string
+	found     dnssec.Finding
+	done      bool
+}
+
+// find learns what the tree says of one name and type, aliases not followed.
+func (w *walk) find(name string, rrtype uint16) (dnssec.Finding, *cut) {
+	if f, c, ok := w.aliased(name, rrtype); ok {
+		return f, c
+	}
+	s := search{walk: w, name: name, rrtype: rrtype, at: w.nearest(name, rrtype), whole: w.r.cfg.WholeNames}
+	if s.at.forwards() {
+		return w.findForwarded(s.at, name, rrtype)
+	}
+	if w.early == nil {
+		defer w.giveUpEarly()
+	}
+	for !s.done {
+		s.step()
+	}
+	return s.found, s.at
+}
+
+func (s *search) end(f dnssec.Finding) { s.found, s.done = f, true }
+
+// step asks the servers of the cut that the search stands at, and follows what they say.
+func (s *search) step() {
+	c := s.at
+	if stuck(c) || len(c.servers) == 0 {
+		s.end(lost(c.zone.Trouble))
+		return
+	}
+	if f, ok := s.absent(c, s.name, s.rrtype); ok {
+		s.end(f)
+		return
+	}
+	qname, qtype := s.question(c.zone.Name, s.skip)
+	if qname != s.name && s.waits < maxWaits {
+		leave, first := s.lead(c.zone.Name + " " + qname)
+		defer leave()
+		if !first {
+			s.waits++
+		}
+		// Somebody may have taken it between the look into the cache and now.
+		if s.stand(s.nearest(s.name, s.rrtype)) || !first {
+			return
+		}
+	}
+	var f dnssec.Finding
+	got := s.ask(c, qname, qtype, func(r *reply) bool {
+		if r.class == referral {
+			return r.lame == "" && r.child != s.disproved
+		}
+		if qname != s.name {
+			return r.lame == ""
+		}
+		// A Bogus answer may be one server's fault: others are asked
+		// before it stands (RFC 4035 §4.7, DNSSEC-lame servers).
+		found := c.zone.Answer(r.msg, s.name, s.rrtype, s.terms)
+		if r.lame != "" && found.Security != dnssec.Secure {
+			return false
+		}
+		f = found
+		return f.Security != dnssec.Bogus || c.zone.Security == dnssec.Bogus || f.SignedBy != ""
+	})
+	switch {
+	case !got.usable && qname == s.name:
+		s.unanswered(got)
+	case got.trouble.Budget:
+		s.end(lost(got.trouble))
+	case got.reply.class == referral:
+		s.refer(got.reply)
+	case qname != s.name:
+		s.relax(got)
+	default:
+		s.settle(f, got.reply.msg)
+	}
+}
+
+// stand goes on from a cut, and tells whether it is another than before.
+func (s *search) stand(c *cut) (moved bool) {
+	if c.zone.Name == s.at.zone.Name {
+		return false
+	}
+	s.at, s.skip = c, 0
+	return true
+}
+
+// refer follows a referral. One that the referring zone itself proves to be none
+// is one server's lie or fault until others have said the same.
+func (s *search) refer(r reply) {
+	next, held := s.descend(s.at, r.msg, r.child, s.sendEarly)
+	if !held && s.disproved != r.child {
+		s.disproved = r.child
+		return
+	}
+	s.at, s.skip = s.keep(next), 0
+}
+
+// relax goes on from a minimised question, which asks for nothing but a cut. Whatever
+// else it brought is asked anew with more of the name, or with all of it where
+// servers do not bear less (RFC 9156 §2.3).
+func (s *search) relax(got asked) {
+	s.skip++
+	s.whole = s.whole || !got.usable || got.reply.msg.Rcode != dns.RcodeSuccess || len(got.reply.msg.Answer) > 0 || s.skip > maxMinimised
+}
+
+// settle ends the search with an answer, judged as one of the zone that it is from:
+// another may lie hidden on the same servers.
+func (s *search) settle(f dnssec.Finding, msg *dns.Msg) {
+	c := s.at
+	if next := s.anchoredBelow(c, s.name, s.rrtype); next != nil {
+		f, s.at = s.judgeAgain(next, msg, s.name, s.rrtype)
+		s.end(f)
+		return
+	}
+	if f.Security == dnssec.Bogus && c.zone.Security == dnssec.Secure && (f.Unsigned || f.SignedBy != "") {
+		if next := s.reveal(c, hiddenAt(f, s.name, s.rrtype)); next != nil {
+			f, s.at = s.judgeAgain(next, msg, s.name, s.rrtype)
+		} else if s.over() {
+			f = s.interrupted()
+		}
+	}
+	s.end(f)
+}
+
+// unanswered is where no server of the cut gave anything of use to the whole question.
+func (s *search) unanswered(got asked) {
+	c := s.at
+	switch {
+	case got.lame != nil && mayLack(c, got.lame.msg, s.rrtype):
+		s.found, s.at = s.withoutAuthority(c, got.lame.msg, s.name, s.rrtype)
+		s.done = true
+	case c.zone.Security == dnssec.Bogus:
+		f := lost(c.zone.Trouble) // whatever its servers said, it would be Bogus
+		f.Security = dnssec.Bogus
+		s.end(f)
+	default:
+		if next := s.moved(c); next != nil {
+			s.at, s.skip = next, 0
+			return
+		}
+		s.end(lost(got.trouble))
+	}
+}
+
+// maxMinimised bounds the questions that minimisation adds (RFC 9156 §2.3 has 10).
+const maxMinimised = 8
+
+// question is what the servers of a zone are asked next, of which some labels were
+// found not to be cuts.
+func (s *search) question(zone string, skip int) (string, uint16) {
+	if s.whole {
+		return s.name, s.rrtype
+	}
+	return minimised(zone, s.name, s.rrtype, skip)
+}
+
+// minimised is what a zone's server needs to be asked to give the next cut on
+// the way to name: one label more than the zone has, and the labels that were
+// found to be no cut. The labels of a confirmation record before its domain are
+// not spent one by one: there is no cut to find that would be followed.
+func minimised(zone, name string, rrtype uint16, skip int) (string, uint16) {
+	full, have := dnssec.Labels(name), dnssec.Labels(zone)+1+skip
+	last := full - 1
+	if rrtype == dnssec.TypeTLSA {
+		last = full - 2
+		if strings.HasPrefix(name, "_") {
+			last = full - 1
+		}
+	}
+	if have > last {
+		return name, rrtype
+	}
+	return dnssec.Ancestor(name, have), dns.TypeA
+}

@@ -1,0 +1,198 @@
+package resolver
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"cnfd/dnssec"
+
+	"github.com/miekg/dns"
+)
+
+// TestFreshZoneCostsTwoRoundTrips: a zone that nobody knows yet is asked for its
+// keys and for the record at once; an exchange with the lab takes 10 ms.
+func TestFreshZoneCostsTwoRoundTrips(t *testing.T) {
+	for _, c := range []struct {
+		claim, name string
+		lie         func(l *lab)
+		security    dnssec.Security
+		roundTrips  time.Duration
+		messages    int
+	}{
+		{"a record", owner, nil, dnssec.Secure, 2, 3},
+		{"an absence", "1.8.vendor.example.", nil, dnssec.Secure, 2, 3},
+		{"an alias within the zone", "a.vendor.example.", nil, dnssec.Secure, 3, 4},
+		{"a record whose first server says nothing of it", owner, func(l *lab) {
+			asked := map[string]bool{}
+			l.lie(func(_ string, q, r *dns.Msg) *dns.Msg {
+				if q.Question[0].Qtype == dns.TypeTLSA && !asked["TLSA"] {
+					asked["TLSA"] = true
+					r.Rcode, r.Answer, r.Ns = dns.RcodeRefused, nil, nil
+				}
+				return r
+			}, vendorAt, vendor2At)
+		}, dnssec.Secure, 3, 4},
+	} {
+		t.Run(c.claim, func(t *testing.T) {
+			bubble(t, tree(), func(t *testing.T, l *lab) {
+				r := l.resolver(t)
+				ask(t, r, "www.example.", dns.TypeTLSA)
+				l.count()
+				if c.lie != nil {
+					c.lie(l)
+				}
+				began := time.Now() // of the bubble
+				a := ask(t, r, c.name, dns.TypeTLSA)
+				took, log := time.Since(began), l.log()
+				if a.Security != c.security || took != c.roundTrips*10*time.Millisecond || len(log) != c.messages {
+					t.Errorf("%s %s after %s and %d messages, want %s after %d round trips and %d messages\n%s",
+						a.Security, a.Trouble.Text, took, len(log), c.security, c.roundTrips, c.messages, strings.Join(log, "\n"))
+				}
+			})
+		})
+	}
+}
+
+// TestEarlyIsNotBelieved: what comes before the keys proves nothing without them.
+func TestEarlyIsNotBelieved(t *testing.T) {
+	for _, c := range []struct {
+		claim string
+		keys  func(q, r *dns.Msg) *dns.Msg
+		want  dnssec.Security
+	}{
+		{"the keys come", func(_, r *dns.Msg) *dns.Msg { return r }, dnssec.Secure},
+		{"the keys never come", func(_, r *dns.Msg) *dns.Msg { return nil }, dnssec.Indeterminate},
+		{"the keys are denied", func(_, r *dns.Msg) *dns.Msg { r.Answer = nil; return r }, dnssec.Bogus},
+	} {
+		bubble(t, tree(), func(t *testing.T, l *lab) { // which fails where anything is left behind
+			r := l.resolver(t)
+			l.lie(func(_ string, q, r *dns.Msg) *dns.Msg {
+				if q.Question[0].Qtype == dns.TypeDNSKEY {
+					return c.keys(q, r)
+				}
+				return r
+			}, vendorAt, vendor2At)
+			a := ask(t, r, owner, dns.TypeTLSA)
+			if a.Security != c.want || c.want != dnssec.Secure && len(a.Data) > 0 {
+				t.Errorf("%s: %s %x %+v", c.claim, a.Security, a.Data, a.Trouble)
+			}
+		})
+	}
+}
+
+// TestOneFlightForACut: a thousand names in a zone that nobody knows yet cost its
+// delegation and its keys once; where that fails nobody waits for ever.
+func TestOneFlightForACut(t *testing.T) {
+	thousand := func(t *testing.T, r *Resolver, name string, want dnssec.Security) time.Duration {
+		began := time.Now()
+		var wg sync.WaitGroup
+		for i := range 1000 {
+			wg.Go(func() {
+				if a := ask(t, r, fmt.Sprintf(name, i), dns.TypeTLSA); a.Security != want {
+					t.Errorf("%s: %s %s", a.Name, a.Security, a.Trouble.Text)
+				}
+			})
+		}
+		wg.Wait()
+		return time.Since(began)
+	}
+	many := site{name: "many.example.", at: []string{otherAt}, records: "*.all 300 TLSA 255 255 255 " + key}
+	bubble(t, tree(many), func(t *testing.T, l *lab) {
+		r := l.resolver(t)
+		// The root twice, example. and many.example. twice each, and the names.
+		if took := thousand(t, r, "n%d.all.many.example.", dnssec.Secure); took > 80*time.Millisecond {
+			t.Errorf("%s", took)
+		}
+		structure := map[string]int{}
+		for _, line := range l.log() {
+			if question := strings.Join(strings.Fields(line)[2:], " "); !strings.Contains(question, ".all.") {
+				structure[question]++
+			}
+		}
+		for _, q := range []string{". NS", ". DNSKEY", "example. A", "example. DNSKEY", "many.example. A", "many.example. DNSKEY"} {
+			if structure[q] != 1 {
+				t.Errorf("%s was asked %d times", q, structure[q])
+			}
+		}
+	})
+	bubble(t, tree(many), func(t *testing.T, l *lab) {
+		r := l.resolver(t)
+		l.lie(silent, otherAt)
+		if took := thousand(t, r, "n%d.all.many.example.", dnssec.Indeterminate); took > questionTime {
+			t.Errorf("%s", took)
+		}
+		// An early question is silent as well, and the failure is kept.
+		if n := l.count(); n > 1000 {
+			t.Errorf("%d messages for a thousand names in a zone whose server is dead", n)
+		}
+	})
+}
+
+// TestWhoLeadsWaitsForNobody: two zones whose servers' names lie in each other's are
+// looked up at once, and neither look-up waits for the other to its end.
+func TestWhoLeadsWaitsForNobody(t *testing.T) {
+	cross := []site{
+		{name: "left.example.", at: []string{otherAt}, ns: []string{"ns1.right.test."}, records: "jwk.cnf 300 TLSA 255 255 255 " + key + "\nns9 300 A " + otherAt},
+		{name: "right.test.", at: []string{evilAt, otherAt}, ns: []string{"ns1.right.test.", "ns9.left.example."}, records: "jwk.cnf 300 TLSA 255 255 255 " + key + "\nns1 300 A " + otherAt},
+	}
+	bubble(t, tree(cross...), func(t *testing.T, l *lab) {
+		r := l.resolver(t)
+		began := time.Now()
+		var wg sync.WaitGroup
+		for i := range 40 {
+			wg.Go(func() {
+				if a := ask(t, r, []string{"jwk.cnf.left.example.", "jwk.cnf.right.test.", "1.8.left.example.", "1.8.right.test."}[i%4], dns.TypeTLSA); a.Security != dnssec.Secure {
+					t.Errorf("%s: %s %s", a.Name, a.Security, a.Trouble.Text)
+				}
+			})
+		}
+		wg.Wait()
+		if took := time.Since(began); took > 3*time.Second {
+			t.Errorf("%s", took)
+		}
+	})
+}
+
+// TestReferralThatTheParentDisproves: a server refers to a child that its own zone
+// proves not to be there; others are asked before the answer is Bogus.
+func TestReferralThatTheParentDisproves(t *testing.T) {
+	invent := func(_ string, q, r *dns.Msg) *dns.Msg {
+		if q.Question[0].Qtype != dns.TypeTLSA {
+			return r
+		}
+		m := new(dns.Msg).SetReply(q)
+		m.SetEdns0(1232, true)
+		m.Ns = []dns.RR{&dns.NS{Hdr: dns.RR_Header{Name: "cnf.vendor.example.", Rrtype: dns.TypeNS, Class: dns.ClassINET, Ttl: 3600}, Ns: "ns1.cnf.vendor.example."}}
+		m.Extra = append(m.Extra, &dns.A{Hdr: dns.RR_Header{Name: "ns1.cnf.vendor.example.", Rrtype: dns.TypeA, Class: dns.ClassINET, Ttl: 3600}, A: mustAddr(evilAt).AsSlice()})
+		return m
+	}
+	for _, c := range []struct {
+		claim string
+		at    []string
+		want  dnssec.Security
+	}{
+		{"nobody", nil, dnssec.Secure},
+		{"one of two servers", []string{vendorAt}, dnssec.Secure},
+		{"both", []string{vendorAt, vendor2At}, dnssec.Bogus},
+	} {
+		for range 4 { // whichever server is asked first
+			bubble(t, tree(), func(t *testing.T, l *lab) {
+				r := l.resolver(t)
+				l.lie(invent, c.at...)
+				a := ask(t, r, owner, dns.TypeTLSA)
+				if a.Security != c.want || (len(a.Data) == 1) != (c.want == dnssec.Secure) {
+					t.Errorf("%s: %s %x %+v", c.claim, a.Security, a.Data, a.Trouble)
+				}
+				if l.asked(evilAt) && c.want == dnssec.Secure {
+					t.Errorf("%s: the invented server was asked", c.claim)
+				}
+				if said := strings.Contains(a.Trouble.Text, "proves at the same time that it is no delegation"); said != (c.want == dnssec.Bogus) {
+					t.Errorf("%s: %s", c.claim, a.Trouble.Text)
+				}
+			})
+		}
+	}
+}

@@ -13,7 +13,7 @@ import (
 // old as the oldest record that it rests on, and bound as any answer is by the
 // age that the question allows.
 func (w *walk) absent(c *cut, name string, rrtype uint16) (dnssec.Finding, bool) {
-	if w.private || c.zone.Security != dnssec.Secure || w.r.negative(name) {
+	if w.private || c.zone.Security != dnssec.Secure || w.negative(name) {
 		return dnssec.Finding{}, false
 	}
 	if w.r.setApart(name, c.zone.Name) {

@@ -18,12 +18,11 @@ func (w *walk) resolve(name string, rrtype uint16, passed []string) *dnssec.Answ
 	if f.Security == dnssec.Secure {
 		w.learn(c, f.Proofs)
 	}
-	overridden := w.r.negative(name)
-	if overridden && f.Kind != dnssec.NoAnswer {
+	if w.negative(name) && f.Kind != dnssec.NoAnswer {
 		f.Security, f.Trouble = dnssec.Insecure, dnssec.Trouble{Text: "a negative trust anchor covers " + name}
 	}
 	a := w.compose(name, rrtype, f, c)
-	a.Overridden = overridden
+	w.override(a)
 	if f.Target != "" && f.Since.IsZero() {
 		w.keepAlias(a)
 	}

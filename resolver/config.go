@@ -34,9 +34,9 @@ type Config struct {
 	// Anchors are what is trusted from the start; nil means dnssec.RootAnchors.
 	// SetAnchors replaces them.
 	Anchors *dnssec.Anchors
-	// NegativeAnchors are names whose signatures are not checked (RFC 7646):
-	// at and below them everything is Insecure, which never confirms.
-	NegativeAnchors []string
+	// NegativeAnchors are names whose signatures are not checked for a while
+	// (RFC 7646): at and below them everything is Insecure and decides nothing.
+	NegativeAnchors []NegativeAnchor
 	// Stubs are zones with servers of their own.
 	Stubs []Stub
 	// WholeNames turns QNAME minimisation (RFC 9156) off.

@@ -16,8 +16,10 @@ type cut struct {
 	zone    *dnssec.Zone
 	servers []server
 	fixed   bool // configured: hints and stubs
-	keyed   bool // asked for the keys that something vouches for
-	until   time.Time
+	// overridden: learnt under a negative trust anchor, and known only to walks under it.
+	overridden bool
+	keyed      bool // asked for the keys that something vouches for
+	until      time.Time
 	// granted is how long the tree above lets the zone be known without being
 	// asked again, our own caps apart: by the TTLs of its delegation and keys,
 	// and no longer than the same of its parent. Else a zone whose delegation
@@ -82,7 +84,7 @@ func (w *walk) known(name string) *cut {
 		return nil
 	}
 	e, ok := w.r.cache.PeekString(cutKey(name), time.Time{})
-	if !ok {
+	if !ok || e.cut.overridden != w.negative(name) {
 		return nil
 	}
 	if !w.terms.Now.Before(e.cut.until) {
@@ -129,6 +131,7 @@ func (w *walk) keep(c *cut) *cut {
 	}
 	c.granted = sooner(sooner(c.granted, c.until), c.zone.Until)
 	c.until = sooner(c.granted, limit)
+	c.overridden = w.negative(c.zone.Name)
 	w.cuts[c.zone.Name] = c
 	if !w.private && !c.zone.Trouble.Budget && (proven || !w.over()) {
 		end := c.until
@@ -195,7 +198,7 @@ func (w *walk) stub(name string, s Stub) *cut {
 	c := &cut{fixed: true, servers: []server{{name: name, addrs: s.Addresses}}}
 	c.zone = dnssec.Unsigned(name, dnssec.Indeterminate, "stub", dnssec.Trouble{}, time.Time{})
 	anchor := w.r.anchors.Load().At(name)
-	if _, covered := w.r.anchors.Load().Closest(name); anchor != nil || !covered || w.r.negative(name) {
+	if _, covered := w.r.anchors.Load().Closest(name); anchor != nil || !covered || w.negative(name) {
 		c.zone = w.trust(c, name, anchor, dnssec.Unsigned(name, dnssec.Indeterminate, "stub without a trust anchor", dnssec.Trouble{Code: dnssec.CodeIndeterminate, Text: "no trust anchor covers the stub " + name}, time.Time{}))
 		return w.keep(c)
 	}
@@ -208,26 +211,11 @@ func (w *walk) stub(name string, s Stub) *cut {
 	return w.keep(c)
 }
 
-// negative reports whether a name is under a negative trust anchor.
-func (r *Resolver) negative(name string) bool {
-	if len(r.ntas) == 0 {
-		return false
-	}
-	for ; ; name = dnssec.Parent(name) {
-		if r.ntas[name] {
-			return true
-		}
-		if name == "." {
-			return false
-		}
-	}
-}
-
 // trust proves the keys of a zone from an anchor; without one, otherwise holds.
 func (w *walk) trust(c *cut, name string, anchor *dnssec.Trust, otherwise *dnssec.Zone) *dnssec.Zone {
 	switch {
-	case w.r.negative(name):
-		return dnssec.Unsigned(name, dnssec.Insecure, "negative trust anchor", dnssec.Trouble{Text: "a negative trust anchor covers " + name}, time.Time{})
+	case w.negative(name):
+		return w.disregarded(name)
 	case anchor == nil:
 		return otherwise
 	}

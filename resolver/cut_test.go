@@ -138,10 +138,10 @@ func TestAnchors(t *testing.T) {
 		{claim: "an island on its parent's servers", name: "jwk.cnf.same.bare.", anchors: []string{".", "same.bare."}, want: dnssec.Secure},
 		{claim: "a zone below an island", name: deep, anchors: []string{".", "corp.bare."}, want: dnssec.Secure},
 		{claim: "a referral past the island does not open what is below", name: deep, anchors: []string{".", "corp.bare."}, lie: true, want: dnssec.Bogus},
-		{claim: "a negative anchor at the zone", name: owner, anchors: []string{"."}, edit: func(c *Config) { c.NegativeAnchors = []string{"Vendor.Example"} }, want: dnssec.Insecure},
-		{claim: "a negative anchor above the zone", name: owner, anchors: []string{"."}, edit: func(c *Config) { c.NegativeAnchors = []string{"example."} }, want: dnssec.Insecure},
-		{claim: "a negative anchor within the zone", name: owner, anchors: []string{"."}, edit: func(c *Config) { c.NegativeAnchors = []string{"cnf.vendor.example."} }, want: dnssec.Insecure},
-		{claim: "a negative anchor elsewhere", name: owner, anchors: []string{"."}, edit: func(c *Config) { c.NegativeAnchors = []string{"test."} }, want: dnssec.Secure},
+		{claim: "a negative anchor at the zone", name: owner, anchors: []string{"."}, edit: func(c *Config) { c.NegativeAnchors = []NegativeAnchor{{Name: "Vendor.Example"}} }, want: dnssec.Insecure},
+		{claim: "a negative anchor above the zone", name: owner, anchors: []string{"."}, edit: func(c *Config) { c.NegativeAnchors = []NegativeAnchor{{Name: "example."}} }, want: dnssec.Insecure},
+		{claim: "a negative anchor within the zone", name: owner, anchors: []string{"."}, edit: func(c *Config) { c.NegativeAnchors = []NegativeAnchor{{Name: "cnf.vendor.example."}} }, want: dnssec.Insecure},
+		{claim: "a negative anchor elsewhere", name: owner, anchors: []string{"."}, edit: func(c *Config) { c.NegativeAnchors = []NegativeAnchor{{Name: "test."}} }, want: dnssec.Secure},
 		{claim: "an anchor that is not the zone's key", name: owner, anchors: []string{".=test."}, want: dnssec.Bogus},
 	} {
 		t.Run(c.claim, func(t *testing.T) {

@@ -144,7 +144,7 @@ func (w *walk) delegationFrom(c *cut, child string, f dnssec.Finding) dnssec.Del
 
 // proveChild decides the trust in a child zone from its parent's word.
 func (w *walk) proveChild(next, parent *cut, child string, del dnssec.Delegation) *dnssec.Zone {
-	if anchor := w.r.anchors.Load().At(child); anchor != nil || w.r.ntas[child] {
+	if anchor := w.r.anchors.Load().At(child); anchor != nil || !w.ntas[child].IsZero() {
 		return w.trust(next, child, anchor, nil)
 	}
 	if p := parent.zone; p.Security != dnssec.Secure {
@@ -199,7 +199,7 @@ func (w *walk) reveal(c *cut, upto string) *cut {
 	for n := dnssec.Labels(c.zone.Name) + 1; n <= dnssec.Labels(upto); n++ {
 		name := dnssec.Ancestor(upto, n)
 		hidden := &cut{servers: c.servers, fixed: c.fixed, until: c.until, granted: c.granted}
-		if w.r.anchors.Load().At(name) != nil || w.r.ntas[name] {
+		if w.r.anchors.Load().At(name) != nil || !w.ntas[name].IsZero() {
 			hidden.zone = w.proveChild(hidden, c, name, dnssec.Delegation{})
 			return w.keep(hidden)
 		}

@@ -21,7 +21,7 @@ type Resolver struct {
 	cfg   Config
 	cache *cache.Cache[*entry]
 	facts *facts
-	ntas  map[string]bool
+	ntas  atomic.Pointer[negatives]
 	stubs map[string]Stub
 	// forwarders, where there are any, are asked in place of the root servers.
 	forwarders []server
@@ -36,12 +36,10 @@ func New(c Config) (*Resolver, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Resolver{cfg: c, facts: newFacts(), steps: steps{of: map[string]chan struct{}{}}, ntas: map[string]bool{}, stubs: map[string]Stub{}}
+	r := &Resolver{cfg: c, facts: newFacts(), steps: steps{of: map[string]chan struct{}{}}, stubs: map[string]Stub{}}
 	r.anchors.Store(c.Anchors)
 	r.cache = cache.New[*entry](cache.Config{MaxBytes: c.MaxBytes, Now: c.Now})
-	for _, n := range c.NegativeAnchors {
-		r.ntas[dnssec.Canonical(n)] = true
-	}
+	r.ntas.Store(newNegatives(c.NegativeAnchors, c.Now()))
 	if r.forwarders, err = newForwarders(c.Forwarders, c.ForwarderRoots); err != nil {
 		return nil, err
 	}

@@ -21,6 +21,7 @@ type walk struct {
 	// oldest bounds the age of cached records that may be used; cuts and
 	// addresses of servers are not bound by it.
 	oldest time.Time
+	ntas   negatives // those that held when the walk began
 	// private: judged as of another time, so nothing cached is read or written.
 	private   bool
 	cuts      map[string]*cut // of this walk
@@ -36,7 +37,7 @@ func (r *Resolver) newWalk(ctx context.Context, at time.Time) *walk {
 	return &walk{
 		r: r, ctx: ctx, budget: b,
 		terms: &dnssec.Terms{Now: at, Budget: b, SHA1: r.cfg.SHA1},
-		cuts:  map[string]*cut{}, retried: map[string]bool{},
+		cuts:  map[string]*cut{}, retried: map[string]bool{}, ntas: r.ntas.Load().at(at),
 	}
 }
 

@@ -198,11 +198,24 @@ func (d *daemon) serve(s sockets) {
 	}
 }
 
-// watchAnchors follows the trust anchors until the daemon is closed.
+// watchAnchors follows the trust anchors, and the negative ones, until the daemon is closed.
 func (d *daemon) watchAnchors() {
 	ctx, stop := context.WithCancel(context.Background())
 	d.closers = append(d.closers, stop)
 	d.serving.Go(func() { d.engine.anchors.Run(ctx, d.engine.resolver) })
+	for _, n := range d.engine.resolver.NegativeAnchors() {
+		d.log.Warn("negative trust anchor: nothing in or under the zone confirms or refutes", "zone", n.Name, "until", n.Until.UTC().Format(time.RFC3339))
+	}
+	d.serving.Go(func() { d.engine.resolver.WatchNegativeAnchors(ctx, d.tellNegativeEnd) })
+}
+
+// tellNegativeEnd logs that a negative trust anchor is no more.
+func (d *daemon) tellNegativeEnd(zone string, validates bool) {
+	what := "negative trust anchor: its time is up"
+	if validates {
+		what = "negative trust anchor: the zone validates again, the anchor is gone"
+	}
+	d.log.Warn(what+": take it out of the configuration", "zone", zone)
 }
 
 func (d *daemon) run(what string, serve func() error) {

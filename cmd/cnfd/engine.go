@@ -95,7 +95,6 @@ func resolverConfig(c *config.Config, now func() time.Time) (resolver.Config, er
 	rc := resolver.Config{
 		Now:               now,
 		Anchors:           &anchors,
-		NegativeAnchors:   r.NegativeTrustAnchors,
 		WholeNames:        !r.QNAMEMinimisation,
 		SHA1:              r.SHA1 == "validate",
 		AllowLocalServers: r.AllowLocalServers,
@@ -108,6 +107,9 @@ func resolverConfig(c *config.Config, now func() time.Time) (resolver.Config, er
 	}
 	for _, h := range r.RootHints {
 		rc.Hints = append(rc.Hints, resolver.Hint{Name: h.Name, Addresses: h.Addresses})
+	}
+	for _, n := range r.NegativeTrustAnchors {
+		rc.NegativeAnchors = append(rc.NegativeAnchors, resolver.NegativeAnchor{Name: n.Name, Until: n.Until})
 	}
 	for _, f := range r.Forwarders {
 		rc.Forwarders = append(rc.Forwarders, resolver.Forwarder{Network: f.Network, Address: f.Address, Name: f.Name, Path: f.Path})

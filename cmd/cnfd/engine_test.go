@@ -56,7 +56,7 @@ func TestEachKeyTurnsOnWhatItNames(t *testing.T) {
 const zeros = "0000000000000000000000000000000000000000000000000000000000000000"
 
 func TestEachResolverKeyChangesWhatItNames(t *testing.T) {
-	defaults := resolver.Config{NegativeAnchors: []string{}, ServerPort: 53, MaxBytes: 256 << 20, MaxTTL: 300 * time.Second, MaxNegativeTTL: 60 * time.Second}
+	defaults := resolver.Config{ServerPort: 53, MaxBytes: 256 << 20, MaxTTL: 300 * time.Second, MaxNegativeTTL: 60 * time.Second}
 	for _, tt := range []struct {
 		text   string
 		change func(*resolver.Config)
@@ -68,7 +68,12 @@ func TestEachResolverKeyChangesWhatItNames(t *testing.T) {
 		{"resolver: {ipv4: false}", func(c *resolver.Config) { c.NoIPv4 = true }},
 		{"resolver: {ipv6: false}", func(c *resolver.Config) { c.NoIPv6 = true }},
 		{"testing: true\nresolver: {server_port: 5300}", func(c *resolver.Config) { c.ServerPort = 5300 }},
-		{"resolver: {negative_trust_anchors: [broken.example]}", func(c *resolver.Config) { c.NegativeAnchors = []string{"broken.example"} }},
+		{"resolver: {negative_trust_anchors: [broken.example]}", func(c *resolver.Config) {
+			c.NegativeAnchors = []resolver.NegativeAnchor{{Name: "broken.example"}}
+		}},
+		{"resolver: {negative_trust_anchors: [{name: broken.example, until: 2026-11-24T12:00:00Z}]}", func(c *resolver.Config) {
+			c.NegativeAnchors = []resolver.NegativeAnchor{{Name: "broken.example", Until: time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)}}
+		}},
 		{"resolver: {root_hints: [{name: a., addresses: [192.0.2.1, \"2001:db8::1\"]}]}", func(c *resolver.Config) {
 			c.Hints = []resolver.Hint{{Name: "a.", Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")}}}
 		}},

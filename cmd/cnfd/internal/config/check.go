@@ -111,7 +111,7 @@ func (r *reader) checkResolver(c *Resolver) {
 	}
 	r.checkAnchors("resolver.trust_anchors", c.TrustAnchors)
 	for i, n := range c.NegativeTrustAnchors {
-		r.checkName(fmt.Sprintf("resolver.negative_trust_anchors[%d]", i), n)
+		r.checkName(fmt.Sprintf("resolver.negative_trust_anchors[%d].name", i), n.Name)
 	}
 	for i, s := range c.Stubs {
 		path := fmt.Sprintf("resolver.stubs[%d]", i)

@@ -68,8 +68,8 @@ type Resolver struct {
 	TrustAnchors []string `yaml:"trust_anchors" default:"[]"`
 	// Follow the changes of the anchors by RFC 5011, with their state in state_dir (docs/anchors.md); false: the anchors are those above and no others.
 	TrustAnchorUpdates bool `yaml:"trust_anchor_updates" default:"true"`
-	// Zones taken for unsigned (RFC 7646): nothing in or under them ever confirms or refutes.
-	NegativeTrustAnchors []string `yaml:"negative_trust_anchors" default:"[]"`
+	// Zones whose signatures are not looked at for a while (RFC 7646): nothing in or under them ever confirms or refutes. [{name: broken.example, until: 2026-11-24T12:00:00Z}], or a name alone. One ends at its time, a week after the start at the latest, and when the zone validates again.
+	NegativeTrustAnchors []NegativeAnchor `yaml:"negative_trust_anchors" default:"[]"`
 	// Zones with servers of their own. [{zone: corp.example., addresses: [192.0.2.53], trust_anchors: [...]}]
 	Stubs []Stub `yaml:"stubs" default:"[]"`
 	// Tell each server no more of the name than it needs (RFC 9156).
@@ -93,6 +93,13 @@ type Resolver struct {
 type Hint struct {
 	Name      string       `yaml:"name"`
 	Addresses []netip.Addr `yaml:"addresses"`
+}
+
+// NegativeAnchor is a zone whose signatures are not looked at; in the file also
+// its name alone. Until is zero where none is written.
+type NegativeAnchor struct {
+	Name  string    `yaml:"name" alone:"true"`
+	Until time.Time `yaml:"until"`
 }
 
 // Stub is a zone with servers of its own.

@@ -146,6 +146,10 @@ func (r *reader) section(path string, n ast.Node, v reflect.Value) {
 	case *ast.MappingValueNode:
 		pairs = []*ast.MappingValueNode{n}
 	default:
+		if i := alone(v.Type()); i >= 0 {
+			r.value(join(path, v.Type().Field(i).Tag.Get("yaml")), n, v.Field(i), nil)
+			return
+		}
 		r.problem(where(n), "%s: want keys and values", orTop(path))
 		return
 	}
@@ -203,6 +207,8 @@ func scalar(n ast.Node, v reflect.Value, allowed []string) error {
 			switch v.Interface().(type) {
 			case netip.Addr:
 				return errors.New(`want an IP address, such as 192.0.2.53 or "2001:db8::53"`)
+			case time.Time:
+				return errors.New("want a time by RFC 3339, such as 2026-11-22T06:40:00Z")
 			case netip.Prefix:
 				return errors.New(`want addresses and the length of their prefix, such as 192.0.2.0/24 or "2001:db8::/32"`)
 			}
@@ -255,6 +261,16 @@ func isText(v reflect.Value) bool {
 func field(t reflect.Type, name string) int {
 	for i := range t.NumField() {
 		if t.Field(i).Tag.Get("yaml") == name {
+			return i
+		}
+	}
+	return -1
+}
+
+// alone is the field that a value without keys stands for, -1 where there is none.
+func alone(t reflect.Type) int {
+	for i := range t.NumField() {
+		if t.Field(i).Tag.Get("alone") != "" {
 			return i
 		}
 	}

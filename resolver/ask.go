@@ -28,6 +28,8 @@ type asked struct {
 	ok      bool // accepted
 	usable  bool // reply is there
 	trouble dnssec.Trouble
+	// strained tells that a server was of no use before.
+	strained bool
 	// lame is an answer without authority, where there was one: all that a zone
 	// has whose servers are caches, and never enough for one that is signed.
 	lame *reply
@@ -75,7 +77,7 @@ func (w *walk) ask(c *cut, name string, rrtype uint16, accept func(*reply) bool)
 			continue
 		}
 		if accept(&r) {
-			out.reply, out.usable, out.ok = r, true, true
+			out.reply, out.usable, out.ok, out.strained = r, true, true, len(why) > 0
 			return out
 		}
 		if r.lame != "" {

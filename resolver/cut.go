@@ -44,6 +44,7 @@ func sooner(a, b time.Time) time.Time {
 type server struct {
 	name  string
 	addrs []netip.Addr // from glue; empty where the name must be looked up
+	own   bool         // named by the zone itself and not by its parent
 	via   *forwarder   // a forwarder, reached as it says
 	// offered are addresses from beyond the zone that referred. They are asked
 	// when all else fails: for servers that can be found only through each other.

@@ -29,13 +29,36 @@ func (s *search) sendEarly(c *cut) {
 	}
 	e := &early{to: line.queue[0].at, back: make(chan attempt, 1)}
 	e.name, e.rrtype = s.question(c.zone.Name, 0)
+	if e.name != s.name {
+		s.leaveLed()
+		s.led = c.zone.Name + " " + e.name
+		s.leave, _ = s.lead(s.led)
+	}
 	var ctx context.Context
 	ctx, e.stop = context.WithTimeout(s.ctx, s.r.waitFor(e.to, "udp", 0))
 	go func() { e.back <- s.r.try(ctx, e.to, "udp", newQuery(e.name, e.rrtype, true)) }()
 	s.early = e
 }
 
-// take is the early attempt at a question, where there is one.
+// begin is lead, or goes on leading a step that was begun with an early question.
+func (s *search) begin(step string) (leave func(), first bool) {
+	if s.led == step {
+		s.led = ""
+		return s.leave, true
+	}
+	s.leaveLed()
+	return s.lead(step)
+}
+
+// leaveLed ends a step that was begun with an early question and not come to.
+func (s *search) leaveLed() {
+	if s.led != "" {
+		s.led = ""
+		s.leave()
+	}
+}
+
+// takeEarly is the early attempt at a question, where there is one.
 func (w *walk) takeEarly(at netip.AddrPort, network, name string, rrtype uint16) (attempt, bool) {
 	e := w.early
 	if e == nil || network != "udp" || e.to != at || e.name != name || e.rrtype != rrtype {

@@ -48,18 +48,21 @@ func (w *walk) lineup(c *cut) *lineup {
 		return l
 	}
 	l.seen = map[netip.AddrPort]bool{}
-	var glued []string
+	var glued, own []string
 	for _, s := range c.servers {
 		l.add(s.addrs)
-		if len(s.addrs) == 0 {
+		switch {
+		case s.own:
+			own = append(own, s.name)
+		case len(s.addrs) == 0:
 			l.names = append(l.names, s.name)
-		} else if !c.fixed {
+		case !c.fixed:
 			glued = append(glued, s.name)
 		}
 	}
 	rand.Shuffle(len(l.names), func(i, j int) { l.names[i], l.names[j] = l.names[j], l.names[i] })
 	// Glue may be wrong: the names are looked up when all else fails.
-	l.names = append(l.names, glued...)
+	l.names = slices.Concat(l.names, glued, own)
 	l.sort()
 	return l
 }

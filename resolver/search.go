@@ -18,6 +18,9 @@ type search struct {
 	skip   int  // labels that were found not to be cuts
 	whole  bool // the servers are to be asked for the whole name at once
 	waits  int  // for others that were taking the same step
+	// led is the step whose question was sent early, and led since then: leave ends that.
+	led   string
+	leave func()
 	// disproved is a child that a server referred to and whose parent proves
 	// that there is none.
 	disproved string
@@ -35,8 +38,9 @@ func (w *walk) find(name string, rrtype uint16) (dnssec.Finding, *cut) {
 		return w.findForwarded(s.at, name, rrtype)
 	}
 	if w.early == nil {
-		defer w.giveUpEarly()
+		defer s.giveUpEarly()
 	}
+	defer s.leaveLed()
 	for !s.done {
 		s.step()
 	}
@@ -58,7 +62,7 @@ func (s *search) step() {
 	}
 	qname, qtype := s.question(c.zone.Name, s.skip)
 	if qname != s.name && s.waits < maxWaits {
-		leave, first := s.lead(c.zone.Name + " " + qname)
+		leave, first := s.begin(c.zone.Name + " " + qname)
 		defer leave()
 		if !first {
 			s.waits++
@@ -95,6 +99,9 @@ func (s *search) step() {
 	case qname != s.name:
 		s.relax(got)
 	default:
+		if got.strained {
+			s.widen(c, got.reply.msg)
+		}
 		s.settle(f, got.reply.msg)
 	}
 }

@@ -19,6 +19,7 @@ type cut struct {
 	// overridden: learnt under a negative trust anchor, and known only to walks under it.
 	overridden bool
 	keyed      bool // asked for the keys that something vouches for
+	widened    bool // by the servers that the zone names for itself
 	until      time.Time
 	// granted is how long the tree above lets the zone be known without being
 	// asked again, our own caps apart: by the TTLs of its delegation and keys,

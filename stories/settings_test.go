@@ -1,0 +1,137 @@
+package stories
+
+import (
+	"bytes"
+	"io"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"cnfd/dnssec"
+	"cnfd/record"
+	"cnfd/resolver"
+	"cnfd/verifier"
+
+	"github.com/goccy/go-yaml"
+)
+
+// settings are a story's configuration: the daemon's own keys where there is one, and begins.
+type settings struct {
+	// Begins is the time at which the story begins; default 2026-11-22T06:00:00Z.
+	Begins   time.Time `yaml:"begins"`
+	Resolver struct {
+		Mode       string           `yaml:"mode"`
+		Forwarders []netip.AddrPort `yaml:"forwarders"` // over UDP
+		RootHints  []struct {
+			Name      string       `yaml:"name"`
+			Addresses []netip.Addr `yaml:"addresses"`
+		} `yaml:"root_hints"` // default: the servers of the story's root
+		// TrustAnchors are zone-file lines, or names of the story's zones, whose keys are then trusted; default: the root's.
+		TrustAnchors         []string `yaml:"trust_anchors"`
+		NegativeTrustAnchors []struct {
+			Name  string    `yaml:"name"`
+			Until time.Time `yaml:"until"`
+		} `yaml:"negative_trust_anchors"`
+		Stubs []struct {
+			Zone      string       `yaml:"zone"`
+			Addresses []netip.Addr `yaml:"addresses"`
+		} `yaml:"stubs"`
+		QNAMEMinimisation *bool  `yaml:"qname_minimisation"`
+		SHA1              string `yaml:"sha1"`
+		AllowLocalServers bool   `yaml:"allow_local_servers"`
+		IPv4              *bool  `yaml:"ipv4"`
+		IPv6              *bool  `yaml:"ipv6"`
+	} `yaml:"resolver"`
+	Cache struct {
+		MaxTTL         time.Duration `yaml:"max_ttl"`
+		MaxNegativeTTL time.Duration `yaml:"max_negative_ttl"`
+	} `yaml:"cache"`
+	Record struct {
+		Forms          []string `yaml:"forms"`
+		AllowInsecure  bool     `yaml:"allow_insecure"`
+		AllowWildcard  bool     `yaml:"allow_wildcard"`
+		AllowDelegated bool     `yaml:"allow_delegated"`
+	} `yaml:"record"`
+}
+
+// read reads the text above CONFIG_END; an unknown key is an error.
+func (s *settings) read(text string) error {
+	err := yaml.NewDecoder(bytes.NewReader([]byte(text)), yaml.Strict()).Decode(s)
+	if err == io.EOF {
+		err = nil
+	}
+	if s.Begins.IsZero() {
+		s.Begins = time.Date(2026, 11, 22, 6, 0, 0, 0, time.UTC)
+	}
+	return err
+}
+
+// resolverConfig is what the daemon would make of them.
+func (s *settings) resolverConfig(w *world) (resolver.Config, error) {
+	r := &s.Resolver
+	off := func(b *bool) bool { return b != nil && !*b }
+	c := resolver.Config{
+		Now: w.now, Exchanger: w, MaxBytes: 4 << 20,
+		WholeNames: off(r.QNAMEMinimisation), SHA1: r.SHA1 == "validate",
+		AllowLocalServers: r.AllowLocalServers, NoIPv4: off(r.IPv4), NoIPv6: off(r.IPv6),
+		MaxTTL: s.Cache.MaxTTL, MaxNegativeTTL: s.Cache.MaxNegativeTTL,
+	}
+	for _, n := range r.NegativeTrustAnchors {
+		c.NegativeAnchors = append(c.NegativeAnchors, resolver.NegativeAnchor{Name: n.Name, Until: n.Until})
+	}
+	for _, h := range r.RootHints {
+		c.Hints = append(c.Hints, resolver.Hint{Name: h.Name, Addresses: h.Addresses})
+	}
+	if root := w.sites["."]; root != nil && len(c.Hints) == 0 {
+		c.Hints = []resolver.Hint{{Name: "ns1.", Addresses: root.servers}}
+	}
+	for _, stub := range r.Stubs {
+		c.Stubs = append(c.Stubs, resolver.Stub{Zone: stub.Zone, Addresses: stub.Addresses})
+	}
+	for _, f := range r.Forwarders {
+		c.Forwarders = append(c.Forwarders, resolver.Forwarder{Network: "udp", Address: f})
+	}
+	anchors, err := s.anchors(w)
+	c.Anchors = &anchors
+	return c, err
+}
+
+func (s *settings) anchors(w *world) (dnssec.Anchors, error) {
+	lines := s.Resolver.TrustAnchors
+	if len(lines) == 0 {
+		lines = []string{"."}
+	}
+	if slices.Equal(lines, []string{"none"}) {
+		return dnssec.Anchors{}, nil
+	}
+	var out []string
+	for _, line := range lines {
+		if site := w.sites[line]; site != nil {
+			for _, ds := range site.zone.DS(site.signing.key.digest()) {
+				out = append(out, ds.String())
+			}
+			continue
+		}
+		out = append(out, line)
+	}
+	return dnssec.ParseAnchors(out)
+}
+
+func (s *settings) verifierConfig(source verifier.Source, now func() time.Time) (verifier.Config, error) {
+	c := verifier.Config{
+		Source: source, Now: now,
+		AllowInsecure: s.Record.AllowInsecure, AllowWildcard: s.Record.AllowWildcard, AllowDelegated: s.Record.AllowDelegated,
+	}
+	for _, stub := range s.Resolver.Stubs {
+		c.Subjects.Local = append(c.Subjects.Local, strings.TrimSuffix(dnssec.Canonical(stub.Zone), "."))
+	}
+	for _, word := range s.Record.Forms {
+		f, err := record.ParseForm(word)
+		if err != nil {
+			return c, err
+		}
+		c.Forms = append(c.Forms, f)
+	}
+	return c, nil
+}

@@ -1,0 +1,120 @@
+package stories
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"cnfd/verifier"
+)
+
+// TestStories plays every story of testdata.
+func TestStories(t *testing.T) {
+	for _, s := range stories(t) {
+		t.Run(s.file, func(t *testing.T) {
+			if err := play(t, s); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// TestAStoryCanFail: of a story that is true, each thing that is looked at fails once it is another.
+func TestAStoryCanFail(t *testing.T) {
+	const file = "testdata/servers_fall_silent_and_come_back.rpl"
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ claim, old, new, want string }{
+		{"another reason", "unproven unreachable", "unproven bogus", ":28: it is unproven unreachable"},
+		{"another EDE", "EDE 22", "EDE 7", ":28: EDE 7 is wanted"},
+		{"words that are not said", "SAYS no server", "SAYS no waiter", ":28: "},
+		{"from the cache or not", "EDE 22", "CACHED yes", ":28: cached: false"},
+		{"what was sent", "STEP 20", "STEP 13 CHECK_SENT 0\nSTEP 20", ":31: 10 messages were sent"},
+		{"a server that speaks", "ADJUST do_not_answer", "ADJUST honest", ":28: it is confirmed record_matches"},
+		{"the time that passes", "ELAPSE 301", "ELAPSE 30", ":28: it is confirmed record_matches"},
+		{"another key in the record", "TLSA 255 255 255 80", "TLSA 255 255 255 81", ":24: it is refuted record_differs"},
+	} {
+		t.Run(c.claim, func(t *testing.T) {
+			s, err := parseStory("story.rpl", strings.Replace(string(text), c.old, c.new, 1))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := play(t, s); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("%v, want %q", err, c.want)
+			}
+		})
+	}
+}
+
+// stories reads all there are.
+func stories(tb testing.TB) []*story {
+	tb.Helper()
+	var out []*story
+	for _, pattern := range []string{"testdata/*.rpl", "testdata/*/*.rpl"} {
+		names, err := filepath.Glob(pattern)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		for _, name := range names {
+			s, err := readStory(name)
+			if err != nil {
+				tb.Fatal(err)
+			}
+			out = append(out, s)
+		}
+	}
+	if len(out) == 0 {
+		tb.Fatal("there are no stories")
+	}
+	return out
+}
+
+// untold are the reasons that no story can have, and why.
+var untold = map[verifier.Reason]string{
+	verifier.SignatureInvalid:  "the check of the credential's signature is not built",
+	verifier.KeyBindingInvalid: "the check of a key binding is not built",
+	verifier.DPoPInvalid:       "the check of DPoP proofs is not built",
+	verifier.DPoPReplayed:      "the check of DPoP proofs is not built",
+	verifier.MTLSMismatch:      "the check of client certificates is not built",
+	verifier.AudienceMismatch:  "the check of the audience is not built",
+	verifier.ServersDiffer:     "only the precheck asks every server, and it is not built",
+}
+
+// TestEveryReasonHasAStory: what a verdict can say some story shows.
+func TestEveryReasonHasAStory(t *testing.T) {
+	told := map[verifier.Reason]bool{}
+	for _, s := range stories(t) {
+		for _, step := range s.steps {
+			if step.kind == "CHECK_VERDICT" {
+				told[step.want.reason] = true
+			}
+		}
+	}
+	for _, r := range verifier.Reasons() {
+		if _, excused := untold[r]; told[r] == excused {
+			t.Errorf("%s: told %v, listed as untold %v", r, told[r], excused)
+		}
+	}
+}
+
+// TestStoriesConfirmFirst: a story whose verdict is not confirmed has first shown the same set-up confirming, so that
+// it is the one thing that changed in between that takes the confirmation away.
+func TestStoriesConfirmFirst(t *testing.T) {
+	for _, s := range stories(t) {
+		for _, step := range s.steps {
+			if step.kind != "CHECK_VERDICT" {
+				continue
+			}
+			if step.want.reason.Outcome() != verifier.Confirmed {
+				t.Error(step.fault("nothing was confirmed before"))
+			}
+			break
+		}
+		if s.title == "" || strings.HasSuffix(s.title, ".") {
+			t.Errorf("%s: SCENARIO_BEGIN wants a line that says what happens, without a full stop", s.file)
+		}
+	}
+}

@@ -1,0 +1,175 @@
+package stories
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/miekg/dns"
+)
+
+// world is all name servers of a story: what they hold, and what the story has them say instead. It is a
+// resolver.Exchanger. An exchange takes 10 ms, and silence as long as one waits.
+type world struct {
+	begins  time.Time // of the story
+	started time.Time // of the bubble that it is played in
+	ranges  []*span
+
+	mu         sync.Mutex // guards what follows
+	sites      map[string]*site
+	step       int
+	sent       []string // "udp 192.0.2.1 name. TYPE", of the question under way
+	unforeseen []string
+}
+
+// now is the story's clock.
+func (w *world) now() time.Time { return w.begins.Add(time.Since(w.started)) }
+
+// at begins a step.
+func (w *world) at(step int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.step = step
+}
+
+// asked forgets what was sent for the question before.
+func (w *world) asked() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.sent = nil
+}
+
+// String lists what was sent for the last question, and which questions nobody foresaw.
+func (w *world) String() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	s := "sent for the last question:\n  " + strings.Join(w.sent, "\n  ")
+	if len(w.unforeseen) > 0 {
+		s += "\nforeseen by nobody:\n  " + strings.Join(w.unforeseen, "\n  ")
+	}
+	return s
+}
+
+const flight = 10 * time.Millisecond
+
+// Exchange carries one message to the server at an address, as it is in this step.
+func (w *world) Exchange(ctx context.Context, server netip.AddrPort, network string, q *dns.Msg) (*dns.Msg, error) {
+	question := fmt.Sprintf("%s %s %s %s", network, server.Addr(), q.Question[0].Name, dns.Type(q.Question[0].Qtype))
+	w.mu.Lock()
+	w.sent = append(w.sent, question)
+	r, wait := w.say(server.Addr(), network, q, question)
+	w.mu.Unlock()
+	if r == nil {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	select {
+	case <-time.After(flight + wait):
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	return carried(q, r, network)
+}
+
+// say is the reply of a server, nil for silence. The caller holds the lock.
+func (w *world) say(server netip.Addr, network string, q *dns.Msg, question string) (*dns.Msg, time.Duration) {
+	honest := w.honest(server, q)
+	scripted := false
+	for _, r := range w.ranges {
+		if w.step < r.from || w.step > r.to || !slices.Contains(r.addresses, server) {
+			continue
+		}
+		scripted = true
+		for _, e := range r.entries {
+			if e.matchesQuestion(network, q) {
+				return e.reply(q, honest), e.sleep
+			}
+		}
+	}
+	if honest == nil && scripted {
+		w.unforeseen = append(w.unforeseen, fmt.Sprintf("step %d: %s", w.step, question))
+		return new(dns.Msg).SetRcode(q, dns.RcodeServerFailure), 0
+	}
+	return honest, 0
+}
+
+// carried is what arrives of a reply: over UDP no more than the question allows, and nothing but octets.
+func carried(q, r *dns.Msg, network string) (*dns.Msg, error) {
+	size := dns.MaxMsgSize
+	if network == "udp" {
+		size = dns.MinMsgSize
+		if o := q.IsEdns0(); o != nil {
+			size = max(size, int(o.UDPSize()))
+		}
+	}
+	r.Compress = true
+	if r.Len() > size {
+		r.Truncated, r.Answer, r.Ns, r.Extra = true, nil, nil, nil
+	}
+	wire, err := r.Pack()
+	if err != nil {
+		return nil, err
+	}
+	out := new(dns.Msg)
+	return out, out.Unpack(wire)
+}
+
+// honest is what a server's zones say; nil where it has none.
+func (w *world) honest(server netip.Addr, q *dns.Msg) *dns.Msg {
+	name, rrtype := dns.CanonicalName(q.Question[0].Name), q.Question[0].Qtype
+	var best *site
+	serves := false
+	for _, s := range w.sites {
+		if !slices.Contains(s.servers, server) {
+			continue
+		}
+		serves = true
+		if !dns.IsSubDomain(s.apex, name) || best != nil && len(s.apex) < len(best.apex) {
+			continue
+		}
+		// The DS of a zone is its parent's, where that is served here too (RFC 4035 §3.1.4.1).
+		if rrtype == dns.TypeDS && s.apex == name && s.parent != nil && slices.Contains(s.parent.servers, server) {
+			continue
+		}
+		best = s
+	}
+	if !serves {
+		return nil
+	}
+	r := new(dns.Msg).SetReply(q)
+	if best == nil {
+		r.Rcode = dns.RcodeRefused
+		return r
+	}
+	do := false
+	if o := q.IsEdns0(); o != nil {
+		do = o.Do()
+		r.SetEdns0(1232, do)
+	}
+	a := best.zone.Answer(q.Question[0].Name, rrtype, do, best.signed)
+	r.Rcode, r.Authoritative = a.Rcode, a.Authoritative
+	r.Answer, r.Ns, r.Extra = a.Answer, a.Authority, append(a.Additional, r.Extra...)
+	return r
+}
+
+// matchesQuestion reports whether an entry is meant for a question.
+func (e *entry) matchesQuestion(network string, q *dns.Msg) bool {
+	if e.network != "" && e.network != network {
+		return false
+	}
+	if len(e.msg.Question) == 0 {
+		return true
+	}
+	own, asked := e.msg.Question[0], q.Question[0]
+	switch {
+	case (e.match["qname"] || e.match["question"]) && !strings.EqualFold(own.Name, asked.Name),
+		(e.match["qtype"] || e.match["question"]) && own.Qtype != asked.Qtype,
+		e.match["subdomain"] && !dns.IsSubDomain(own.Name, asked.Name):
+		return false
+	}
+	return true
+}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"cnfd/cmd/cnfd/internal/config"
 
@@ -39,7 +40,7 @@ func newConfigPrint() *cobra.Command {
 func newConfigCheck() *cobra.Command {
 	return &cobra.Command{
 		Use:     "check FILE",
-		Short:   "Print everything that is wrong in a configuration file, with line and column",
+		Short:   "Print everything that is wrong in a configuration file, with line and column, and what is doubtful",
 		Example: "  cnfd config check cnfd.yaml",
 		Args:    exactly(1, "the configuration file"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -50,6 +51,9 @@ func newConfigCheck() *cobra.Command {
 					fmt.Fprintln(cmd.ErrOrStderr(), p)
 				}
 				return exit(exitError)
+			}
+			for _, w := range warnings(args[0]) {
+				fmt.Fprintf(cmd.ErrOrStderr(), "%s:%d:%d: warning: %s\n", w.File, w.Line, w.Column, w.What)
 			}
 			return err
 		},
@@ -68,6 +72,16 @@ func loadConfig(file string) (config.Config, error) {
 		return config.Config{}, fmt.Errorf("configuration: %w", err)
 	}
 	return config.Parse(file, text, d)
+}
+
+// warnings are what a configuration file that can be used can hardly be meant to
+// say; none of the empty name.
+func warnings(file string) config.Problems {
+	text, err := os.ReadFile(file)
+	if file == "" || err != nil {
+		return nil
+	}
+	return config.Warnings(file, text, config.Default(user()), time.Now())
 }
 
 // user is who runs this process.

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"cnfd/cmd/cnfd/internal/config"
 	"cnfd/credential"
 	"cnfd/record"
 	"cnfd/resolver"
@@ -131,5 +132,11 @@ func TestAnchors(t *testing.T) {
 				t.Errorf("the root's anchor is %s", root)
 			}
 		})
+	}
+}
+
+func TestNegativeAnchorsLastAsLongAsTheCheckSays(t *testing.T) {
+	if config.LongestNegativeAnchor != resolver.LongestNegativeAnchor {
+		t.Errorf("%s and %s", config.LongestNegativeAnchor, resolver.LongestNegativeAnchor)
 	}
 }

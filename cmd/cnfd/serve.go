@@ -43,6 +43,9 @@ func serve(cmd *cobra.Command, file string) error {
 	if c.Testing {
 		log.Warn("testing: true: no verdict of this daemon is to be trusted")
 	}
+	for _, w := range warnings(file) {
+		log.Warn("configuration: "+w.What, "at", fmt.Sprintf("%s:%d:%d", w.File, w.Line, w.Column))
+	}
 	boundMemory(int64(c.Cache.MaxBytes))
 	// Taken before the sockets open: whoever sees them may already send a signal.
 	ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, syscall.SIGINT)

@@ -54,6 +54,13 @@ func TestParseRefuses(t *testing.T) {
 		{"two anchors in one string", "resolver:\n  trust_anchors:\n    - |\n      . IN DS 1 8 2 00\n      . IN DS 2 8 2 00\n", []string{"more than one line"}},
 		{"a DNS listener that answers nobody", "dns: {listen: \"127.0.0.1:53\", allow: []}\n", []string{"dns.allow: nobody may ask"}},
 		{"none beside an anchor", "resolver: {trust_anchors: [none, \". IN DS 1 8 2 " + strings.Repeat("00", 32) + "\"]}\n", []string{"none stands alone"}},
+		{"a negative anchor that is no name", "resolver: {negative_trust_anchors: [a..b]}\n", []string{`c:1:37: resolver.negative_trust_anchors[0].name: "a..b" is not a domain name`}},
+		{"a negative anchor without a name", "resolver: {negative_trust_anchors: [{until: 2026-11-24T12:00:00Z}]}\n", []string{`c:1:37: resolver.negative_trust_anchors[0].name: "" is not a domain name`}},
+		{"a negative anchor with another key", "resolver: {negative_trust_anchors: [{name: a, til: 2026-11-24T12:00:00Z}]}\n", []string{"c:1:47: resolver.negative_trust_anchors[0].til: unknown key; known here: name, until"}},
+		{"a negative anchor that ends at no time", "resolver: {negative_trust_anchors: [{name: a, until: tomorrow}]}\n", []string{"c:1:54: resolver.negative_trust_anchors[0].until: want a time by RFC 3339"}},
+		{"a negative anchor that ends at an hour of no day", "resolver: {negative_trust_anchors: [{name: a, until: 2026-02-30T12:00:00Z}]}\n", []string{"c:1:54: resolver.negative_trust_anchors[0].until: want a time by RFC 3339"}},
+		{"a negative anchor that is a number", "resolver: {negative_trust_anchors: [7]}\n", []string{"c:1:37: resolver.negative_trust_anchors[0].name: want a string"}},
+		{"a negative anchor that is a list", "resolver: {negative_trust_anchors: [[a]]}\n", []string{"c:1:37: resolver.negative_trust_anchors[0].name: want a single value"}},
 		{"neither IPv4 nor IPv6", "resolver: {ipv4: false, ipv6: false}\n", []string{"c:1:18: resolver.ipv4: with ipv6 off"}},
 		{"a testing key without testing", "resolver: {server_port: 5300}\n", []string{"c:1:25: resolver.server_port: for testing only"}},
 		{"a time in the past without testing", "resolver: {validation_time: \"2020-01-01T00:00:00Z\"}\n", []string{"resolver.validation_time: for testing only"}},
@@ -238,7 +245,11 @@ func FuzzParse(f *testing.F) {
 		if err != nil && !errors.As(err, &problems) {
 			t.Fatalf("%T: %v", err, err)
 		}
-		for _, p := range problems {
+		warnings := Warnings("c", text, Default(User{Root: true}), time.Unix(1795000000, 0))
+		if err != nil && warnings != nil {
+			t.Fatalf("refused with %v, and warnings %v", err, warnings)
+		}
+		for _, p := range append(problems, warnings...) {
 			if p.Line < 1 || p.Column < 1 || p.What == "" {
 				t.Fatalf("%+v", p)
 			}

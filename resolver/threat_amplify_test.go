@@ -1,0 +1,205 @@
+package resolver
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"cnfd/dnssec"
+	"cnfd/internal/sandbox/zone"
+
+	"github.com/miekg/dns"
+)
+
+// glueless is a chain of n delegations, each to a name server whose name lies in the
+// next one: to reach the first, names must be looked up one for the sake of another.
+// The one numbered end has servers of its own, so that the chain ends there; nothing
+// but what its parent says of it hides the rest.
+func glueless(n, end int) []site {
+	tld := []string{"example.", "test."}
+	var out []site
+	for i := range n {
+		s := site{name: fmt.Sprintf("d%d.%s", i, tld[i%2]), at: []string{fmt.Sprintf("203.0.113.%d", i+1)}, bare: i > 0}
+		if i != end && i != n-1 {
+			s.ns = []string{fmt.Sprintf("ns.d%d.%s", i+1, tld[(i+1)%2])}
+		}
+		s.records = "jwk.cnf 300 TLSA 255 255 255 " + key + "\n"
+		if i > 0 {
+			s.records += "ns 300 A " + out[i-1].at[0] + "\n" // of the zone before
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+// aliases is a chain of n, from c0; the last leads to a record.
+func aliases(n int) string {
+	s := ""
+	for i := range n {
+		s += fmt.Sprintf("c%d 300 CNAME c%d\n", i, i+1)
+	}
+	return s + fmt.Sprintf("c%d 300 TLSA 255 255 255 %s\n", n, key)
+}
+
+// TestThreatAmplification: what a question may cost others, and us, in messages and
+// time, whatever those who are asked say (NXNSAttack, CVE-2020-8616; iDNS; TsuNAME;
+// NRDelegationAttack, CVE-2022-3204; CAMP).
+func TestThreatAmplification(t *testing.T) {
+	relayed, relayAt := relay(12, false)
+	hosted := site{name: "hosted.example.", at: []string{otherAt}, ns: []string{"ns1.victim.test."}, records: "jwk.cnf 300 TLSA 255 255 255 " + key}
+	victim := site{name: "victim.test.", at: []string{evilAt}, bare: true, records: "ns1 300 A " + otherAt + "\n"}
+	many := site{name: "many.example.", at: []string{otherAt}, records: "jwk.cnf 300 TLSA 255 255 255 " + key}
+	deep := "jwk.cnf." + strings.Repeat("x.", 60) + "deep.example."
+	const ofHosted, ofMany = "jwk.cnf.hosted.example.", "jwk.cnf.many.example."
+
+	for _, c := range []threat{
+		{
+			claim: "NXNS: a delegation to forty names that do not exist", sites: []site{hosted, victim}, name: ofHosted,
+			flip: func(t testing.TB, l *lab) {
+				redelegate(t, l, exampleAt, "hosted.example.", lines(40, "hosted.example. 300 NS ns9#.victim.test.")...)
+			},
+			budget: true, text: "10 look-ups of name servers",
+			check: func(t testing.TB, l *lab, _ *dnssec.Answer, log []string) {
+				if n := to(log, evilAt); n > 2*10 {
+					t.Errorf("whoever serves their names is asked %d times", n)
+				}
+			},
+		},
+		{
+			claim: "NRDelegation: a delegation to forty servers, none of which will answer", sites: []site{many}, name: ofMany,
+			flip: func(t testing.TB, l *lab) {
+				records := lines(40, "many.example. 300 NS n#.many.example.")
+				for i, line := range lines(40, "n#.many.example. 300 A 203.0.113.") {
+					at := fmt.Sprintf("203.0.113.%d", 100+i)
+					records = append(records, line+fmt.Sprint(100+i))
+					l.on[mustAddr(at)] = map[string]*zone.Zone{"many.example.": l.zones["many.example."]}
+					l.lie(refusing, at)
+				}
+				redelegate(t, l, exampleAt, "many.example.", records...)
+			},
+			any: true,
+			check: func(t testing.TB, l *lab, _ *dnssec.Answer, log []string) {
+				if n := serversUnder(log, "203.0.113."); n > 20 {
+					t.Errorf("%d servers of one delegation were asked", n)
+				}
+			},
+		},
+		{
+			claim: "servers that are all silent", sites: []site{many}, name: ofMany,
+			flip: func(t testing.TB, l *lab) { l.lie(silent, otherAt) },
+			code: dnssec.CodeNoReachable, text: "no server of many.example. answers",
+			check: func(t testing.TB, l *lab, _ *dnssec.Answer, log []string) {
+				if n := to(log, otherAt); n > 7 {
+					t.Errorf("a server that stays silent is asked %d times", n)
+				}
+			},
+		},
+		{
+			claim: "forty silent servers, for as long as anybody would wait", sites: []site{many}, name: ofMany,
+			flip: func(t testing.TB, l *lab) {
+				records := lines(40, "many.example. 300 NS n#.many.example.")
+				for i, line := range lines(40, "n#.many.example. 300 A 203.0.113.") {
+					records = append(records, line+fmt.Sprint(100+i)) // nobody is there
+				}
+				redelegate(t, l, exampleAt, "many.example.", records...)
+			},
+			code: dnssec.CodeNoReachable, text: "no server of many.example. answers",
+		},
+		{
+			claim: "truncated over UDP, silent over TCP", sites: []site{many}, name: ofMany,
+			flip: func(t testing.TB, l *lab) {
+				l.lie(func(network string, q, r *dns.Msg) *dns.Msg {
+					if network == "tcp" {
+						return nil
+					}
+					return truncating(network, q, r)
+				}, otherAt)
+			},
+			code: dnssec.CodeNoReachable, text: "no server of many.example. answers",
+		},
+		{
+			claim: "TsuNAME: two zones whose servers are found only by way of each other", sites: []site{hosted, victim}, name: ofHosted,
+			flip: func(t testing.TB, l *lab) {
+				redelegate(t, l, testAt, "victim.test.", "victim.test. 300 NS ns1.hosted.example.")
+			},
+			code: dnssec.CodeNoReachable, text: "no server of hosted.example.",
+			check: func(t testing.TB, l *lab, _ *dnssec.Answer, log []string) {
+				if len(log) > 16 {
+					t.Errorf("a circle costs %d messages\n%s", len(log), strings.Join(log, "\n"))
+				}
+			},
+		},
+		{
+			claim: "iDNS: a delegation to a name below itself", sites: []site{hosted, victim}, name: ofHosted,
+			flip: func(t testing.TB, l *lab) {
+				redelegate(t, l, exampleAt, "hosted.example.", "hosted.example. 300 NS ns.a.b.hosted.example.")
+			},
+			code: dnssec.CodeNoReachable, text: "no server of hosted.example.",
+			check: func(t testing.TB, l *lab, _ *dnssec.Answer, log []string) {
+				if len(log) > 16 {
+					t.Errorf("a circle costs %d messages\n%s", len(log), strings.Join(log, "\n"))
+				}
+			},
+		},
+		{
+			claim: "a server's name that needs a server's name that needs …, nine deep", sites: glueless(10, 5), name: "jwk.cnf.d0.example.",
+			flip: func(t testing.TB, l *lab) { redelegate(t, l, testAt, "d5.test.", "d5.test. 300 NS ns.d6.example.") },
+			any:  true,
+			check: func(t testing.TB, l *lab, _ *dnssec.Answer, log []string) {
+				if all := strings.Join(log, "\n"); !strings.Contains(all, " d7.") || strings.Contains(all, " d8.") {
+					t.Errorf("not seven deep:\n%s", all)
+				}
+			},
+		},
+		{
+			claim: "the twelfth alias", name: "c0.chain.example.",
+			sites: []site{{name: "chain.example.", at: []string{otherAt}, records: aliases(11) + "c12 300 TLSA 255 255 255 " + key + "\n"}},
+			flip: func(t testing.TB, l *lab) {
+				z := l.zones["chain.example."]
+				if err := z.Remove("c11.chain.example.", dns.TypeTLSA); err != nil {
+					t.Fatal(err)
+				}
+				if err := z.Replace(parse(t, "chain.example.", "c11 300 CNAME c12")...); err != nil {
+					t.Fatal(err)
+				}
+			},
+			budget: true, text: "more than 11 aliases",
+		},
+		{
+			claim: "CAMP: aliases through zones whose every reply must be fetched twice", sites: relayed, name: "jwk.cnf.s0.example.",
+			flip:   func(t testing.TB, l *lab) { l.lie(truncating, append(relayAt, exampleAt)...) },
+			budget: true, text: "64 messages sent",
+		},
+		{
+			claim: "a referral from every reply, down a name of sixty labels", name: deep, before: dnssec.Insecure,
+			sites: []site{{name: "deep.example.", at: []string{otherAt}, bare: true, records: deep + " 300 TLSA 255 255 255 " + key + "\n"}},
+			flip: func(t testing.TB, l *lab) {
+				at := 2 // labels of the zone that was referred to last
+				l.lie(func(_ string, q, _ *dns.Msg) *dns.Msg {
+					at = min(at+1, dnssec.Labels(q.Question[0].Name))
+					child := dnssec.Ancestor(deep, at)
+					u := new(dns.Msg).SetReply(q)
+					u.Ns, u.Extra = parse(t, ".", child+" 300 NS ns."+child), parse(t, ".", "ns."+child+" 300 A "+otherAt)
+					return u
+				}, otherAt)
+			},
+			budget: true, text: "64 messages sent",
+		},
+		{
+			claim: "a flood of octets", sites: []site{many}, name: ofMany,
+			flip: func(t testing.TB, l *lab) {
+				var chaff []dns.RR
+				for _, line := range lines(400, "x#.many.example. 9 TXT "+strings.Repeat("x", 120)) {
+					chaff = append(chaff, parse(t, ".", line)...)
+				}
+				l.lie(func(_ string, q, r *dns.Msg) *dns.Msg {
+					r.Ns = append(r.Ns, chaff...)
+					return r
+				}, exampleAt, otherAt)
+			},
+			budget: true, text: "128 KiB received",
+		},
+	} {
+		t.Run(c.claim, c.play)
+	}
+}

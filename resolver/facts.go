@@ -9,30 +9,43 @@ import (
 // facts is what experience says of servers: how fast they answer and how often
 // they do not. It is about speed alone; nothing in it is ever proof.
 type facts struct {
-	mu sync.Mutex // guards of
-	of map[netip.AddrPort]*fact
+	now func() time.Time
+	mu  sync.Mutex // guards of
+	of  map[netip.AddrPort]*fact
 }
 
+// fact is the experience with one server. The zero value is one that was never met.
 type fact struct {
 	rtt      time.Duration // smoothed as RFC 6298 §2.3; 0 while unknown
 	failures int           // in a row
 	plain    bool          // answered EDNS with FORMERR: asked without it
+	met      time.Time     // when it last answered, or was last found silent
 }
 
 // maxFacts bounds the table; past it, it begins anew. A server that is met
 // again is measured again.
 const maxFacts = 20000
 
-func newFacts() *facts { return &facts{of: map[netip.AddrPort]*fact{}} }
+func newFacts(now func() time.Time) *facts {
+	return &facts{now: now, of: map[netip.AddrPort]*fact{}}
+}
 
+// get is what is known of a server now: what is too old is forgotten.
 func (f *facts) get(a netip.AddrPort) fact {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if x := f.of[a]; x != nil {
-		return *x
+	x := f.of[a]
+	if x == nil {
+		return fact{}
 	}
-	return fact{}
+	if f.now().Sub(x.met) > factLife {
+		return fact{failures: x.failures, met: x.met}
+	}
+	return *x
 }
+
+// factLife is how long a measurement counts (Unbound's infra-host-ttl: 900 s).
+const factLife = 15 * time.Minute
 
 func (f *facts) change(a netip.AddrPort, how func(*fact)) {
 	f.mu.Lock()
@@ -45,6 +58,7 @@ func (f *facts) change(a netip.AddrPort, how func(*fact)) {
 		x = &fact{}
 		f.of[a] = x
 	}
+	x.met = f.now()
 	how(x)
 }
 
@@ -63,13 +77,33 @@ func (f *facts) answered(a netip.AddrPort, took time.Duration) {
 func (f *facts) failed(a netip.AddrPort)      { f.change(a, func(x *fact) { x.failures++ }) }
 func (f *facts) refusesEDNS(a netip.AddrPort) { f.change(a, func(x *fact) { x.plain = true }) }
 
+// probe reports whether a server that was found silent may be tried again before
+// others, and takes the turn: of all who ask at the same time one is enough.
+func (f *facts) probe(a netip.AddrPort) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	x := f.of[a]
+	if x == nil || x.failures == 0 {
+		return true
+	}
+	if f.now().Sub(x.met) < x.backOff() {
+		return false
+	}
+	x.met = f.now()
+	return true
+}
+
+// backOff is how long a silent server is left alone where others answer.
+func (x fact) backOff() time.Duration { return min(time.Second<<min(x.failures, 10), maxBackOff) }
+
+const maxBackOff = 5 * time.Minute
+
 // unknownRTT is what a server that was never asked counts as: it comes before
 // slow ones, so that it is tried.
 const unknownRTT = 50 * time.Millisecond
 
 // cost orders servers: the smaller, the sooner asked. A failure counts as much
-// as a slow answer and doubles, so that a dead server is not asked first again
-// until the others are worse.
+// as a slow answer and doubles, so that a dead server is not asked first.
 func (x fact) cost() time.Duration {
 	rtt := x.rtt
 	if rtt == 0 {

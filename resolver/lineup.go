@@ -45,6 +45,7 @@ func (w *walk) lineup(c *cut) *lineup {
 			}
 		}
 		l.sort()
+		l.explore()
 		return l
 	}
 	l.seen = map[netip.AddrPort]bool{}
@@ -64,6 +65,7 @@ func (w *walk) lineup(c *cut) *lineup {
 	// Glue may be wrong: the names are looked up when all else fails.
 	l.names = slices.Concat(l.names, glued, own)
 	l.sort()
+	l.explore()
 	return l
 }
 
@@ -87,6 +89,21 @@ func (l *lineup) sort() {
 	slices.SortStableFunc(l.queue, func(a, b upstream) int {
 		return int(l.w.r.facts.get(a.at).cost() - l.w.r.facts.get(b.at).cost())
 	})
+}
+
+// explored is how many line-ups go by for one that begins with another server than
+// the quickest: who was slow or silent once may be the better one now.
+const explored = 32
+
+// explore puts one by chance first, now and then. One that was found silent has its
+// turn only when it was left alone for a while, and with one question at a time.
+func (l *lineup) explore() {
+	if len(l.queue) < 2 || rand.IntN(explored) != 0 {
+		return
+	}
+	if u := l.queue[1+rand.IntN(len(l.queue)-1)]; l.w.r.facts.probe(u.at) {
+		l.prefer(u.at)
+	}
 }
 
 func (l *lineup) next() (upstream, int, bool) {
@@ -120,9 +137,11 @@ func (l *lineup) next() (upstream, int, bool) {
 
 // prefer puts an address first, if it is among those that are known.
 func (l *lineup) prefer(at netip.AddrPort) {
-	if i := slices.Index(l.queue, upstream{at: at}); i > 0 {
+	i := slices.IndexFunc(l.queue, func(u upstream) bool { return u.at == at })
+	if i > 0 {
+		u := l.queue[i]
 		copy(l.queue[1:i+1], l.queue[:i])
-		l.queue[0] = upstream{at: at}
+		l.queue[0] = u
 	}
 }
 

@@ -36,7 +36,7 @@ func New(c Config) (*Resolver, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Resolver{cfg: c, facts: newFacts(), steps: steps{of: map[string]chan struct{}{}}, stubs: map[string]Stub{}}
+	r := &Resolver{cfg: c, facts: newFacts(c.Now), steps: steps{of: map[string]chan struct{}{}}, stubs: map[string]Stub{}}
 	r.anchors.Store(c.Anchors)
 	r.cache = cache.New[*entry](cache.Config{MaxBytes: c.MaxBytes, Now: c.Now})
 	r.ntas.Store(newNegatives(c.NegativeAnchors, c.Now()))

@@ -119,10 +119,10 @@ func (r *Resolver) WatchNegativeAnchors(ctx context.Context, tell func(name stri
 	// The clock may jump, and may be another than the timers': it is looked at often.
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
-	var tried time.Time
+	tried := r.cfg.Now()
 	for len(*r.ntas.Load()) > 0 {
 		now := r.cfg.Now()
-		retry := tried.IsZero() || now.Before(tried) || now.Sub(tried) >= recheckEvery
+		retry := now.Before(tried) || now.Sub(tried) >= recheckEvery
 		if retry {
 			tried = now
 		}
@@ -156,8 +156,8 @@ func (r *Resolver) endNegative(name string) {
 	r.Drop(name)
 }
 
-// validates reports whether a zone under a negative trust anchor would be proven
-// without it, signed or not, by a walk of its own that neither reads nor writes the cache.
+// validates reports whether the SOA of a zone under a negative trust anchor would be
+// proven without it (BIND asks the same), in a signed zone or one that is not, by a walk of its own that neither reads nor writes the cache.
 func (r *Resolver) validates(ctx context.Context, name string) bool {
 	ctx, cancel := context.WithTimeout(ctx, questionTime)
 	defer cancel()

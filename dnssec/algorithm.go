@@ -6,9 +6,8 @@ import (
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rsa"
-	_ "crypto/sha256" // registers SHA-256 for crypto.Hash
-	_ "crypto/sha512" // registers SHA-384 and SHA-512
-	"encoding/base64"
+	"crypto/sha256"
+	"crypto/sha512"
 	"math/big"
 
 	"github.com/cloudflare/circl/sign/ed448"
@@ -37,30 +36,27 @@ func (t *Terms) supportedDigest(d uint8) bool {
 // unknown: a 16384-bit check costs 30 ms, and under 1024 bits proves nothing.
 const minRSABits, maxRSABits = 1024, 4096
 
-// publicKey decodes the key of a DNSKEY (RFC 3110 §2, 6605 §4, 8080 §3); nil
-// where it is not one that can prove anything.
-func publicKey(k *dns.DNSKEY) crypto.PublicKey {
-	raw, err := base64.StdEncoding.DecodeString(k.PublicKey)
-	if err != nil {
-		return nil
-	}
-	switch k.Algorithm {
+// publicKey reads the key of a DNSKEY (RFC 3110 §2, 6605 §4, 8080 §3): nil
+// where it is not one that can prove anything. wrongLength: because it is an RSA
+// key that is shorter or longer than those that are used.
+func publicKey(alg uint8, raw []byte) (pub crypto.PublicKey, wrongLength bool) {
+	switch alg {
 	case dns.RSASHA1, dns.RSASHA1NSEC3SHA1, dns.RSASHA256, dns.RSASHA512:
 		return rsaKey(raw)
 	case dns.ECDSAP256SHA256:
-		return ecdsaKey(elliptic.P256(), raw, 64)
+		return ecdsaKey(elliptic.P256(), raw, 64), false
 	case dns.ECDSAP384SHA384:
-		return ecdsaKey(elliptic.P384(), raw, 96)
+		return ecdsaKey(elliptic.P384(), raw, 96), false
 	case dns.ED25519:
 		if len(raw) == ed25519.PublicKeySize {
-			return ed25519.PublicKey(raw)
+			return ed25519.PublicKey(raw), false
 		}
 	case dns.ED448:
 		if len(raw) == ed448.PublicKeySize {
-			return ed448.PublicKey(raw)
+			return ed448.PublicKey(raw), false
 		}
 	}
-	return nil
+	return nil, false
 }
 
 func ecdsaKey(curve elliptic.Curve, raw []byte, size int) crypto.PublicKey {
@@ -74,23 +70,26 @@ func ecdsaKey(curve elliptic.Curve, raw []byte, size int) crypto.PublicKey {
 	return pub
 }
 
-func rsaKey(raw []byte) crypto.PublicKey {
+func rsaKey(raw []byte) (pub crypto.PublicKey, wrongLength bool) {
 	if len(raw) < 3 {
-		return nil
+		return nil, false
 	}
 	elen, raw := int(raw[0]), raw[1:]
 	if elen == 0 {
 		elen, raw = int(raw[0])<<8|int(raw[1]), raw[2:]
 	}
 	if elen == 0 || elen > 4 || len(raw) <= elen || raw[0] == 0 || raw[elen] == 0 {
-		return nil
+		return nil, false
 	}
 	e := new(big.Int).SetBytes(raw[:elen]).Int64()
 	n := new(big.Int).SetBytes(raw[elen:])
-	if e < 3 || e&1 == 0 || e > 1<<31-1 || n.BitLen() < minRSABits || n.BitLen() > maxRSABits {
-		return nil
+	if e < 3 || e&1 == 0 || e > 1<<31-1 {
+		return nil, false
 	}
-	return &rsa.PublicKey{N: n, E: int(e)}
+	if n.BitLen() < minRSABits || n.BitLen() > maxRSABits {
+		return nil, true
+	}
+	return &rsa.PublicKey{N: n, E: int(e)}, false
 }
 
 // verifyWith checks one signature over the signed data. The length of the
@@ -101,21 +100,37 @@ func verifyWith(alg uint8, pub crypto.PublicKey, data, sig []byte) bool {
 		h := rsaHash(alg)
 		return len(sig) == pub.Size() && rsa.VerifyPKCS1v15(pub, h, digest(h, data), sig) == nil
 	case *ecdsa.PublicKey:
-		size, h := 32, crypto.SHA256
 		if alg == dns.ECDSAP384SHA384 {
-			size, h = 48, crypto.SHA384
+			sum := sha512.Sum384(data)
+			return len(sig) == 96 && ecdsa.VerifyASN1(pub, sum[:], asn1Signature(sig))
 		}
-		if len(sig) != 2*size {
-			return false
-		}
-		r, s := new(big.Int).SetBytes(sig[:size]), new(big.Int).SetBytes(sig[size:])
-		return ecdsa.Verify(pub, digest(h, data), r, s)
+		sum := sha256.Sum256(data)
+		return len(sig) == 64 && ecdsa.VerifyASN1(pub, sum[:], asn1Signature(sig))
 	case ed25519.PublicKey:
 		return len(sig) == ed25519.SignatureSize && ed25519.Verify(pub, data, sig)
 	case ed448.PublicKey:
 		return len(sig) == ed448.SignatureSize && ed448.Verify(pub, data, sig, "")
 	}
 	return false
+}
+
+// asn1Signature puts r and s, side by side in DNS (RFC 6605 §4), into the form
+// that the library wants: a SEQUENCE of two INTEGERs in DER.
+func asn1Signature(sig []byte) []byte {
+	out := make([]byte, 2, 2+2*(3+len(sig)/2))
+	for _, n := range [][]byte{sig[:len(sig)/2], sig[len(sig)/2:]} {
+		for len(n) > 1 && n[0] == 0 {
+			n = n[1:]
+		}
+		if n[0] >= 0x80 { // it would be negative
+			out = append(out, 2, byte(len(n)+1), 0)
+		} else {
+			out = append(out, 2, byte(len(n)))
+		}
+		out = append(out, n...)
+	}
+	out[0], out[1] = 0x30, byte(len(out)-2)
+	return out
 }
 
 func rsaHash(alg uint8) crypto.Hash {

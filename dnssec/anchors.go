@@ -118,7 +118,7 @@ func wrongKey(k *dns.DNSKEY) error {
 		return fmt.Errorf("the DNSKEY of %s is not a zone key, or is revoked", k.Hdr.Name)
 	}
 	every := Terms{SHA1: true}
-	if _, ok := usableKey(k); !ok && every.supportedAlgorithm(k.Algorithm) {
+	if own, _ := read(k); (own.pub == nil || !signs(k)) && every.supportedAlgorithm(k.Algorithm) {
 		return fmt.Errorf("the DNSKEY of %s is not a key of its algorithm %d", k.Hdr.Name, k.Algorithm)
 	}
 	return nil

@@ -34,11 +34,15 @@ func ReadKeySet(name string, tr *Trust, msg *dns.Msg, t *Terms) KeySet {
 	for _, rr := range set.RRs {
 		if k, ok := rr.(*dns.DNSKEY); ok && k.Flags&dns.REVOKE != 0 && len(s.Revoked) < maxRevoked && revokedBySelf(name, k, set, t) {
 			s.Revoked = append(s.Revoked, k)
-		} else if _, ok := usableKey(rr); ok {
-			s.Keys = append(s.Keys, k)
 		}
 	}
-	entry, trouble := entryKeys(name, set, tr, t)
+	keys := readKeys(set)
+	for _, k := range keys {
+		if k.pub != nil {
+			s.Keys = append(s.Keys, k.rr)
+		}
+	}
+	entry, trouble := entryKeys(name, keys, tr, t)
 	door := &Zone{Name: name}
 	for _, e := range entry {
 		// A key that this very set revokes vouches for nothing else in it.
@@ -81,11 +85,11 @@ func revokedBySelf(name string, k *dns.DNSKEY, set RRset, t *Terms) bool {
 	if k.Flags&dns.ZONE == 0 || k.Protocol != 3 || !t.supportedAlgorithm(k.Algorithm) {
 		return false
 	}
-	pub := publicKey(k)
-	if pub == nil {
+	own, _ := read(k)
+	if own.pub == nil {
 		return false
 	}
-	self := &Zone{Name: name, keys: []zoneKey{{tag: k.KeyTag(), alg: k.Algorithm, flags: k.Flags, pub: pub}}}
+	self := &Zone{Name: name, keys: []zoneKey{own.zoneKey}}
 	p, _ := self.proveRRset(set, t)
 	return p.ok && p.labels == Labels(name)
 }

@@ -10,7 +10,17 @@ import (
 
 // Canonical gives a name in the form that every name here has: lower case with
 // the trailing dot.
-func Canonical(name string) string { return dns.CanonicalName(name) }
+func Canonical(name string) string {
+	for i := 0; i < len(name); i++ {
+		if c := name[i]; 'A' <= c && c <= 'Z' || c == '\\' || c >= 0x80 {
+			return dns.CanonicalName(name)
+		}
+	}
+	if name == "" || name[len(name)-1] != '.' {
+		return dns.CanonicalName(name)
+	}
+	return name // most are canonical already
+}
 
 // Normal gives a name the one text that all names here have: Canonical, and
 // each octet escaped only where it must be, as names from messages are. It

@@ -1,6 +1,7 @@
 package dnssec
 
 import (
+	"bytes"
 	"encoding/binary"
 
 	"github.com/miekg/dns"
@@ -14,25 +15,30 @@ type Records []byte
 // PackRecords makes Records of parsed ones. One that cannot be packed is left
 // out; what was just unpacked can be.
 func PackRecords(rrs []dns.RR) Records {
-	size := 0
-	for _, rr := range rrs {
-		size += dns.Len(rr)
-	}
-	if size == 0 {
+	if len(rrs) == 0 {
 		return nil
 	}
-	out := make([]byte, size)
-	n := 0
-	for _, rr := range rrs {
-		// PackRR wants room for what it counts only roughly.
-		if spare := dns.Len(rr) - (len(out) - n); spare > 0 {
-			out = append(out, make([]byte, spare)...)
-		}
-		if end, err := dns.PackRR(rr, out, n, nil, false); err == nil {
-			n = end
+	if all, err := packed(rrs); err == nil {
+		return Records(bytes.Clone(all))
+	}
+	var out Records
+	for i := range rrs {
+		if one, err := packed(rrs[i : i+1]); err == nil {
+			out = append(out, one...)
 		}
 	}
-	return out[:n:n]
+	return out
+}
+
+// packed is records in wire form. It goes by way of a message: that way the
+// library leaves the records as they are, which others may be reading.
+func packed(rrs []dns.RR) (Records, error) {
+	msg := dns.Msg{Answer: rrs}
+	wire, err := msg.Pack()
+	if err != nil {
+		return nil, err
+	}
+	return wire[12:], nil // the header of the message
 }
 
 // RRs parses the records anew: the caller may change what it gets.
@@ -50,6 +56,10 @@ func (r Records) RRs() []dns.RR {
 
 // RDATA returns the RDATA of the records of a type, in order; it points into r.
 func (r Records) RDATA(rrtype uint16) [][]byte {
+	return r.rdata(func(kind uint16) bool { return kind == rrtype })
+}
+
+func (r Records) rdata(wanted func(rrtype uint16) bool) [][]byte {
 	var out [][]byte
 	for len(r) > 0 {
 		head := ownerLength(r)
@@ -61,7 +71,7 @@ func (r Records) RDATA(rrtype uint16) [][]byte {
 		if len(r) < end {
 			return out
 		}
-		if kind == rrtype {
+		if wanted(kind) {
 			out = append(out, r[head+10:end:end])
 		}
 		r = r[end:]

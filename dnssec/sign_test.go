@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -100,6 +101,15 @@ func (p patched) Sign(r io.Reader, data []byte, _ crypto.SignerOpts) ([]byte, er
 	data = slices.Clone(data)
 	data[p.at] = p.with
 	return p.Signer.Sign(r, data, crypto.Hash(0))
+}
+
+// held is a public key whose private half nobody has.
+type held struct{ public crypto.PublicKey }
+
+func (h held) Public() crypto.PublicKey { return h.public }
+
+func (held) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) {
+	return nil, errors.New("nobody has the key")
 }
 
 // sign makes the RRSIG over one RRset; edit changes its fields before.

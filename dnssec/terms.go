@@ -1,6 +1,10 @@
 package dnssec
 
-import "time"
+import (
+	"time"
+
+	"github.com/miekg/dns"
+)
 
 // Terms are what a judgement is made under: the time, the bounds and the
 // policy. They travel together so that no judge reads a clock or a setting.
@@ -28,7 +32,7 @@ const (
 	maxKeysPerTag  = 4   // DNSKEYs that share a tag (PowerDNS: 2)
 	maxDS          = 8   // DS records looked at in one set (PowerDNS: 8)
 	maxNSEC3       = 8   // NSEC3 records looked at in one message (Knot: 8)
-	maxNSEC        = 16  // NSEC RRsets looked at in one message: each is searched for among all its records
+	maxNSEC        = 16  // NSEC records looked at in one message: each is searched for among all its records
 	maxTypes       = 64  // types looked at in an answer to ANY: each is searched for among all records
 	maxIterations  = 50  // NSEC3 iterations; past that a proof is Insecure with EDE 27 (RFC 9276 §3.2; BIND, PowerDNS, Knot: 50)
 	hardIterations = 150 // past that it is not even looked at (Unbound: 150)
@@ -87,6 +91,24 @@ func (b *Budget) fail() bool {
 
 func (b *Budget) hash(n int) bool {
 	return b == nil || b.spend(&b.hashes, n, maxHashes, "600 NSEC3 hashes")
+}
+
+// bears reports whether a section has no more denials than are looked at, each
+// of which may cost a signature check and hashes for every label of a name.
+func (b *Budget) bears(section []dns.RR) bool {
+	if b == nil {
+		return true
+	}
+	nsec, nsec3 := 0, 0
+	for _, rr := range section {
+		switch rr.(type) {
+		case *dns.NSEC:
+			nsec++
+		case *dns.NSEC3:
+			nsec3++
+		}
+	}
+	return b.spend(new(int), nsec3, maxNSEC3, "8 NSEC3 records in a message") && b.spend(new(int), nsec, maxNSEC, "16 NSEC records in a message")
 }
 
 func (b *Budget) spent() bool { return b != nil && b.Exhausted != "" }

@@ -1,9 +1,8 @@
 package dnssec
 
 import (
-	"crypto"
 	"fmt"
-	"strings"
+	"slices"
 	"time"
 
 	"github.com/miekg/dns"
@@ -19,13 +18,6 @@ type Zone struct {
 	Until    time.Time // when the keys stop being proven
 
 	keys []zoneKey
-}
-
-type zoneKey struct {
-	tag   uint16
-	alg   uint8
-	flags uint16
-	pub   crypto.PublicKey
 }
 
 // Keys tells the zone's keys in words: flags, algorithm, tag.
@@ -79,8 +71,12 @@ func ProveZone(name string, tr *Trust, msg *dns.Msg, t *Terms) *Zone {
 	if len(set.RRs) == 0 {
 		return bad(Trouble{Code: CodeKeyMissing, Text: name + " has no DNSKEY records, yet " + how + " vouches for it"})
 	}
-	entry, trouble := entryKeys(name, set, tr, t)
+	keys := readKeys(set)
+	entry, trouble := entryKeys(name, keys, tr, t)
 	if len(entry) == 0 {
+		if tr.outOfReach(name, keys, t) {
+			return Unsigned(name, Insecure, how, outOfReachTrouble(name, how), t.Now.Add(min(set.TTL(), time.Hour)))
+		}
 		return bad(trouble)
 	}
 	door := &Zone{Name: name, keys: entry}
@@ -92,9 +88,9 @@ func ProveZone(name string, tr *Trust, msg *dns.Msg, t *Terms) *Zone {
 		return bad(Trouble{Code: CodeBogus, Text: "the DNSKEY records of " + name + " were expanded from a wildcard"})
 	}
 	z := &Zone{Name: name, Security: Secure, How: how, Until: earlier(t.Now.Add(p.ttl), p.until)}
-	for _, rr := range set.RRs {
-		if k, ok := usableKey(rr); ok {
-			z.keys = append(z.keys, k)
+	for _, k := range keys {
+		if k.pub != nil {
+			z.keys = append(z.keys, k.zoneKey)
 		}
 	}
 	return z
@@ -103,7 +99,7 @@ func ProveZone(name string, tr *Trust, msg *dns.Msg, t *Terms) *Zone {
 // Usable reports whether any of a trust's records is of a supported kind.
 func (tr *Trust) Usable(t *Terms) bool {
 	for _, ds := range tr.DS {
-		if t.supportedAlgorithm(ds.Algorithm) && t.supportedDigest(ds.DigestType) {
+		if t.supported(ds) {
 			return true
 		}
 	}
@@ -113,6 +109,11 @@ func (tr *Trust) Usable(t *Terms) bool {
 		}
 	}
 	return false
+}
+
+// supported reports whether a DS is of a kind that can prove anything here.
+func (t *Terms) supported(ds *dns.DS) bool {
+	return t.supportedAlgorithm(ds.Algorithm) && t.supportedDigest(ds.DigestType)
 }
 
 func unsupported(name string, tr *Trust, t *Terms) Trouble {
@@ -127,19 +128,15 @@ func unsupported(name string, tr *Trust, t *Terms) Trouble {
 
 // entryKeys are the zone's keys that the trust names. A SHA-1 digest beside a
 // SHA-2 one is ignored, since who can forge it could pick it (RFC 4509 §3).
-func entryKeys(name string, set RRset, tr *Trust, t *Terms) ([]zoneKey, Trouble) {
+func entryKeys(name string, keys []readKey, tr *Trust, t *Terms) ([]zoneKey, Trouble) {
 	strong := false
 	for _, ds := range tr.DS {
-		strong = strong || ds.DigestType != dns.SHA1 && t.supportedDigest(ds.DigestType) && t.supportedAlgorithm(ds.Algorithm)
+		strong = strong || ds.DigestType != dns.SHA1 && t.supported(ds)
 	}
 	var entry []zoneKey
-	for _, rr := range set.RRs {
-		k, ok := usableKey(rr)
-		if !ok {
-			continue
-		}
-		if vouched(rr.(*dns.DNSKEY), k, name, tr, t, strong) {
-			entry = append(entry, k)
+	for _, k := range keys {
+		if k.pub != nil && k.vouched(name, tr, t, strong) {
+			entry = append(entry, k.zoneKey)
 		}
 	}
 	if len(entry) > 0 {
@@ -148,9 +145,9 @@ func entryKeys(name string, set RRset, tr *Trust, t *Terms) ([]zoneKey, Trouble)
 	return nil, Trouble{Code: CodeKeyMissing, Text: "none of the keys of " + name + " is the one that " + tr.String() + " vouches for" + tr.misfit()}
 }
 
-func vouched(rr *dns.DNSKEY, k zoneKey, name string, tr *Trust, t *Terms, strong bool) bool {
+func (k *readKey) vouched(name string, tr *Trust, t *Terms, strong bool) bool {
 	for _, a := range tr.Keys {
-		if a.Algorithm == k.alg && t.supportedAlgorithm(k.alg) && a.KeyTag() == k.tag && a.PublicKey == rr.PublicKey {
+		if a.Algorithm == k.alg && t.supportedAlgorithm(k.alg) && a.KeyTag() == k.tag && a.PublicKey == k.rr.PublicKey {
 			return true
 		}
 	}
@@ -158,30 +155,35 @@ func vouched(rr *dns.DNSKEY, k zoneKey, name string, tr *Trust, t *Terms, strong
 		if i == maxDS {
 			break
 		}
-		if ds.KeyTag != k.tag || ds.Algorithm != k.alg || !t.supportedAlgorithm(k.alg) || !t.supportedDigest(ds.DigestType) || strong && ds.DigestType == dns.SHA1 {
-			continue
-		}
-		own := *rr
-		own.Hdr.Name = name
-		if d := own.ToDS(ds.DigestType); d != nil && strings.EqualFold(d.Digest, ds.Digest) {
+		if t.supported(ds) && !(strong && ds.DigestType == dns.SHA1) && k.digested(ds, name) {
 			return true
 		}
 	}
 	return false
 }
 
-// usableKey reads a DNSKEY that may sign zone data: the zone flag set, not
-// revoked, protocol 3 (RFC 4034 §2.1, RFC 5011 §2.1).
-func usableKey(rr dns.RR) (zoneKey, bool) {
-	k, ok := rr.(*dns.DNSKEY)
-	if !ok || k.Flags&dns.ZONE == 0 || k.Flags&dns.REVOKE != 0 || k.Protocol != 3 {
-		return zoneKey{}, false
+// outOfReach reports whether each DS that could prove a zone is the digest of an
+// RSA key of a length that is not used here: then the zone is signed, as far as
+// this resolver can tell, in no way that it knows (docs/decisions/rsa-lengths.md).
+// A DS that no key here answers to is no such one: whoever cannot sign could else
+// open a zone by leaving its good key out.
+func (tr *Trust) outOfReach(name string, keys []readKey, t *Terms) bool {
+	if tr.Anchor || len(tr.DS) > maxDS {
+		return false
 	}
-	pub := publicKey(k)
-	if pub == nil {
-		return zoneKey{}, false
+	for _, ds := range tr.DS {
+		if !t.supported(ds) {
+			continue
+		}
+		if !slices.ContainsFunc(keys, func(k readKey) bool { return k.wrongLength && k.digested(ds, name) }) {
+			return false
+		}
 	}
-	return zoneKey{k.KeyTag(), k.Algorithm, k.Flags, pub}, true
+	return true
+}
+
+func outOfReachTrouble(name, how string) Trouble {
+	return Trouble{Code: CodeUnsupportedKey, Text: fmt.Sprintf("the RSA key of %s that %s vouches for is not of %d to %d bits", name, how, minRSABits, maxRSABits)}
 }
 
 func earlier(a, b time.Time) time.Time {

@@ -79,6 +79,9 @@ func (e *entry) text(section []dns.RR) string {
 		if !e.match["ttl"] {
 			rr.Header().Ttl = 0
 		}
+		if t, ok := rr.(*dns.TLSA); ok {
+			t.Certificate = strings.ToUpper(t.Certificate)
+		}
 		out = append(out, "\n  "+strings.Join(strings.Fields(rr.String()), " "))
 	}
 	slices.Sort(out)

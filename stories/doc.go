@@ -34,8 +34,8 @@
 //	SAYS …                            words of the DNS trouble's text; EDE N; CACHED yes or no
 //	STEP 3 CHECK_SENT <= 7            messages that the question before has cost
 //	STEP 4 CHANGE vendor.example.     the zone's owner changes it: an RRset that is written replaces the one that was there,
-//	REMOVE jwk.cnf TLSA               REMOVE takes one away, SIGNED signs anew; a zone that was not there is made and delegated
-//	ZONE_END
+//	REMOVE jwk.cnf TLSA               REMOVE takes one away, SIGNED signs anew, SERVER moves it (its old servers go on as before),
+//	ZONE_END                          DELEGATE ZONE gives one below its servers and DS of now; a zone that was not there is made
 //	STEP 5 TIME_PASSES ELAPSE 300
 //	STEP 6 QUERY                      one ENTRY: a question to the DNS listener
 //	STEP 7 CHECK_ANSWER               one ENTRY: what it must have said. MATCH all, or some of opcode qname qtype rcode flags

@@ -54,8 +54,8 @@ func (s *story) part(p *reader) (err error) {
 		if err != nil {
 			return err
 		}
-		if len(z.servers) == 0 || len(z.removals) > 0 {
-			return z.fault("%s: a zone wants a SERVER and nothing removed", z.apex)
+		if len(z.servers) == 0 || len(z.removals) > 0 || len(z.delegated) > 0 {
+			return z.fault("%s: a zone wants a SERVER, and REMOVE and DELEGATE are for a CHANGE", z.apex)
 		}
 		s.zones = append(s.zones, z)
 	case "RANGE_BEGIN":

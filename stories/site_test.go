@@ -143,6 +143,10 @@ func (w *world) change(z *zoneText) error {
 		}
 		return w.add(z)
 	}
+	if z.servers != nil {
+		old := *s
+		w.left = append(w.left, &old)
+	}
 	replaced := slices.Clone(z.removals)
 	for _, rr := range z.records {
 		replaced = append(replaced, *rr.Header())
@@ -151,7 +155,7 @@ func (w *world) change(z *zoneText) error {
 		if i < len(z.removals) && !s.holds(h.Name, h.Rrtype) {
 			return z.fault("%s has no %s %s to remove", z.apex, h.Name, dns.Type(h.Rrtype))
 		}
-		s.records = slices.DeleteFunc(s.records, func(rr dns.RR) bool { return is(rr, h.Name, h.Rrtype) })
+		s.records = slices.DeleteFunc(slices.Clone(s.records), func(rr dns.RR) bool { return is(rr, h.Name, h.Rrtype) })
 	}
 	s.records = append(s.records, z.records...)
 	if z.signing != nil {
@@ -159,6 +163,14 @@ func (w *world) change(z *zoneText) error {
 	}
 	if z.servers != nil {
 		s.servers = z.servers
+	}
+	for _, child := range z.delegated {
+		below := w.sites[child]
+		if below == nil {
+			return z.fault("%s is no zone", child)
+		}
+		s.records = slices.DeleteFunc(s.records, func(rr dns.RR) bool { return dns.IsSubDomain(child, rr.Header().Name) })
+		s.records = append(s.records, below.delegation()...)
 	}
 	return s.sign(w.now())
 }

@@ -23,11 +23,12 @@ type story struct {
 // zoneText is a zone as it is written, or a change to one.
 type zoneText struct {
 	where
-	apex     string
-	servers  []netip.Addr
-	signing  *signing // nil: not said
-	records  []dns.RR
-	removals []dns.RR_Header // name and type
+	apex      string
+	servers   []netip.Addr
+	signing   *signing // nil: not said
+	records   []dns.RR
+	removals  []dns.RR_Header // name and type
+	delegated []string        // zones below that are delegated anew, as they are now
 }
 
 // signing is how a zone is signed.

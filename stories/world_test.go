@@ -3,6 +3,7 @@ package stories
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -21,6 +22,7 @@ type world struct {
 
 	mu         sync.Mutex // guards what follows
 	sites      map[string]*site
+	left       []*site // what zones that have moved left behind at their old servers
 	step       int
 	sent       []string // "udp 192.0.2.1 name. TYPE", of the question under way
 	unforeseen []string
@@ -123,7 +125,7 @@ func (w *world) honest(server netip.Addr, q *dns.Msg) *dns.Msg {
 	name, rrtype := dns.CanonicalName(q.Question[0].Name), q.Question[0].Qtype
 	var best *site
 	serves := false
-	for _, s := range w.sites {
+	for _, s := range slices.Concat(slices.Collect(maps.Values(w.sites)), w.left) {
 		if !slices.Contains(s.servers, server) {
 			continue
 		}

@@ -26,6 +26,10 @@ func (p *reader) zone(apex string) (*zoneText, error) {
 			z.servers, err = p.addresses(z.servers)
 		case "SIGNED":
 			z.signing, err = p.signing()
+		case "DELEGATE":
+			for _, child := range p.words[1:] {
+				z.delegated = append(z.delegated, dns.CanonicalName(child))
+			}
 		case "REMOVE":
 			var h dns.RR_Header
 			h, err = p.removal(z.apex)

@@ -58,7 +58,7 @@ func (w *walk) ask(c *cut, name string, rrtype uint16, accept func(*reply) bool)
 			break
 		}
 		if w.ctx.Err() != nil {
-			why = append(why, "time is up")
+			why = append(why, w.whyOver())
 			break
 		}
 		msg, err := w.exchange(who, name, rrtype, round, c.keyed || c.zone.Security == dnssec.Secure)

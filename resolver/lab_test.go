@@ -285,6 +285,7 @@ func (l *lab) resolver(tb testing.TB, edit ...func(*Config)) *Resolver {
 	if err != nil {
 		tb.Fatal(err)
 	}
+	r.chance = func(int) bool { return false }
 	return r
 }
 

@@ -98,7 +98,7 @@ const explored = 32
 // explore puts one by chance first, now and then. One that was found silent has its
 // turn only when it was left alone for a while, and with one question at a time.
 func (l *lineup) explore() {
-	if len(l.queue) < 2 || rand.IntN(explored) != 0 {
+	if len(l.queue) < 2 || !l.w.r.chance(explored) {
 		return
 	}
 	if u := l.queue[1+rand.IntN(len(l.queue)-1)]; l.w.r.facts.probe(u.at) {

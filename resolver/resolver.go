@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -27,7 +28,9 @@ type Resolver struct {
 	forwarders []server
 	anchors    atomic.Pointer[dnssec.Anchors]
 	steps      steps
+	crowd      crowd
 	queries    atomic.Int64
+	chance     func(oneIn int) bool
 }
 
 // New makes a resolver. It sends nothing by itself.
@@ -37,6 +40,7 @@ func New(c Config) (*Resolver, error) {
 		return nil, err
 	}
 	r := &Resolver{cfg: c, facts: newFacts(c.Now), steps: steps{of: map[string]chan struct{}{}}, stubs: map[string]Stub{}}
+	r.chance = func(oneIn int) bool { return rand.IntN(oneIn) == 0 }
 	r.anchors.Store(c.Anchors)
 	r.cache = cache.New[*entry](cache.Config{MaxBytes: c.MaxBytes, Now: c.Now})
 	r.ntas.Store(newNegatives(c.NegativeAnchors, c.Now()))
@@ -124,11 +128,7 @@ func failed(a *dnssec.Answer) bool {
 func (r *Resolver) fetch(ctx context.Context, key, name string, rrtype uint16, oldest time.Time) (*dnssec.Answer, error) {
 	for {
 		e, err := r.cache.Get(ctx, key, oldest, func(ctx context.Context) (cache.Entry[*entry], error) {
-			ctx, cancel := context.WithTimeout(ctx, questionTime)
-			defer cancel()
-			w := r.newWalk(ctx, r.cfg.Now())
-			w.oldest = oldest
-			a := w.resolve(name, rrtype, nil)
+			a := r.walkTo(ctx, name, rrtype, oldest)
 			return cache.Entry[*entry]{Value: keptAnswer(key, a), Size: answerSize(a), Until: a.Until, Since: a.Fetched}, nil
 		})
 		if err != nil {
@@ -143,6 +143,25 @@ func (r *Resolver) fetch(ctx context.Context, key, name string, rrtype uint16, o
 	}
 }
 
+// walkTo takes a question to its end, within its time and where there is room for it.
+func (r *Resolver) walkTo(ctx context.Context, name string, rrtype uint16, oldest time.Time) *dnssec.Answer {
+	ctx, cancel := context.WithTimeout(ctx, questionTime)
+	defer cancel()
+	now := r.cfg.Now()
+	ctx, leave, ok := r.crowd.enter(ctx, now)
+	if !ok {
+		return r.turnedAway(name, rrtype)
+	}
+	defer leave()
+	w := r.newWalk(ctx, now)
+	w.oldest = oldest
+	a := w.resolve(name, rrtype, nil)
+	if context.Cause(ctx) == errCrowded && failed(a) {
+		a.Until = now // it says nothing of the name
+	}
+	return a
+}
+
 // at resolves as of another time. Nothing cached is read or written: an answer
 // of another time proves nothing about now.
 func (r *Resolver) at(ctx context.Context, name string, q dnssec.Question) (*dnssec.Answer, *walk) {
@@ -150,6 +169,12 @@ func (r *Resolver) at(ctx context.Context, name string, q dnssec.Question) (*dns
 	defer cancel()
 	w := r.newWalk(ctx, q.At)
 	w.private = true
+	ctx, leave, ok := r.crowd.enter(ctx, r.cfg.Now())
+	if !ok {
+		return r.turnedAway(name, q.Type), w
+	}
+	defer leave()
+	w.ctx = ctx
 	return w.resolve(name, q.Type, nil), w
 }
 

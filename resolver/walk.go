@@ -93,7 +93,7 @@ func (w *walk) interrupted() dnssec.Finding {
 	if w.budget.Exhausted != "" {
 		return lost(w.budget.Trouble())
 	}
-	return lost(dnssec.Trouble{Code: dnssec.CodeNoReachable, Text: "time is up", Unreachable: true})
+	return lost(dnssec.Trouble{Code: dnssec.CodeNoReachable, Text: w.whyOver(), Unreachable: true})
 }
 
 // stuck reports whether a zone's keys could not be had: nothing that its

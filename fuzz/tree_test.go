@@ -29,21 +29,33 @@ type tree struct {
 func newTree(tb testing.TB, records ...string) *tree {
 	tb.Helper()
 	t := &tree{zones: map[netip.Addr]*zone.Zone{}}
-	vendor := t.add(tb, "vendor.example.", "192.0.2.3", zone.NSEC, records)
-	empty := t.add(tb, "empty.example.", "192.0.2.4", zone.NSEC3, nil)
-	example := t.add(tb, "example.", "192.0.2.2", zone.NSEC3, nil, vendor, empty)
-	root := t.add(tb, ".", "192.0.2.1", zone.NSEC, nil, example)
-	t.anchor = root.DS(dns.SHA256)[0].String()
+	vendor := t.add(tb, "vendor.example.", "192.0.2.3", signed(tb, zone.NSEC), records)
+	empty := t.add(tb, "empty.example.", "192.0.2.4", signed(tb, zone.NSEC3), nil)
+	example := t.add(tb, "example.", "192.0.2.2", signed(tb, zone.NSEC3), nil, vendor, empty)
+	t.plant(tb, example)
 	return t
 }
 
-// add makes a zone on an address, with delegations to children.
-func (t *tree) add(tb testing.TB, apex, address string, denial zone.Denial, records []string, children ...*zone.Zone) *zone.Zone {
+// plant makes the root over a top-level domain, and its anchor.
+func (t *tree) plant(tb testing.TB, tld ...*zone.Zone) {
+	tb.Helper()
+	root := t.add(tb, ".", "192.0.2.1", signed(tb, zone.NSEC), nil, tld...)
+	t.anchor = root.DS(dns.SHA256)[0].String()
+}
+
+// signed is a zone's policy with one key of its own.
+func signed(tb testing.TB, denial zone.Denial) zone.Policy {
 	tb.Helper()
 	key, err := zone.NewKey(dns.ECDSAP256SHA256, 257, nil)
 	if err != nil {
 		tb.Fatal(err)
 	}
+	return zone.Policy{Keys: []*zone.Key{key}, Denial: denial}
+}
+
+// add makes a zone on an address, with delegations to children.
+func (t *tree) add(tb testing.TB, apex, address string, policy zone.Policy, records []string, children ...*zone.Zone) *zone.Zone {
+	tb.Helper()
 	server := "ns." + apex
 	if apex == "." {
 		server = "ns."
@@ -66,7 +78,7 @@ func (t *tree) add(tb testing.TB, apex, address string, denial zone.Denial, reco
 		rrs = append(rrs, c.Records(c.Apex(), dns.TypeNS)...)
 		rrs = append(rrs, c.Records("ns."+c.Apex(), dns.TypeA)...)
 	}
-	z, err := zone.New(apex, zone.Policy{Keys: []*zone.Key{key}, Denial: denial}, rrs)
+	z, err := zone.New(apex, policy, rrs)
 	if err != nil {
 		tb.Fatal(err)
 	}

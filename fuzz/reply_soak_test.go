@@ -1,0 +1,347 @@
+//go:build soak
+
+package fuzz
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"math/rand/v2"
+	"net/netip"
+	"os"
+	"runtime"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"cnfd/dnssec"
+	"cnfd/internal/sandbox/zone"
+	"cnfd/resolver"
+	"cnfd/verifier"
+
+	"github.com/miekg/dns"
+)
+
+const (
+	changedReplies = 1_000_000 // threats.md, figures to hold
+	houseLife      = 400       // rounds before a house is built anew
+)
+
+// TestSoakReplies has a million replies of servers changed on their way, by octets and by meaning: records dropped,
+// moved, replayed from other replies, forged and signed by somebody else, referrals led to servers of his. Whatever is
+// proven must be what the zones say, at once and in the rounds after, out of what the cache then holds.
+//
+// CNFD_SOAK_SEED=<seed> plays one house alone.
+func TestSoakReplies(t *testing.T) {
+	w := newWood(t)
+	w.honest(t)
+	var changed, rounds, proven atomic.Int64
+	play := func(seed uint64) {
+		h := w.newHaunted(t, seed)
+		defer h.close(t)
+		for h.round < houseLife && !t.Failed() {
+			h.play(t)
+		}
+		changed.Add(h.changed.Load())
+		rounds.Add(int64(h.round))
+		proven.Add(h.proven)
+	}
+	if s := os.Getenv("CNFD_SOAK_SEED"); s != "" {
+		seed, err := strconv.ParseUint(s, 10, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		play(seed)
+		return
+	}
+	var next atomic.Uint64
+	var all sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		all.Go(func() {
+			for changed.Load() < changedReplies && !t.Failed() {
+				play(next.Add(1))
+			}
+		})
+	}
+	all.Wait()
+	// scripts/soak.sh takes this line into docs/testing.md.
+	t.Logf("figure: %d changed replies in %d rounds, seeds 1 to %d; %d rounds were proven all the same, all of them right",
+		changed.Load(), rounds.Load(), next.Load(), proven.Load())
+	if proven.Load() == 0 || proven.Load() == rounds.Load() {
+		t.Error("the changes all hit, or none did: nothing is shown")
+	}
+}
+
+// wood is a signed tree with a truth to each question, and an attacker with zones of his own in it and beside it.
+type wood struct {
+	tree
+	vendor, stranger key
+	evil             *zone.Zone // vendor.example. as somebody else would have it
+	honestOf         sync.Map   // question → wire form of the right reply
+	replies          []*dns.Msg // the right replies to all that an honest walk asks
+	truths           []truth
+}
+
+// truth is what may be proven of a name and type; Insecure: nothing.
+type truth struct {
+	name     string
+	rrtype   uint16
+	security dnssec.Security
+	kind     dnssec.Kind
+	data     string // hex, "" where it is not compared
+	wildcard bool
+}
+
+var evilAddr = netip.MustParseAddr("192.0.2.66")
+
+func newWood(tb testing.TB) *wood {
+	w := &wood{tree: tree{zones: map[netip.Addr]*zone.Zone{}}, vendor: newKey(tb, "vendor"), stranger: newKey(tb, "stranger")}
+	vendor := w.add(tb, "vendor.example.", "192.0.2.3", signed(tb, zone.NSEC), append(w.vendor.records("vendor.example."),
+		"*.wild.vendor.example. 300 IN TLSA 255 255 255 "+w.vendor.jkt(), "www.vendor.example. 300 IN TXT x"))
+	empty := w.add(tb, "empty.example.", "192.0.2.4", signed(tb, zone.NSEC3), nil)
+	alias := w.add(tb, "alias.example.", "192.0.2.5", signed(tb, zone.NSEC3), []string{"jwk.cnf.alias.example. 300 IN CNAME jwk.cnf.vendor.example."})
+	plain := w.add(tb, "plain.example.", "192.0.2.6", zone.Policy{}, w.stranger.records("plain.example."))
+	attacker := w.add(tb, "attacker.example.", "192.0.2.7", signed(tb, zone.NSEC), append(w.stranger.records("attacker.example."),
+		"ns.vendor.example.attacker.example. 300 IN A 192.0.2.66"))
+	w.plant(tb, w.add(tb, "example.", "192.0.2.2", signed(tb, zone.NSEC3), nil, vendor, empty, alias, plain, attacker))
+	w.evil = w.add(tb, "vendor.example.", evilAddr.String(), signed(tb, zone.NSEC), w.stranger.records("vendor.example."))
+	jkt, ckt := "ffffff"+w.vendor.jkt(), "ffffff"+w.vendor.ckt()
+	w.truths = []truth{
+		{"jwk.cnf.vendor.example.", dns.TypeTLSA, dnssec.Secure, dnssec.Positive, jkt, false},
+		{"1.8.vendor.example.", dns.TypeTLSA, dnssec.Secure, dnssec.Positive, ckt, false},
+		{"jkt.cnf.vendor.example.", dns.TypeTLSA, dnssec.Secure, dnssec.NoName, "", false},
+		{"cnf.vendor.example.", dns.TypeTLSA, dnssec.Secure, dnssec.NoData, "", false},
+		{"jwk.cnf.empty.example.", dns.TypeTLSA, dnssec.Secure, dnssec.NoName, "", false},
+		{"empty.example.", dns.TypeTLSA, dnssec.Secure, dnssec.NoData, "", false},
+		{"jwk.cnf.alias.example.", dns.TypeTLSA, dnssec.Secure, dnssec.Positive, jkt, false},
+		{"jwk.cnf.any.wild.vendor.example.", dns.TypeTLSA, dnssec.Secure, dnssec.Positive, jkt, true},
+		{"jwk.cnf.plain.example.", dns.TypeTLSA, dnssec.Insecure, dnssec.NoAnswer, "", false},
+		{"jwk.cnf.nobody.example.", dns.TypeTLSA, dnssec.Secure, dnssec.NoName, "", false},
+		{"plain.example.", dns.TypeDS, dnssec.Secure, dnssec.NoData, "", false},
+		{"jwk.cnf.attacker.example.", dns.TypeTLSA, dnssec.Secure, dnssec.Positive, "ffffff" + w.stranger.jkt(), false},
+	}
+	return w
+}
+
+// honest shows that the tree with nothing changed gives every truth, and remembers its replies.
+func (w *wood) honest(t *testing.T) {
+	h := w.newHaunted(t, 0)
+	defer h.close(t)
+	for _, u := range w.truths {
+		a := h.ask(t, u)
+		if a.Security != u.security || a.Security == dnssec.Secure && u.differs(a) != "" {
+			t.Fatalf("with nothing changed %s %s is %s: %s", u.name, dns.TypeToString[u.rrtype], a.Security, a.Trouble.Text)
+		}
+	}
+	w.honestOf.Range(func(_, wire any) bool {
+		m := new(dns.Msg)
+		if err := m.Unpack(wire.([]byte)); err != nil {
+			t.Fatal(err)
+		}
+		w.replies = append(w.replies, m)
+		return true
+	})
+	slices.SortFunc(w.replies, func(a, b *dns.Msg) int { return compareText(a.Question[0].String(), b.Question[0].String()) })
+}
+
+func compareText(a, b string) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}
+
+// differs says how a Secure answer is not the truth; "" where it is.
+func (u truth) differs(a *dnssec.Answer) string {
+	switch {
+	case u.security != dnssec.Secure:
+		return "nothing about it can be proven"
+	case a.Kind != u.kind:
+		return fmt.Sprintf("kind %d is proven, it is %d", a.Kind, u.kind)
+	case a.Wildcard != u.wildcard:
+		return fmt.Sprintf("by a wildcard: %t", a.Wildcard)
+	case u.data != "" && (len(a.Data) == 0 || slices.ContainsFunc(a.Data, func(b []byte) bool { return hex.EncodeToString(b) != u.data })):
+		return fmt.Sprintf("data %x are proven", a.Data) // the same record twice is no other record
+	}
+	return ""
+}
+
+// haunted is the real verifier on the real resolver with the attacker on every wire. All that he does follows from the
+// seed, the round and the question.
+type haunted struct {
+	w       *wood
+	seed    uint64
+	r       *resolver.Resolver
+	v       *verifier.Verifier
+	clock   atomic.Int64 // seconds after now
+	round   int
+	proven  int64
+	changed atomic.Int64
+	chance  float64    // that a reply of a victim is changed
+	victim  netip.Addr // the zero Addr: every server
+	mu      sync.Mutex // guards times
+	times   map[string]int
+}
+
+func (w *wood) newHaunted(tb testing.TB, seed uint64) *haunted {
+	h := &haunted{w: w, seed: seed, times: map[string]int{}}
+	anchors, err := dnssec.ParseAnchors([]string{w.anchor})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	clock := func() time.Time { return now.Add(time.Duration(h.clock.Load()) * time.Second) }
+	h.r, err = resolver.New(resolver.Config{
+		Now:     clock,
+		Hints:   []resolver.Hint{{Name: "ns.", Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.1")}}},
+		Anchors: &anchors, NoIPv6: true, MaxBytes: 4 << 20, Exchanger: h,
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if h.v, err = verifier.New(verifier.Config{Source: h.r, Now: clock}); err != nil {
+		tb.Fatal(err)
+	}
+	return h
+}
+
+func (h *haunted) close(tb testing.TB) {
+	if err := h.r.Close(context.Background()); err != nil {
+		tb.Error(err)
+	}
+}
+
+// play forgets a part of what is known, asks one question with the attacker at work, and holds the answer to the truth;
+// and now and then what the verifier makes of it.
+func (h *haunted) play(t *testing.T) {
+	d := h.dice("round")
+	h.round++
+	h.mu.Lock()
+	clear(h.times)
+	h.mu.Unlock()
+	h.chance = []float64{0, 0.3, 0.6, 1, 1}[d.IntN(5)]
+	h.victim = netip.Addr{}
+	if d.IntN(8) > 0 {
+		h.victim = netip.AddrFrom4([4]byte{192, 0, 2, byte(1 + d.IntN(7))})
+	}
+	switch d.IntN(10) {
+	case 0:
+		h.r.Drop(".")
+	case 1:
+		h.r.Drop("example.")
+	case 2:
+		h.clock.Add(int64(d.IntN(400)))
+	default:
+		h.r.Drop([]string{"vendor.example.", "empty.example.", "alias.example.", "plain.example.", "nobody.example."}[d.IntN(5)])
+	}
+	u := h.w.truths[d.IntN(len(h.w.truths))]
+	a := h.ask(t, u)
+	switch {
+	case a.Security == dnssec.Secure:
+		h.proven++
+		if how := u.differs(a); how != "" {
+			h.fail(t, u, how)
+		}
+	case a.Security == dnssec.Insecure && u.security == dnssec.Secure:
+		h.fail(t, u, "it is signed, and taken for unsigned")
+	}
+	if d.IntN(4) == 0 {
+		h.verdict(t, d)
+	}
+}
+
+// ask is one question; what else is fetched on its behalf may be changed too.
+func (h *haunted) ask(t *testing.T, u truth) *dnssec.Answer {
+	name, ok := dnssec.NameOf(u.name)
+	if !ok {
+		t.Fatal(u.name)
+	}
+	a, _, err := h.r.Lookup(context.Background(), dnssec.Question{Name: name, Type: u.rrtype})
+	if err != nil {
+		h.fail(t, u, err.Error())
+		return &dnssec.Answer{}
+	}
+	return a
+}
+
+// verdict is the same of the whole house: another's key is confirmed nowhere, and the published one is not refuted.
+func (h *haunted) verdict(t *testing.T, d *rand.Rand) {
+	domain := []string{"vendor.example", "empty.example", "alias.example", "plain.example", "nobody.example"}[d.IntN(5)]
+	k, never := h.w.stranger, verifier.Confirmed
+	if d.IntN(2) == 0 {
+		k, never = h.w.vendor, verifier.Refuted
+		if domain != "vendor.example" && domain != "alias.example" {
+			never = verifier.Confirmed
+		}
+	}
+	v, err := h.v.Verify(context.Background(), &verifier.Request{Input: verifier.InputClaims, Bytes: k.claims("https://" + domain)})
+	if err != nil || v.Outcome() == never {
+		h.fail(t, truth{name: domain}, fmt.Sprintf("%s %v", v.AppendJSON(nil, ""), err))
+	}
+}
+
+func (h *haunted) fail(t *testing.T, u truth, how string) {
+	t.Errorf("CNFD_SOAK_SEED=%d, round %d, %s %s: %s", h.seed, h.round, u.name, dns.TypeToString[u.rrtype], how)
+}
+
+// dice are those of one event of this round.
+func (h *haunted) dice(event string) *rand.Rand {
+	sum := fnv.New64a()
+	fmt.Fprint(sum, h.seed, " ", h.round, " ", event)
+	return rand.New(rand.NewPCG(sum.Sum64(), h.seed))
+}
+
+// Exchange is a resolver.Exchanger.
+func (h *haunted) Exchange(_ context.Context, server netip.AddrPort, _ string, q *dns.Msg) (*dns.Msg, error) {
+	wire, err := h.w.reply(server.Addr(), q.Question[0])
+	if err != nil {
+		return nil, err
+	}
+	event := server.Addr().String() + q.Question[0].Name + dns.TypeToString[q.Question[0].Qtype]
+	h.mu.Lock()
+	h.times[event]++
+	n := h.times[event]
+	h.mu.Unlock()
+	if d := h.dice(fmt.Sprint(event, n)); (!h.victim.IsValid() || h.victim == server.Addr()) && d.Float64() < h.chance {
+		h.changed.Add(1)
+		if wire, err = h.w.spoil(d, wire); err != nil {
+			return nil, err
+		}
+	}
+	m := new(dns.Msg)
+	if err := m.Unpack(wire); err != nil {
+		return nil, err
+	}
+	m.Id, m.Response, m.Question = q.Id, true, q.Question
+	return m, nil
+}
+
+// reply is what a server truly says, in wire form. Signing takes long: each is made once.
+func (w *wood) reply(server netip.Addr, q dns.Question) ([]byte, error) {
+	key := server.String() + " " + q.String()
+	if wire, ok := w.honestOf.Load(key); ok {
+		return wire.([]byte), nil
+	}
+	z := w.zones[server]
+	if z == nil {
+		return nil, errors.New("no such host")
+	}
+	r := &dns.Msg{Question: []dns.Question{q}}
+	r.Response, r.Compress, r.Rcode = true, true, dns.RcodeRefused
+	if z.Contains(q.Name) {
+		a := z.Answer(q.Name, q.Qtype, true, now)
+		r.Rcode, r.Authoritative, r.Answer, r.Ns, r.Extra = a.Rcode, a.Authoritative, a.Answer, a.Authority, a.Additional
+	}
+	wire, err := r.Pack()
+	if err == nil {
+		w.honestOf.Store(key, wire)
+	}
+	return wire, err
+}

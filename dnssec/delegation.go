@@ -25,6 +25,7 @@ type Delegation struct {
 	Trouble Trouble
 	Until   time.Time
 	Proofs  []Proof // the denials that hold, for other questions of the zone
+	Set     RRset   // the DS records with their signatures, where Cut is CutSecure
 }
 
 // Delegation reads from a message of this Secure zone what it proves of a
@@ -72,7 +73,7 @@ func (z *Zone) signedDelegation(set RRset, t *Terms) Delegation {
 			tr.DS = append(tr.DS, ds)
 		}
 	}
-	return Delegation{Cut: CutSecure, Trust: tr, How: tr.String(), Until: earlier(t.Now.Add(p.ttl), p.until)}
+	return Delegation{Cut: CutSecure, Trust: tr, How: tr.String(), Until: earlier(t.Now.Add(p.ttl), p.until), Set: set}
 }
 
 // cut tells what proven denials show of a name.

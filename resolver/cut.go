@@ -27,6 +27,9 @@ type cut struct {
 	// was taken away could live on in cuts learnt below it, each just before
 	// the one above dies (phoenix domains, CVE-2022-30698 and 30699). Zero: no bound.
 	granted time.Time
+	// proof is what shows the zone to be Secure, for a snapshot (see show): its DS
+	// records, where no anchor vouches for it, and its keys, with their signatures.
+	proof dnssec.Records
 }
 
 // under bounds a cut by the one above it.
@@ -53,7 +56,7 @@ type server struct {
 }
 
 func (c *cut) size() int {
-	n := 200 + c.zone.Size()
+	n := 224 + c.zone.Size() + len(c.proof)
 	for _, s := range c.servers {
 		n += 88 + len(s.name) + 24*(len(s.addrs)+len(s.offered))
 	}
@@ -159,10 +162,7 @@ func (w *walk) root() *cut {
 	if c := w.known("."); c != nil {
 		return c
 	}
-	c := &cut{zone: dnssec.Unsigned(".", dnssec.Indeterminate, "hints", dnssec.Trouble{}, time.Time{}), fixed: true}
-	for _, h := range w.r.cfg.Hints {
-		c.servers = append(c.servers, server{name: dnssec.Canonical(h.Name), addrs: h.Addresses})
-	}
+	c := &cut{zone: dnssec.Unsigned(".", dnssec.Indeterminate, "hints", dnssec.Trouble{}, time.Time{}), fixed: true, servers: w.r.hinted()}
 	var primed []server
 	got := w.ask(c, ".", dns.TypeNS, func(r *reply) bool {
 		primed = w.r.serversIn(r.msg.Answer, r.msg.Extra, ".", ".")
@@ -174,6 +174,15 @@ func (w *walk) root() *cut {
 	}
 	c.zone = w.trust(c, ".", w.r.anchors.Load().At("."), dnssec.Unsigned(".", dnssec.Indeterminate, "no trust anchor", dnssec.Trouble{Code: dnssec.CodeIndeterminate, Text: "no trust anchor covers the name"}, time.Time{}))
 	return w.keep(c)
+}
+
+// hinted are the servers of the root that the hints name.
+func (r *Resolver) hinted() []server {
+	var out []server
+	for _, h := range r.cfg.Hints {
+		out = append(out, server{name: dnssec.Canonical(h.Name), addrs: h.Addresses})
+	}
+	return out
 }
 
 // addressed reports whether any server can be asked at once. Root servers
@@ -235,6 +244,9 @@ func (w *walk) keys(c *cut, name string, tr *dnssec.Trust) *dnssec.Zone {
 		z = dnssec.ProveZone(name, tr, r.msg, w.terms)
 		return z.Security != dnssec.Bogus
 	})
+	if got.ok && z.Security == dnssec.Secure {
+		w.show(c, got.reply.msg.Answer, name, dns.TypeDNSKEY)
+	}
 	if z == nil || got.trouble.Budget {
 		got.trouble.Text = "the keys of " + name + " cannot be had: " + got.trouble.Text
 		return dnssec.Unsigned(name, dnssec.Indeterminate, tr.String(), got.trouble, time.Time{})

@@ -152,6 +152,7 @@ func (w *walk) proveChild(next, parent *cut, child string, del dnssec.Delegation
 	}
 	switch del.Cut {
 	case dnssec.CutSecure:
+		w.show(next, del.Set.All(), child, dns.TypeDS)
 		z := w.keys(next, child, del.Trust)
 		if !del.Until.IsZero() && (z.Until.IsZero() || del.Until.Before(z.Until)) {
 			bounded := *z

@@ -3,7 +3,9 @@ package transport
 import (
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"net"
 	"net/netip"
 	"slices"
@@ -57,28 +59,32 @@ func (n *Net) clientCookie(local, server netip.Addr) string {
 	return hex.EncodeToString(sum[:clientCookieSize])
 }
 
-// withCookie returns the query with a cookie option, and the client cookie in it
-// in hex; empty where the query has no EDNS or the server does not bear cookies.
-func (n *Net) withCookie(query *dns.Msg, conn net.Conn, server netip.AddrPort, known peer) (*dns.Msg, string) {
-	opt := query.IsEdns0()
-	if opt == nil || known.bare.After(n.now()) {
-		return query, ""
+// cookies are what a query to a server bears, in hex: the client cookie, and
+// behind it the server's where there is one. Both are empty where the query has no
+// EDNS, or the server does not bear them.
+func (n *Net) cookies(query *dns.Msg, conn net.Conn, server netip.AddrPort, known peer) (client, whole string) {
+	if query.IsEdns0() == nil || known.bare.After(n.now()) {
+		return "", ""
 	}
-	client := n.clientCookie(localAddr(conn), server.Addr())
-	cookie := client
+	client = n.clientCookie(localAddr(conn), server.Addr())
 	if known.client == client {
-		cookie += known.cookie
+		return client, client + known.cookie
 	}
-	bearing := *opt
-	bearing.Option = append(slices.Clone(opt.Option), &dns.EDNS0_COOKIE{Code: dns.EDNS0COOKIE, Cookie: cookie})
-	q := *query
-	q.Extra = slices.Clone(query.Extra)
-	for i, rr := range q.Extra {
-		if rr == opt {
-			q.Extra[i] = &bearing
-		}
+	return client, client
+}
+
+// bearing adds a cookie to a packed query whose last record is its OPT record,
+// without options (RFC 6891 §6.1.2, RFC 7873 §4).
+func bearing(wire []byte, query *dns.Msg, cookie string) ([]byte, error) {
+	last, ok := query.Extra[len(query.Extra)-1].(*dns.OPT)
+	if !ok || len(last.Option) > 0 {
+		return nil, errors.New("the OPT record must be the last, and without options")
 	}
-	return &q, client
+	size := len(cookie) / 2
+	wire = binary.BigEndian.AppendUint16(wire[:len(wire)-2], uint16(4+size)) // RDLENGTH
+	wire = binary.BigEndian.AppendUint16(wire, dns.EDNS0COOKIE)
+	wire = binary.BigEndian.AppendUint16(wire, uint16(size))
+	return hex.AppendDecode(wire, []byte(cookie))
 }
 
 func localAddr(conn net.Conn) netip.Addr {

@@ -12,8 +12,8 @@ import (
 
 // outgoing is a question on its way: what its reply is held against.
 type outgoing struct {
-	query *dns.Msg // the caller's, with the ID that was sent
-	wire  []byte   // as it was sent
+	query *dns.Msg // the caller's
+	wire  []byte   // as it was sent, with the ID
 	// asked is the name in the caller's case where another case was sent.
 	asked []byte
 	// anyCase lets a reply differ in case: over TCP, where nobody guesses, and

@@ -2,6 +2,7 @@ package transport
 
 import (
 	"net"
+	"net/netip"
 	"os"
 	"syscall"
 	"testing"
@@ -16,13 +17,13 @@ func TestDeafToMTU(t *testing.T) {
 		{"udp4", "127.0.0.1:53", syscall.IPPROTO_IP, syscall.IP_MTU_DISCOVER},
 		{"udp6", "[::1]:53", syscall.IPPROTO_IPV6, syscall.IPV6_MTU_DISCOVER},
 	} {
-		conn, err := dialer.DialContext(t.Context(), "udp", c.at)
+		conn, err := openUDP(netip.MustParseAddrPort(c.at))
 		if err != nil {
 			t.Logf("%s: %v", c.network, err) // a machine without IPv6
 			continue
 		}
 		defer conn.Close()
-		raw, err := conn.(*net.UDPConn).SyscallConn()
+		raw, err := conn.(*datagrams).SyscallConn()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -52,11 +53,11 @@ func (e *errant) Read(b []byte) (int, error) {
 
 // TestForgedMTU: word that a packet was too large does not end the wait.
 func TestForgedMTU(t *testing.T) {
-	out, err := address(query(), false)
+	out, err := address(query(), false, "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if m, err := overUDP(&errant{errors: 3}, out); err != nil || len(m.Answer) != 1 {
+	if m, err := new(Net).overUDP(&errant{errors: 3}, out); err != nil || len(m.Answer) != 1 {
 		t.Errorf("%v %v", m, err)
 	}
 }

@@ -2,7 +2,13 @@
 
 package transport
 
-import "syscall"
+import (
+	"net"
+	"net/netip"
+)
 
-// deafToMTU does nothing: only Linux can.
-func deafToMTU(string, string, syscall.RawConn) error { return nil }
+// openUDP opens a socket that hears a server alone, on a port that the kernel
+// picks by chance.
+func openUDP(server netip.AddrPort) (net.Conn, error) {
+	return net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(server))
+}

@@ -8,9 +8,11 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"os"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -30,6 +32,7 @@ type Net struct {
 	lounge     lounge
 	nearMisses atomic.Int64
 	malformed  atomic.Int64
+	datagrams  sync.Pool // of *[maxUDP]byte
 }
 
 // Stats counts what was met on the network.
@@ -92,7 +95,7 @@ func (n *Net) Exchange(ctx context.Context, server netip.AddrPort, network strin
 			// It came to its end meanwhile: a fresh one tells (RFC 7766 §6.2.4).
 		}
 	}
-	conn, err := dialer.DialContext(ctx, network, server.String())
+	conn, err := open(ctx, server, network)
 	if err != nil {
 		if network == "tcp" && n.peers.get(server).doubted {
 			n.caseless(server) // the only way to ask a server that neither keeps the case nor speaks TCP
@@ -102,8 +105,14 @@ func (n *Net) Exchange(ctx context.Context, server netip.AddrPort, network strin
 	return n.over(ctx, conn, server, network, query)
 }
 
-// dialer makes each socket and connection anew; it is never changed.
-var dialer = net.Dialer{Control: deafToMTU}
+// open makes a socket or a connection anew.
+func open(ctx context.Context, server netip.AddrPort, network string) (net.Conn, error) {
+	if network == "udp" {
+		return openUDP(server)
+	}
+	var d net.Dialer
+	return d.DialContext(ctx, network, server.String())
+}
 
 // over exchanges over one connection or socket, which it ends; a connection on
 // which all went well is kept for the next question.
@@ -114,8 +123,8 @@ func (n *Net) over(ctx context.Context, conn net.Conn, server netip.AddrPort, ne
 		return nil, err
 	}
 	known := n.peers.get(server)
-	query, cookie := n.withCookie(query, conn, server, known)
-	out, err := address(query, known.caseless.After(n.now()))
+	client, cookie := n.cookies(query, conn, server, known)
+	out, err := address(query, known.caseless.After(n.now()), cookie)
 	var m *dns.Msg
 	switch {
 	case err != nil:
@@ -123,7 +132,7 @@ func (n *Net) over(ctx context.Context, conn net.Conn, server netip.AddrPort, ne
 		out.anyCase = true
 		m, err = overTCP(conn, out)
 	default:
-		m, err = overUDP(conn, out)
+		m, err = n.overUDP(conn, out)
 	}
 	if !release() || err != nil || network != "tcp" {
 		conn.Close()
@@ -131,7 +140,7 @@ func (n *Net) over(ctx context.Context, conn net.Conn, server netip.AddrPort, ne
 		n.lounge.put(server, conn)
 	}
 	if err == nil {
-		err = n.taste(server, network, cookie, known, m)
+		err = n.taste(server, network, client, known, m)
 	}
 	if network == "tcp" && err == nil && out.caseLost {
 		n.caseless(server)
@@ -158,49 +167,59 @@ func (n *Net) caseless(server netip.AddrPort) {
 	n.peers.change(server, func(p *peer) { p.caseless, p.doubted = until, false })
 }
 
-// address gives a query its ID and, but where asItIs is set, its case, and packs it.
-func address(query *dns.Msg, asItIs bool) (*outgoing, error) {
-	var random [2 + 256/8]byte
-	rand.Read(random[:]) // never fails: crypto/rand ends the program first
-	q := *query
-	q.Id = uint16(random[0])<<8 | uint16(random[1])
-	wire, err := q.Pack()
+// address packs a query and gives it an ID, its case but where asItIs is set, and
+// a cookie where there is one. The query is not changed.
+func address(query *dns.Msg, asItIs bool, cookie string) (*outgoing, error) {
+	wire, err := query.PackBuffer(make([]byte, usualQuery))
+	if err == nil && cookie != "" {
+		wire, err = bearing(wire, query, cookie)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("query: %w", err)
 	}
-	if len(q.Question) != 1 {
-		return nil, fmt.Errorf("query: %d questions", len(q.Question))
+	if len(query.Question) != 1 {
+		return nil, fmt.Errorf("query: %d questions", len(query.Question))
 	}
+	var random [2 + 256/8]byte
+	rand.Read(random[:]) // never fails: crypto/rand ends the program first
+	wire[0], wire[1] = random[0], random[1]
 	name := wire[headerSize : headerSize+questionLength(wire)-4]
-	out := &outgoing{query: &q, wire: wire, asked: bytes.Clone(name), anyCase: asItIs}
+	out := &outgoing{query: query, wire: wire, asked: bytes.Clone(name), anyCase: asItIs}
 	if !asItIs {
 		scramble(name, random[2:])
 	}
 	return out, nil
 }
 
+// usualQuery has room for a query with its OPT record and a cookie.
+const usualQuery = 160
+
 // maxUDP is the most that is read from a datagram. 1232 octets are asked for;
 // servers that send more are let (RFC 6891 §6.2.5).
 const maxUDP = 4096
 
-func overUDP(conn net.Conn, out *outgoing) (*dns.Msg, error) {
+func (n *Net) overUDP(conn net.Conn, out *outgoing) (*dns.Msg, error) {
 	if _, err := conn.Write(out.wire); err != nil {
 		return nil, err
 	}
-	buf := make([]byte, maxUDP)
+	buf, ok := n.datagrams.Get().(*[maxUDP]byte)
+	if !ok {
+		buf = new([maxUDP]byte)
+	}
+	defer n.datagrams.Put(buf) // what is parsed points nowhere into it
 	malformed := false
 	for {
-		n, err := conn.Read(buf)
+		size, err := conn.Read(buf[:])
 		if errors.Is(err, syscall.EMSGSIZE) {
 			continue // somebody says so by ICMP; what was sent was not too large
 		}
-		if err != nil {
+		if err != nil && err != io.EOF { // an empty datagram
 			if malformed {
 				return nil, errMismatch
 			}
 			return nil, err
 		}
-		reply, err := out.match(buf[:n])
+		reply, err := out.match(buf[:size])
 		if err == nil || errors.Is(err, errMismatch) || errors.Is(err, errCase) {
 			return reply, err
 		}

@@ -29,8 +29,9 @@ type Config struct {
 	Allow []netip.Prefix
 	// Now is the clock that TTLs are counted down by; required.
 	Now func() time.Time
-	// InFlight bounds the questions answered at once; default 1000 (BIND's
-	// recursive-clients). Past it a question is answered SERVFAIL.
+	// InFlight bounds the questions answered at once; default 2048 (PowerDNS's
+	// max-mthreads). Past it a question is answered SERVFAIL, whatever it is; a
+	// resolver's own bound, past which the slow give way to the quick, is half of that.
 	InFlight int
 }
 
@@ -50,7 +51,7 @@ func New(c Config) *Server {
 		c.Allow = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
 	}
 	if c.InFlight == 0 {
-		c.InFlight = 1000
+		c.InFlight = 2048
 	}
 	return &Server{cfg: c, slots: make(chan struct{}, c.InFlight)}
 }

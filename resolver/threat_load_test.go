@@ -1,0 +1,143 @@
+package resolver
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"cnfd/dnssec"
+	"cnfd/resolver/listener"
+
+	"github.com/miekg/dns"
+)
+
+// client is a stub that asks over UDP from loopback and takes what it is given.
+type client struct {
+	dns.ResponseWriter
+	got *dns.Msg
+}
+
+func (c *client) RemoteAddr() net.Addr {
+	return &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 40000}
+}
+
+func (c *client) LocalAddr() net.Addr { return c.RemoteAddr() }
+
+func (c *client) WriteMsg(m *dns.Msg) error { c.got = m; return nil }
+
+func (c *client) ask(s *listener.Server, name string) *dns.Msg {
+	q := new(dns.Msg).SetQuestion(name, dns.TypeTLSA)
+	q.SetEdns0(1232, true)
+	s.ServeDNS(c, q)
+	return c.got
+}
+
+// TestThreatHung: fifteen hundred questions to which no server will ever answer, and
+// those to good zones are answered all the same; each that hangs ends when it is due.
+func TestThreatHung(t *testing.T) {
+	var dead []site
+	for i := range 50 {
+		dead = append(dead, site{name: fmt.Sprintf("dead%d.example.", i), at: []string{fmt.Sprintf("203.0.113.%d", i+1)}, bare: true, records: "* 300 TLSA 255 255 255 " + key + "\n"})
+	}
+	bubble(t, tree(dead...), func(t *testing.T, l *lab) {
+		r := l.resolver(t)
+		s := listener.New(listener.Config{Source: r, Now: time.Now})
+		hang := func(i int) string { return fmt.Sprintf("n%d.dead%d.example.", i, i%50) }
+		if m := new(client).ask(s, hang(0)); m.Rcode != 0 || len(m.Answer) == 0 {
+			t.Fatalf("before the flip: %s", m)
+		}
+		r = l.resolver(t)
+		s = listener.New(listener.Config{Source: r, Now: time.Now})
+		for _, d := range dead {
+			l.lie(silent, d.at...)
+		}
+		var hung sync.WaitGroup
+		for i := range 1500 {
+			hung.Go(func() {
+				began := time.Now()
+				if m := new(client).ask(s, hang(i)); m == nil || m.Rcode != dns.RcodeServerFailure || len(m.Answer) > 0 {
+					t.Errorf("a question that hangs: %s", m)
+				}
+				if took := time.Since(began); took > 7*time.Second {
+					t.Errorf("a question that hangs is answered after %s", took)
+				}
+			})
+			time.Sleep(time.Millisecond / 10)
+		}
+		time.Sleep(200 * time.Millisecond) // as long as any question may stay that others need the place of
+		for _, name := range []string{owner, "jwk.cnf.vendor.test.", "jwk.cnf.absent.vendor.example."} {
+			began := time.Now()
+			m := new(client).ask(s, name)
+			if m.Rcode != dns.RcodeSuccess && m.Rcode != dns.RcodeNameError || !m.AuthenticatedData {
+				t.Errorf("%s meanwhile: %s", name, m)
+			}
+			if took := time.Since(began); took > 2*time.Second {
+				t.Errorf("%s meanwhile: after %s", name, took)
+			}
+		}
+		hung.Wait()
+	})
+}
+
+// late is a lab in which one server's replies are on their way for a while.
+type late struct {
+	*lab
+	at netip.Addr
+	by time.Duration
+}
+
+func (x late) Exchange(ctx context.Context, server netip.AddrPort, network string, q *dns.Msg) (*dns.Msg, error) {
+	m, err := x.lab.Exchange(ctx, server, network, q)
+	if server.Addr() != x.at || err != nil {
+		return m, err
+	}
+	select {
+	case <-time.After(x.by):
+		return m, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// TestThreatLate: a reply that is held back for longer than two seconds is never
+// used, so that nobody can hold many of them and let them go at once (DNSBomb); the
+// first try is given up for another server long before that.
+func TestThreatLate(t *testing.T) {
+	for _, c := range []struct {
+		claim  string
+		by     time.Duration
+		want   dnssec.Security
+		within time.Duration
+	}{
+		{"at once", 0, dnssec.Secure, time.Second},
+		{"after 0.7 s", 700 * time.Millisecond, dnssec.Secure, 7 * time.Second},
+		{"after 2.1 s", 2100 * time.Millisecond, dnssec.Indeterminate, 7 * time.Second},
+	} {
+		t.Run(c.claim, func(t *testing.T) {
+			bubble(t, tree(), func(t *testing.T, l *lab) {
+				r := l.resolver(t, func(x *Config) { x.Exchanger = late{l, mustAddr(otherAt), c.by} })
+				began := time.Now()
+				a := ask(t, r, "jwk.cnf.vendor.test.", dns.TypeTLSA)
+				if took := time.Since(began); a.Security != c.want || took > c.within || c.want != dnssec.Secure && !a.Trouble.Unreachable {
+					t.Errorf("%s %+v after %s\n%s", a.Security, a.Trouble, took, strings.Join(l.log(), "\n"))
+				}
+			})
+		})
+	}
+	t.Run("one server of two", func(t *testing.T) {
+		bubble(t, tree(), func(t *testing.T, l *lab) {
+			for range 20 { // whichever is asked first
+				r := l.resolver(t, func(x *Config) { x.Exchanger = late{l, mustAddr(vendorAt), 5 * time.Second} })
+				began := time.Now()
+				if a := ask(t, r, owner, dns.TypeTLSA); a.Security != dnssec.Secure || time.Since(began) > time.Second {
+					t.Errorf("%s %+v after %s", a.Security, a.Trouble, time.Since(began))
+				}
+			}
+		})
+	})
+}

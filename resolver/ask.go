@@ -48,8 +48,8 @@ func (w *walk) ask(c *cut, name string, rrtype uint16, accept func(*reply) bool)
 		}
 	}
 	line := w.lineup(c)
-	if e := w.early; e != nil && e.name == name && e.rrtype == rrtype {
-		line.prefer(e.to)
+	if i := w.isEarly(name, rrtype); i >= 0 {
+		line.prefer(w.early[i].to)
 	}
 	refused := 0
 	for {

@@ -163,6 +163,14 @@ func (w *walk) root() *cut {
 		return c
 	}
 	c := &cut{zone: dnssec.Unsigned(".", dnssec.Indeterminate, "hints", dnssec.Trouble{}, time.Time{}), fixed: true, servers: w.r.hinted()}
+	// The hints most likely are the root's servers still: what is to be asked of
+	// those is asked of the hints in the meantime.
+	if w.r.anchors.Load().At(".") != nil {
+		w.sendEarly(c, ".", dns.TypeDNSKEY)
+	}
+	if w.outset != nil {
+		w.outset(c)
+	}
 	var primed []server
 	got := w.ask(c, ".", dns.TypeNS, func(r *reply) bool {
 		primed = w.r.serversIn(r.msg.Answer, r.msg.Extra, ".", ".")

@@ -3,6 +3,7 @@ package resolver
 import (
 	"context"
 	"net/netip"
+	"slices"
 )
 
 // early is a question that was sent before its turn: while a zone is asked for its
@@ -16,28 +17,38 @@ type early struct {
 	back   chan attempt // of one; something always comes
 }
 
-// sendEarly sends the question that the search will ask the servers of a Secure
-// cut to the first of them, and does not wait. Servers that must be looked up
-// first are not asked early.
-func (s *search) sendEarly(c *cut) {
-	if s.early != nil || c.forwards() {
-		return
+// sendEarly sends the first server of a cut a question that is to be asked there
+// later, and does not wait. Servers that must be looked up first are not asked
+// early. It reports whether anything was sent.
+func (w *walk) sendEarly(c *cut, name string, rrtype uint16) bool {
+	if c.forwards() || w.ctx.Err() != nil {
+		return false
 	}
-	line := s.lineup(c)
-	if len(line.queue) == 0 || s.ctx.Err() != nil || !s.budget.Send() {
-		return
+	line := w.lineup(c)
+	if len(line.queue) == 0 || !w.budget.Send() {
+		return false
 	}
-	e := &early{to: line.queue[0].at, back: make(chan attempt, 1)}
-	e.name, e.rrtype = s.question(c.zone.Name, 0)
-	if e.name != s.name {
-		s.leaveLed()
-		s.led = c.zone.Name + " " + e.name
-		s.leave, _ = s.lead(s.led)
-	}
+	e := &early{to: line.queue[0].at, name: name, rrtype: rrtype, back: make(chan attempt, 1)}
 	var ctx context.Context
-	ctx, e.stop = context.WithTimeout(s.ctx, s.r.waitFor(e.to, "udp", 0))
-	go func() { e.back <- s.r.try(ctx, e.to, "udp", newQuery(e.name, e.rrtype, true)) }()
-	s.early = e
+	ctx, e.stop = context.WithTimeout(w.ctx, w.r.waitFor(e.to, "udp", 0))
+	go func() { e.back <- w.r.try(ctx, e.to, "udp", newQuery(name, rrtype, true)) }()
+	w.early = append(w.early, e)
+	return true
+}
+
+// ahead sends the question that the search will ask the servers of a cut before it
+// stands there, and leads that step from now on.
+func (s *search) ahead(c *cut) {
+	name, rrtype := s.question(c.zone.Name, 0)
+	if len(s.looking) > 0 && len(s.early) > 0 { // on the way to a server: one at a time
+		return
+	}
+	if !s.sendEarly(c, name, rrtype) || name == s.name {
+		return
+	}
+	s.leaveLed()
+	s.led = c.zone.Name + " " + name
+	s.leave, _ = s.lead(s.led)
 }
 
 // begin is lead, or goes on leading a step that was begun with an early question.
@@ -58,22 +69,29 @@ func (s *search) leaveLed() {
 	}
 }
 
+// isEarly finds a question among those that were sent early.
+func (w *walk) isEarly(name string, rrtype uint16) int {
+	return slices.IndexFunc(w.early, func(e *early) bool { return e.name == name && e.rrtype == rrtype })
+}
+
 // takeEarly is the early attempt at a question, where there is one.
 func (w *walk) takeEarly(at netip.AddrPort, network, name string, rrtype uint16) (attempt, bool) {
-	e := w.early
-	if e == nil || network != "udp" || e.to != at || e.name != name || e.rrtype != rrtype {
+	i := w.isEarly(name, rrtype)
+	if i < 0 || network != "udp" || w.early[i].to != at {
 		return attempt{}, false
 	}
+	e := w.early[i]
 	defer e.stop()
-	w.early = nil
+	w.early = slices.Delete(w.early, i, i+1)
 	return <-e.back, true
 }
 
-// giveUpEarly ends what was sent early and did not come to its turn.
-func (w *walk) giveUpEarly() {
-	if e := w.early; e != nil {
-		e.stop()
-		<-e.back
-		w.early = nil
+// giveUpEarly ends what was sent early and did not come to its turn, but for the first few.
+func (w *walk) giveUpEarly(but int) {
+	for len(w.early) > but {
+		last := len(w.early) - 1
+		w.early[last].stop()
+		<-w.early[last].back
+		w.early = w.early[:last]
 	}
 }

@@ -59,8 +59,8 @@ func TestQuestionsSent(t *testing.T) {
 			}
 		}
 		ask(t, l.resolver(t, func(c *Config) { c.WholeNames = true }), owner, dns.TypeTLSA)
-		if log := l.log(); log[2] != rootAt+" udp "+owner+" TLSA" {
-			t.Errorf("with minimisation off: %s", log[2])
+		if log := l.log(); !slices.Contains(log, rootAt+" udp "+owner+" TLSA") {
+			t.Errorf("with minimisation off: %s", log)
 		}
 	})
 }

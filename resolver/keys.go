@@ -27,6 +27,7 @@ func (r *Resolver) AskKeys(ctx context.Context, zone string, accept func(*dns.Ms
 	ctx, cancel := context.WithTimeout(ctx, questionTime)
 	defer cancel()
 	w := r.newWalk(ctx, r.cfg.Now())
+	defer w.giveUpEarly(0)
 	var c *cut
 	if zone == "." {
 		c = w.root()

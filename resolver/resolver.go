@@ -213,7 +213,9 @@ func (r *Resolver) Drop(name string) int {
 func (r *Resolver) Ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, questionTime)
 	defer cancel()
-	root := r.newWalk(ctx, r.cfg.Now()).root()
+	w := r.newWalk(ctx, r.cfg.Now())
+	defer w.giveUpEarly(0)
+	root := w.root()
 	if root.zone.Security == dnssec.Bogus || root.zone.Trouble.Unreachable {
 		return fmt.Errorf("the root zone is not proven: %s", root.zone.Trouble.Text)
 	}

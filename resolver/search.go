@@ -33,14 +33,15 @@ func (w *walk) find(name string, rrtype uint16) (dnssec.Finding, *cut) {
 	if f, c, ok := w.aliased(name, rrtype); ok {
 		return f, c
 	}
-	s := search{walk: w, name: name, rrtype: rrtype, at: w.nearest(name, rrtype), whole: w.r.cfg.WholeNames}
+	s := search{walk: w, name: name, rrtype: rrtype, whole: w.r.cfg.WholeNames}
+	defer s.giveUpEarly(len(w.early))
+	defer s.leaveLed()
+	w.outset = s.ahead
+	s.at = w.nearest(name, rrtype)
+	w.outset = nil
 	if s.at.forwards() {
 		return w.findForwarded(s.at, name, rrtype)
 	}
-	if w.early == nil {
-		defer s.giveUpEarly()
-	}
-	defer s.leaveLed()
 	for !s.done {
 		s.step()
 	}
@@ -118,7 +119,7 @@ func (s *search) stand(c *cut) (moved bool) {
 // refer follows a referral. One that the referring zone itself proves to be none
 // is one server's lie or fault until others have said the same.
 func (s *search) refer(r reply) {
-	next, held := s.descend(s.at, r.msg, r.child, s.sendEarly)
+	next, held := s.descend(s.at, r.msg, r.child, s.ahead)
 	if !held && s.disproved != r.child {
 		s.disproved = r.child
 		return

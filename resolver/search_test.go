@@ -56,6 +56,35 @@ func TestFreshZoneCostsTwoRoundTrips(t *testing.T) {
 	}
 }
 
+// TestChainCostsARoundTripAZone: from an empty cache a chain of three zones costs three
+// round trips, however it begins.
+func TestChainCostsARoundTripAZone(t *testing.T) {
+	for _, c := range []struct {
+		claim string
+		begin func(t *testing.T, r *Resolver)
+		trips time.Duration
+	}{
+		{"an empty cache", func(*testing.T, *Resolver) {}, 3},
+		{"a root that is known", func(t *testing.T, r *Resolver) {
+			if err := r.Ready(t.Context()); err != nil {
+				t.Error(err)
+			}
+		}, 3},
+		{"keys that are known too", func(t *testing.T, r *Resolver) { ask(t, r, "www.example.", dns.TypeTLSA) }, 2},
+	} {
+		bubble(t, tree(), func(t *testing.T, l *lab) {
+			r := l.resolver(t)
+			c.begin(t, r)
+			l.count()
+			began := time.Now()
+			a := ask(t, r, owner, dns.TypeTLSA)
+			if took := time.Since(began); a.Security != dnssec.Secure || took != c.trips*10*time.Millisecond {
+				t.Errorf("%s: %s after %s, want %d round trips\n%s", c.claim, a.Security, took, c.trips, strings.Join(l.log(), "\n"))
+			}
+		})
+	}
+}
+
 // TestEarlyIsNotBelieved: what comes before the keys proves nothing without them.
 func TestEarlyIsNotBelieved(t *testing.T) {
 	for _, c := range []struct {

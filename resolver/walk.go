@@ -28,7 +28,8 @@ type walk struct {
 	retried   map[string]bool // delegations that were tried again
 	malformed string          // the last malformed record that was left out of a message, and whose
 	looking   []string        // names of servers whose addresses are being looked up, outermost first
-	early     *early          // a question that was sent before its turn; nil: none is under way
+	early     []*early        // questions that were sent before their turn
+	outset    func(*cut)      // called with the root's servers where they are asked for the first time; may be nil
 	leading   int             // steps that others wait for this walk to take
 }
 

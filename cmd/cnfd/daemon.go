@@ -27,6 +27,7 @@ type daemon struct {
 	engine *engine
 	http   *http.Server
 	dns    *listener.Server
+	left   snapshot
 
 	addresses addresses
 	failed    chan error // the first socket that ended by itself
@@ -89,6 +90,8 @@ func startDaemon(ctx context.Context, c *config.Config, logger *slog.Logger) (d 
 	if err = d.prepare(c); err != nil {
 		return d, err
 	}
+	d.left = newSnapshot(c, logger)
+	d.left.restore(ctx, d.engine.resolver)
 	if err = ctx.Err(); err != nil {
 		return d, err
 	}
@@ -252,7 +255,14 @@ func (d *daemon) Close(ctx context.Context) error {
 	}
 	d.undo()
 	d.serving.Wait()
+	d.leave()
 	return errors.Join(errs...)
+}
+
+// leave writes the snapshot, once: Close may be called twice.
+func (d *daemon) leave() {
+	d.left.leave(d.engine.resolver)
+	d.left.path = ""
 }
 
 // undo closes what is open, the last first. Closing twice does no harm.

@@ -57,18 +57,21 @@ func newEngine(c *config.Config, now func() time.Time, log *slog.Logger, forComm
 }
 
 // anchorDir is where the state of the trust anchors is kept; "" for nowhere.
+func anchorDir(c *config.Config) string { return stateOf(c, "anchors") }
+
+// stateOf is where something that outlives the daemon is kept; "" for nowhere.
 // What is tested under another time or with other servers must not teach a real
-// daemon: it needs a state_dir of its own, and has a directory of its own there.
-func anchorDir(c *config.Config) string {
+// daemon: it needs a state_dir of its own, and has another name there.
+func stateOf(c *config.Config, name string) string {
 	switch {
 	case c.StateDir == "" || c.Resolver.ValidationTime != "":
 		return ""
 	case c.Testing && c.StateDir == config.Default(user()).StateDir:
 		return ""
 	case c.Testing:
-		return filepath.Join(c.StateDir, "anchors-testing")
+		return filepath.Join(c.StateDir, name+"-testing")
 	}
-	return filepath.Join(c.StateDir, "anchors")
+	return filepath.Join(c.StateDir, name)
 }
 
 // readyEngine is a resolver that is ready only where its anchors are.
@@ -104,6 +107,7 @@ func resolverConfig(c *config.Config, now func() time.Time) (resolver.Config, er
 		MaxBytes:          int64(c.Cache.MaxBytes),
 		MaxTTL:            c.Cache.MaxTTL,
 		MaxNegativeTTL:    c.Cache.MaxNegativeTTL,
+		Snapshots:         c.Cache.Snapshot && stateOf(c, "cache-snapshot") != "",
 	}
 	for _, h := range r.RootHints {
 		rc.Hints = append(rc.Hints, resolver.Hint{Name: h.Name, Addresses: h.Addresses})

@@ -83,6 +83,8 @@ func TestEachResolverKeyChangesWhatItNames(t *testing.T) {
 		}},
 		{"cache: {max_bytes: 32MiB}", func(c *resolver.Config) { c.MaxBytes = 32 << 20 }},
 		{"cache: {max_ttl: 10s}", func(c *resolver.Config) { c.MaxTTL = 10 * time.Second }},
+		{"state_dir: /s", func(c *resolver.Config) { c.Snapshots = true }},
+		{"state_dir: /s\ncache: {snapshot: false}", func(*resolver.Config) {}},
 		{"cache: {max_negative_ttl: 5s}", func(c *resolver.Config) { c.MaxNegativeTTL = 5 * time.Second }},
 	} {
 		t.Run(tt.text, func(t *testing.T) {

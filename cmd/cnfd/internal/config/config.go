@@ -125,6 +125,8 @@ type Cache struct {
 	MaxTTL time.Duration `yaml:"max_ttl" default:"300s"`
 	// The longest that its absence, or trouble in asking, is believed.
 	MaxNegativeTTL time.Duration `yaml:"max_negative_ttl" default:"60s"`
+	// On shutdown write down in state_dir what is proven, and at the start prove it anew from there; nothing lives longer by it (docs/cache.md).
+	Snapshot bool `yaml:"snapshot" default:"true"`
 }
 
 // Subjects is the section subjects.

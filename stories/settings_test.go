@@ -21,8 +21,6 @@ type settings struct {
 	// Begins is the time at which the story begins; default 2026-11-22T06:00:00Z.
 	Begins   time.Time `yaml:"begins"`
 	Resolver struct {
-		Mode       string           `yaml:"mode"`
-		Forwarders []netip.AddrPort `yaml:"forwarders"` // over UDP
 		RootHints  []struct {
 			Name      string       `yaml:"name"`
 			Addresses []netip.Addr `yaml:"addresses"`
@@ -88,9 +86,6 @@ func (s *settings) resolverConfig(w *world) (resolver.Config, error) {
 	}
 	for _, stub := range r.Stubs {
 		c.Stubs = append(c.Stubs, resolver.Stub{Zone: stub.Zone, Addresses: stub.Addresses})
-	}
-	for _, f := range r.Forwarders {
-		c.Forwarders = append(c.Forwarders, resolver.Forwarder{Network: "udp", Address: f})
 	}
 	anchors, err := s.anchors(w)
 	c.Anchors = &anchors

@@ -115,7 +115,7 @@ func TestThreatLate(t *testing.T) {
 		within time.Duration
 	}{
 		{"at once", 0, dnssec.Secure, time.Second},
-		{"after 0.7 s", 700 * time.Millisecond, dnssec.Secure, 7 * time.Second},
+		{"after 1.5 s", 1500 * time.Millisecond, dnssec.Secure, 7 * time.Second},
 		{"after 2.1 s", 2100 * time.Millisecond, dnssec.Indeterminate, 7 * time.Second},
 	} {
 		t.Run(c.claim, func(t *testing.T) {
@@ -140,4 +140,22 @@ func TestThreatLate(t *testing.T) {
 			}
 		})
 	})
+}
+
+// TestHalfGlue: a server in the zone itself that came without an address is found by
+// way of one that came with it, where that one is of no use for the question.
+func TestHalfGlue(t *testing.T) {
+	threat{
+		name: "jwk.cnf.half.example.", sites: []site{{name: "half.example.", at: []string{otherAt, evilAt}, records: "jwk.cnf 300 TLSA 255 255 255 " + key + "\n"}},
+		flip: func(t testing.TB, l *lab) {
+			redelegate(t, l, exampleAt, "half.example.", "half.example. 300 NS ns1.half.example.", "half.example. 300 NS ns2.half.example.", "ns1.half.example. 300 A "+otherAt)
+			l.lie(func(network string, q, r *dns.Msg) *dns.Msg {
+				if q.Question[0].Qtype == dns.TypeTLSA {
+					return refusing(network, q, r)
+				}
+				return r
+			}, otherAt)
+		},
+		want: dnssec.Secure, kind: dnssec.Positive,
+	}.play(t)
 }

@@ -24,6 +24,7 @@ type walk struct {
 	ntas   negatives // those that held when the walk began
 	// private: judged as of another time, so nothing cached is read or written.
 	private   bool
+	ahead     bool            // nobody waits for it: what fails changes nothing
 	cuts      map[string]*cut // of this walk
 	retried   map[string]bool // delegations that were tried again
 	malformed string          // the last malformed record that was left out of a message, and whose
@@ -120,9 +121,17 @@ func lost(t dnssec.Trouble) dnssec.Finding {
 	return dnssec.Finding{Security: dnssec.Indeterminate, Kind: dnssec.NoAnswer, Rcode: dns.RcodeServerFailure, Trouble: t}
 }
 
-// addresses looks up where a name server is. Servers below the very zone whose
-// servers are sought cannot be found that way, nor those being looked up already.
+// addresses looks up where a name server is. Servers in the very zone whose servers are
+// sought are not found that way where it has no keys yet or glue is all that there is:
+// each look-up would come back to the servers that have just been of no use. Nor are
+// those that are being looked up already.
 func (w *walk) addresses(name string, c *cut) []netip.Addr {
+	if c.zone.Name != "." && dnssec.IsSubdomain(name, c.zone.Name) {
+		glued := func(s server) bool { return s.name == name && len(s.addrs) > 0 }
+		if c.keyed || slices.ContainsFunc(c.servers, glued) {
+			return nil
+		}
+	}
 	if slices.Contains(w.looking, name) || len(w.looking) >= dnssec.MaxDepth || !w.budget.LookupNS() {
 		return nil
 	}

@@ -44,7 +44,10 @@ func (z *Zone) Delegation(child string, msg *dns.Msg, t *Terms) Delegation {
 		// What is shown by too many iterations is shown to be unsigned at most.
 		out.Cut, out.How = CutInsecure, "NSEC3 with too many iterations"
 	}
+	dear := Trouble{Code: CodeIterations, Text: z.Name + " asks for more than 50 NSEC3 iterations"}
 	switch {
+	case out.Cut == CutInsecure && d.nsec3.costly:
+		out.Trouble = dear
 	case out.Cut != CutUnproven:
 		out.Trouble = Trouble{}
 	case t.Budget.spent():
@@ -52,7 +55,7 @@ func (z *Zone) Delegation(child string, msg *dns.Msg, t *Terms) Delegation {
 	case d.costly:
 		out.Cut, out.How = CutInsecure, "NSEC3 with too many iterations"
 		out.Until = t.Now.Add(time.Minute)
-		out.Trouble = Trouble{Code: CodeIterations, Text: z.Name + " asks for more than 50 NSEC3 iterations"}
+		out.Trouble = dear
 	case out.Trouble.Text == "":
 		out.Trouble = Trouble{Code: CodeDenialMissing, Text: z.Name + " gives neither DS records for " + child + " nor proof that there are none"}
 	}

@@ -85,6 +85,14 @@ func proofThreats(t testing.TB) []threat {
 			want: dnssec.Bogus, kind: dnssec.NoName, code: dnssec.CodeBogus,
 		},
 		{
+			claim: "51 NSEC3 iterations in a referral", sites: opened(50), name: "jwk.cnf.bare.n3.", before: dnssec.Insecure,
+			flip: func(t testing.TB, l *lab) {
+				z := l.zones["n3."]
+				l.add(t, opened(51)[0], append(z.Records("bare.n3.", dns.TypeNS), z.Records("ns1.bare.n3.", dns.TypeA)...))
+			},
+			want: dnssec.Insecure, kind: dnssec.Positive, code: dnssec.CodeIterations, text: "more than 50 NSEC3 iterations",
+		},
+		{
 			claim: "NSEC3 iterations in a referral that nobody has signed", sites: opened(50), name: "jwk.cnf.bare.n3.", before: dnssec.Insecure,
 			flip: func(t testing.TB, l *lab) {
 				l.lie(func(_ string, _, r *dns.Msg) *dns.Msg { raise(r); return r }, evilAt)

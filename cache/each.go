@@ -20,7 +20,7 @@ func (s *shard[V]) each(f func(string, V, bool), now int64) {
 	}
 	for p := s.table.newest; p != none; p = s.table.order[p].older {
 		e := &s.table.slots[p]
-		if e.until > now {
+		if e.holds(now) {
 			f(e.key(), e.value, atomic.LoadUint32(&e.state)&marked != 0)
 		}
 	}

@@ -125,6 +125,15 @@ func TestThreatWork(t *testing.T) {
 			want: Indeterminate, budget: true, text: "600 NSEC3 hashes", checks: 8, hashes: 600,
 		},
 		{
+			claim: "sixteen denials beside an alias, which needs none", before: func(t *testing.T) *question {
+				q := trap(1)(t)
+				q.msg.Answer = q.key().signed(owner + " 300 CNAME www.vendor.example.")
+				return q
+			},
+			flip: pad(16, "n#.vendor.example. 300 NSEC n#a.vendor.example. TXT"),
+			want: Secure, checks: 1,
+		},
+		{
 			claim: "ANY: sixty-four types of two hundred", before: func(t *testing.T) *question {
 				q := trap(1)(t)
 				q.rrtype = dns.TypeANY

@@ -159,3 +159,37 @@ func TestHalfGlue(t *testing.T) {
 		want: dnssec.Secure, kind: dnssec.Positive,
 	}.play(t)
 }
+
+// stuckSource answers until it is told to stop, and then when its caller's time is up.
+type stuckSource struct {
+	*Resolver
+	stuck bool
+}
+
+func (s *stuckSource) Lookup(ctx context.Context, q dnssec.Question) (*dnssec.Answer, bool, error) {
+	if s.stuck {
+		<-ctx.Done()
+		return nil, false, ctx.Err()
+	}
+	return s.Resolver.Lookup(ctx, q)
+}
+
+// TestThreatAnswerWhenDue: a stub is told in eight seconds that there is no answer,
+// whatever becomes of the question; none is kept to be answered later with others (DNSBomb).
+func TestThreatAnswerWhenDue(t *testing.T) {
+	bubble(t, tree(), func(t *testing.T, l *lab) {
+		from := &stuckSource{Resolver: l.resolver(t)}
+		s := listener.New(listener.Config{Source: from, Now: time.Now})
+		if m := new(client).ask(s, owner); m.Rcode != dns.RcodeSuccess || !m.AuthenticatedData {
+			t.Fatalf("before the flip: %s", m)
+		}
+		from.stuck = true
+		began := time.Now()
+		if m := new(client).ask(s, owner); m.Rcode != dns.RcodeServerFailure || len(m.Answer) > 0 {
+			t.Errorf("%s", m)
+		}
+		if took := time.Since(began); took != 8*time.Second {
+			t.Errorf("after %s", took)
+		}
+	})
+}

@@ -28,7 +28,7 @@ func TestDeafToMTU(t *testing.T) {
 			t.Fatal(err)
 		}
 		raw.Control(func(fd uintptr) {
-			if got, err := syscall.GetsockoptInt(int(fd), c.level, c.option); err != nil || got != omitPathMTU {
+			if got, err := syscall.GetsockoptInt(int(fd), c.level, c.option); err != nil || got != 5 { // IP_PMTUDISC_OMIT and IPV6_PMTUDISC_OMIT of linux/in.h and in6.h
 				t.Errorf("%s: %d %v", c.network, got, err)
 			}
 		})

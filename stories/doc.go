@@ -42,5 +42,6 @@
 //	SCENARIO_END                      answer authority additional ttl ede=N
 //
 // A server whose address is in a RANGE of this step, and that has neither an entry nor a zone for a question, says
-// SERVFAIL, and the failing story lists the question. An address that nothing is at stays silent.
+// SERVFAIL, and the failing story lists the question. An address that nothing is at stays silent. At the address of a
+// forwarder of the configuration there is a resolver of ours that walks by itself.
 package stories

@@ -53,13 +53,18 @@ func play(t *testing.T, s *story) (err error) {
 
 // newPlayer wires the rooms as the daemon does, with the story's servers in the place of the network.
 func newPlayer(s *story, started time.Time) (*player, error) {
-	w := &world{begins: s.settings.Begins, started: started, ranges: s.ranges, sites: map[string]*site{}}
+	w := &world{begins: s.settings.Begins, started: started, ranges: s.ranges, sites: map[string]*site{}, forwarders: map[netip.Addr]*listener.Server{}}
 	if err := w.load(s.zones); err != nil {
 		return nil, err
 	}
 	rc, err := s.settings.resolverConfig(w)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", s.file, err)
+	}
+	for _, f := range rc.Forwarders {
+		if err := w.forward(f.Address.Addr(), rc); err != nil {
+			return nil, fmt.Errorf("%s: %w", s.file, err)
+		}
 	}
 	p := &player{story: s, world: w}
 	if p.resolver, err = resolver.New(rc); err != nil {

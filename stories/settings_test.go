@@ -21,6 +21,9 @@ type settings struct {
 	// Begins is the time at which the story begins; default 2026-11-22T06:00:00Z.
 	Begins   time.Time `yaml:"begins"`
 	Resolver struct {
+		// Forwarders, as udp://192.0.2.53, are asked in place of the story's servers. Each is a resolver of
+		// ours that walks by itself.
+		Forwarders []string `yaml:"forwarders"`
 		RootHints  []struct {
 			Name      string       `yaml:"name"`
 			Addresses []netip.Addr `yaml:"addresses"`
@@ -86,6 +89,14 @@ func (s *settings) resolverConfig(w *world) (resolver.Config, error) {
 	}
 	for _, stub := range r.Stubs {
 		c.Stubs = append(c.Stubs, resolver.Stub{Zone: stub.Zone, Addresses: stub.Addresses})
+	}
+	for _, url := range r.Forwarders {
+		network, text, _ := strings.Cut(url, "://")
+		addr, err := netip.ParseAddr(text)
+		if err != nil {
+			return c, err
+		}
+		c.Forwarders = append(c.Forwarders, resolver.Forwarder{Network: network, Address: netip.AddrPortFrom(addr, 53)})
 	}
 	anchors, err := s.anchors(w)
 	c.Anchors = &anchors

@@ -10,6 +10,9 @@ import (
 	"sync"
 	"time"
 
+	"cnfd/resolver"
+	"cnfd/resolver/listener"
+
 	"github.com/miekg/dns"
 )
 
@@ -19,6 +22,8 @@ type world struct {
 	begins  time.Time // of the story
 	started time.Time // of the bubble that it is played in
 	ranges  []*span
+	// forwarders are resolvers that walk the same servers by themselves.
+	forwarders map[netip.Addr]*listener.Server
 
 	mu         sync.Mutex // guards what follows
 	sites      map[string]*site
@@ -61,9 +66,18 @@ const flight = 10 * time.Millisecond
 // Exchange carries one message to the server at an address, as it is in this step.
 func (w *world) Exchange(ctx context.Context, server netip.AddrPort, network string, q *dns.Msg) (*dns.Msg, error) {
 	question := fmt.Sprintf("%s %s %s %s", network, server.Addr(), q.Question[0].Name, dns.Type(q.Question[0].Qtype))
+	var honest *dns.Msg
+	if f := w.forwarders[server.Addr()]; f != nil {
+		stub := &stub{}
+		f.ServeDNS(stub, q)
+		honest = stub.got
+	}
 	w.mu.Lock()
 	w.sent = append(w.sent, question)
-	r, wait := w.say(server.Addr(), network, q, question)
+	if honest == nil {
+		honest = w.honest(server.Addr(), q)
+	}
+	r, wait := w.say(server.Addr(), network, q, honest, question)
 	w.mu.Unlock()
 	if r == nil {
 		<-ctx.Done()
@@ -77,9 +91,33 @@ func (w *world) Exchange(ctx context.Context, server netip.AddrPort, network str
 	return carried(q, r, network)
 }
 
-// say is the reply of a server, nil for silence. The caller holds the lock.
-func (w *world) say(server netip.Addr, network string, q *dns.Msg, question string) (*dns.Msg, time.Duration) {
-	honest := w.honest(server, q)
+// forward puts a forwarder at an address: a resolver of ours without forwarders of its own.
+func (w *world) forward(at netip.Addr, c resolver.Config) error {
+	c.Forwarders, c.Exchanger = nil, unseen{w}
+	r, err := resolver.New(c)
+	if err == nil {
+		w.forwarders[at] = listener.New(listener.Config{Source: r, Now: w.now})
+	}
+	return err
+}
+
+// unseen carries what a forwarder sends: it is no cost of ours.
+type unseen struct{ *world }
+
+func (u unseen) Exchange(ctx context.Context, server netip.AddrPort, network string, q *dns.Msg) (*dns.Msg, error) {
+	u.mu.Lock()
+	r := u.honest(server.Addr(), q)
+	u.mu.Unlock()
+	if r == nil {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	time.Sleep(flight)
+	return carried(q, r, network)
+}
+
+// say is the reply of a server that would honestly say something, or nothing; nil for silence. The caller holds the lock.
+func (w *world) say(server netip.Addr, network string, q, honest *dns.Msg, question string) (*dns.Msg, time.Duration) {
 	scripted := false
 	for _, r := range w.ranges {
 		if w.step < r.from || w.step > r.to || !slices.Contains(r.addresses, server) {

@@ -60,7 +60,7 @@ func New(c Config) *Server {
 func (s *Server) Serve(udp net.PacketConn, tcp net.Listener) error {
 	pair := []*dns.Server{
 		{PacketConn: udp, Handler: s, UDPSize: 4096},
-		{Listener: tcp, Handler: s, ReadTimeout: 5 * time.Second, WriteTimeout: 5 * time.Second, MaxTCPQueries: 128},
+		{Listener: patient{tcp}, Handler: s, ReadTimeout: 5 * time.Second, WriteTimeout: 5 * time.Second, MaxTCPQueries: 128},
 	}
 	ended, ok := s.start(pair)
 	if !ok {

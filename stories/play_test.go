@@ -93,7 +93,7 @@ func (p *player) take(ctx context.Context, s *step) error {
 	case "CHECK_VERDICT":
 		return p.checkVerdict(s)
 	case "CHECK_SENT":
-		if n := len(p.world.sent); n != s.sent && !(s.atMost && n < s.sent) {
+		if n := p.world.count(); n != s.sent && !(s.atMost && n < s.sent) {
 			return s.fault("%d messages were sent", n)
 		}
 	case "QUERY":

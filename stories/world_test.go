@@ -50,6 +50,13 @@ func (w *world) asked() {
 	w.sent = nil
 }
 
+// count is how many messages the question under way has cost.
+func (w *world) count() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.sent)
+}
+
 // String lists what was sent for the last question, and which questions nobody foresaw.
 func (w *world) String() string {
 	w.mu.Lock()

@@ -51,7 +51,7 @@ func (w *walk) answer(name string, rrtype uint16, passed []string) *dnssec.Answe
 	a := w.resolve(name, rrtype, passed)
 	// What failed because this question's time or budget was over says nothing
 	// of the name: another question may find it.
-	if !w.private && !w.over() {
+	if !w.private && !w.over() && !(w.ahead && failed(a)) {
 		w.r.cache.Put(key, cache.Entry[*entry]{Value: keptAnswer(key, a), Size: answerSize(a), Until: a.Until, Since: a.Fetched})
 	}
 	return a

@@ -55,6 +55,9 @@ type Config struct {
 	// MaxTTL and MaxNegativeTTL cap how long a confirmation record and its
 	// absence are believed; defaults 300 s and 60 s.
 	MaxTTL, MaxNegativeTTL time.Duration
+	// Prefetch renews an answer that is asked for in the last tenth of its life;
+	// PrefetchConfirmations those of type TLSA as well.
+	Prefetch, PrefetchConfirmations bool
 	// Snapshots keeps with each zone what Snapshot writes down of it: a few hundred octets.
 	Snapshots bool
 	// Exchanger carries messages; default: a transport.Net.

@@ -27,6 +27,7 @@ type Resolver struct {
 	// forwarders, where there are any, are asked in place of the root servers.
 	forwarders []server
 	anchors    atomic.Pointer[dnssec.Anchors]
+	ahead      *ahead
 	steps      steps
 	crowd      crowd
 	queries    atomic.Int64
@@ -42,6 +43,7 @@ func New(c Config) (*Resolver, error) {
 	r := &Resolver{cfg: c, facts: newFacts(c.Now), steps: steps{of: map[string]chan struct{}{}}, stubs: map[string]Stub{}}
 	r.chance = func(oneIn int) bool { return rand.IntN(oneIn) == 0 }
 	r.anchors.Store(c.Anchors)
+	r.ahead = newAhead()
 	r.cache = cache.New[*entry](cache.Config{MaxBytes: c.MaxBytes, Now: c.Now})
 	r.ntas.Store(newNegatives(c.NegativeAnchors, c.Now()))
 	if r.forwarders, err = newForwarders(c.Forwarders, c.ForwarderRoots); err != nil {
@@ -86,6 +88,9 @@ func (r *Resolver) Lookup(ctx context.Context, q dnssec.Question) (a *dnssec.Ans
 	var buf [520]byte
 	key := answerKey(buf[:0], q.Name.Bytes(), q.Type)
 	if e, ok := r.cache.Peek(key, time.Time{}); ok && q.At.IsZero() && fresh(e.answer, oldest) {
+		if r.renews(q.Type) {
+			r.renew(key, e.answer)
+		}
 		return e.answer, true, nil
 	}
 	name, ok := dnssec.Normal(q.Name.String())
@@ -131,6 +136,9 @@ func (r *Resolver) fetch(ctx context.Context, key, name string, rrtype uint16, o
 			a := r.walkTo(ctx, name, rrtype, oldest)
 			return cache.Entry[*entry]{Value: keptAnswer(key, a), Size: answerSize(a), Until: a.Until, Since: a.Fetched}, nil
 		})
+		if err == errNotRenewed {
+			continue // the flight was one of ahead's
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -225,13 +233,14 @@ func (r *Resolver) Ready(ctx context.Context) error {
 // Stats counts what the resolver has done since it was made.
 type Stats struct {
 	Queries int64 // messages sent to servers
+	Renewed int64 // answers asked for anew ahead of their end
 	Cache   cache.Stats
 	Network transport.Stats // of an Exchanger that counts; zero of others
 }
 
 // Stats returns the counters.
 func (r *Resolver) Stats() Stats {
-	s := Stats{Queries: r.queries.Load(), Cache: r.cache.Stats()}
+	s := Stats{Queries: r.queries.Load(), Renewed: r.ahead.count(), Cache: r.cache.Stats()}
 	if n, ok := r.cfg.Exchanger.(interface{ Stats() transport.Stats }); ok {
 		s.Network = n.Stats()
 	}
@@ -245,5 +254,7 @@ func (r *Resolver) Close(ctx context.Context) error {
 	if c, ok := r.cfg.Exchanger.(io.Closer); ok {
 		defer c.Close()
 	}
+	wait := r.ahead.close()
+	defer wait()
 	return r.cache.Close(ctx)
 }

@@ -107,7 +107,10 @@ func resolverConfig(c *config.Config, now func() time.Time) (resolver.Config, er
 		MaxBytes:          int64(c.Cache.MaxBytes),
 		MaxTTL:            c.Cache.MaxTTL,
 		MaxNegativeTTL:    c.Cache.MaxNegativeTTL,
-		Snapshots:         c.Cache.Snapshot && stateOf(c, "cache-snapshot") != "",
+		Prefetch:          c.Cache.Prefetch,
+
+		PrefetchConfirmations: c.Cache.PrefetchConfirmations,
+		Snapshots:             c.Cache.Snapshot && stateOf(c, "cache-snapshot") != "",
 	}
 	for _, h := range r.RootHints {
 		rc.Hints = append(rc.Hints, resolver.Hint{Name: h.Name, Addresses: h.Addresses})

@@ -57,7 +57,7 @@ func TestEachKeyTurnsOnWhatItNames(t *testing.T) {
 const zeros = "0000000000000000000000000000000000000000000000000000000000000000"
 
 func TestEachResolverKeyChangesWhatItNames(t *testing.T) {
-	defaults := resolver.Config{ServerPort: 53, MaxBytes: 256 << 20, MaxTTL: 300 * time.Second, MaxNegativeTTL: 60 * time.Second}
+	defaults := resolver.Config{ServerPort: 53, MaxBytes: 256 << 20, MaxTTL: 300 * time.Second, MaxNegativeTTL: 60 * time.Second, Prefetch: true}
 	for _, tt := range []struct {
 		text   string
 		change func(*resolver.Config)
@@ -83,6 +83,8 @@ func TestEachResolverKeyChangesWhatItNames(t *testing.T) {
 		}},
 		{"cache: {max_bytes: 32MiB}", func(c *resolver.Config) { c.MaxBytes = 32 << 20 }},
 		{"cache: {max_ttl: 10s}", func(c *resolver.Config) { c.MaxTTL = 10 * time.Second }},
+		{"cache: {prefetch: false}", func(c *resolver.Config) { c.Prefetch = false }},
+		{"cache: {prefetch_confirmations: true}", func(c *resolver.Config) { c.PrefetchConfirmations = true }},
 		{"state_dir: /s", func(c *resolver.Config) { c.Snapshots = true }},
 		{"state_dir: /s\ncache: {snapshot: false}", func(*resolver.Config) {}},
 		{"cache: {max_negative_ttl: 5s}", func(c *resolver.Config) { c.MaxNegativeTTL = 5 * time.Second }},

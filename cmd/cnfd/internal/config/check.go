@@ -195,6 +195,9 @@ func (r *reader) checkCache(c *Cache) {
 	if c.MaxNegativeTTL < time.Second {
 		r.at("cache.max_negative_ttl", "want a second or more")
 	}
+	if c.PrefetchConfirmations && !c.Prefetch {
+		r.at("cache.prefetch_confirmations", "nothing is prefetched with cache.prefetch: false")
+	}
 }
 
 // minCache holds the keys of one chain of trust and little else.

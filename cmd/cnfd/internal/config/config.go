@@ -125,6 +125,10 @@ type Cache struct {
 	MaxTTL time.Duration `yaml:"max_ttl" default:"300s"`
 	// The longest that its absence, or trouble in asking, is believed.
 	MaxNegativeTTL time.Duration `yaml:"max_negative_ttl" default:"60s"`
+	// Ask anew for a record that somebody asks for in the last tenth of its life, so that the next one need not wait.
+	Prefetch bool `yaml:"prefetch" default:"true"`
+	// The same for confirmation records (type TLSA), which are otherwise looked up when somebody asks after their end.
+	PrefetchConfirmations bool `yaml:"prefetch_confirmations" default:"false"`
 	// On shutdown write down in state_dir what is proven, and at the start prove it anew from there; nothing lives longer by it (docs/cache.md).
 	Snapshot bool `yaml:"snapshot" default:"true"`
 }

@@ -61,6 +61,7 @@ func TestParseRefuses(t *testing.T) {
 		{"a negative anchor that ends at an hour of no day", "resolver: {negative_trust_anchors: [{name: a, until: 2026-02-30T12:00:00Z}]}\n", []string{"c:1:54: resolver.negative_trust_anchors[0].until: want a time by RFC 3339"}},
 		{"a negative anchor that is a number", "resolver: {negative_trust_anchors: [7]}\n", []string{"c:1:37: resolver.negative_trust_anchors[0].name: want a string"}},
 		{"a negative anchor that is a list", "resolver: {negative_trust_anchors: [[a]]}\n", []string{"c:1:37: resolver.negative_trust_anchors[0].name: want a single value"}},
+		{"confirmations prefetched where nothing is", "cache: {prefetch: false, prefetch_confirmations: true}\n", []string{"c:1:50: cache.prefetch_confirmations: nothing is prefetched"}},
 		{"neither IPv4 nor IPv6", "resolver: {ipv4: false, ipv6: false}\n", []string{"c:1:18: resolver.ipv4: with ipv6 off"}},
 		{"a testing key without testing", "resolver: {server_port: 5300}\n", []string{"c:1:25: resolver.server_port: for testing only"}},
 		{"a time in the past without testing", "resolver: {validation_time: \"2020-01-01T00:00:00Z\"}\n", []string{"resolver.validation_time: for testing only"}},

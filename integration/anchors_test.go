@@ -29,6 +29,7 @@ type rolling struct {
 	daemon *daemon
 	config string
 	policy string        // more lines of the resolver section
+	inside []string      // a command that runs the daemon's command line, given as its last arguments
 	offset time.Duration // of the daemon's clock
 	old    string        // key files, without their suffix
 	new    string
@@ -124,14 +125,9 @@ func (r *rolling) start(t *testing.T) {
 			sections: fmt.Sprintf("testing: true\napi: {listen: %q, unix: %q}", r.daemon.tcp, r.daemon.unix),
 		})
 	}
-	r.daemon.process = start(t, filepath.Join(filepath.Dir(r.config), "log"), binary, "serve", "--config", r.config)
-	await(t, "cnfd serve", func() error {
-		response, err := http.Get("http://" + r.daemon.tcp + "/healthz")
-		if err == nil {
-			response.Body.Close()
-		}
-		return err
-	})
+	argv := append(slices.Clone(r.inside), binary, "serve", "--config", r.config)
+	r.daemon.process = start(t, filepath.Join(filepath.Dir(r.config), "log"), argv...)
+	r.daemon.awaitHealth(t)
 }
 
 // kill ends the daemon as a loss of power would.

@@ -34,6 +34,7 @@ type settings struct {
 	resolver, sections string
 	anchor             []dns.RR
 	env                string // "NAME=value" of the daemon's environment
+	unixOnly           bool   // no socket of the network
 }
 
 // daemon starts cnfd on in and waits until it is healthy.
@@ -47,19 +48,29 @@ func (r *trust) daemon(t testing.TB, s settings) *daemon {
 		unix: filepath.Join(dir, "sock"),
 		dns:  netip.MustParseAddrPort(fmt.Sprintf("127.0.0.2:%d", 8000+n)),
 	}
-	s.sections += fmt.Sprintf("\napi: {listen: %q, unix: %q}\ndns: {listen: %q}\n", d.tcp, d.unix, d.dns)
+	listen := fmt.Sprintf("\napi: {listen: %q, unix: %q}\ndns: {listen: %q}\n", d.tcp, d.unix, d.dns)
+	if s.unixOnly {
+		listen = fmt.Sprintf("\napi: {listen: \"\", unix: %q}\n", d.unix)
+	}
+	s.sections += listen
 	argv := []string{binary, "serve", "--config", r.configure(t, dir, s)}
 	if s.env != "" {
 		argv = append([]string{"env", s.env}, argv...)
 	}
 	d.process = start(t, filepath.Join(dir, "log"), argv...)
+	d.awaitHealth(t)
+	return d
+}
+
+func (d *daemon) awaitHealth(t testing.TB) {
+	t.Helper()
 	await(t, "cnfd serve", func() error {
 		select {
 		case <-d.process.done:
 			t.Fatal("cnfd serve ended")
 		default:
 		}
-		response, err := http.Get("http://" + d.tcp + "/healthz")
+		response, err := d.local().Get("http://cnfd/healthz")
 		if err != nil {
 			return err
 		}
@@ -69,7 +80,6 @@ func (r *trust) daemon(t testing.TB, s settings) *daemon {
 		}
 		return nil
 	})
-	return d
 }
 
 // configure writes a configuration into dir and returns its path.

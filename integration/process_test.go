@@ -49,6 +49,7 @@ func start(t testing.TB, log string, argv ...string) *process {
 	defer out.Close()
 	p := &process{cmd: exec.Command(argv[0], argv[1:]...), log: log, done: make(chan struct{})}
 	p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = filepath.Dir(log), out, out
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // with its children, for signal
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -64,6 +65,9 @@ func start(t testing.TB, log string, argv ...string) *process {
 	})
 	return p
 }
+
+// signal sends a signal to the process and its children.
+func (p *process) signal(s syscall.Signal) { syscall.Kill(-p.cmd.Process.Pid, s) }
 
 // stop ends the process, gently first, and returns when it is gone.
 func (p *process) stop() {

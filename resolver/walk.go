@@ -25,7 +25,6 @@ type walk struct {
 	// private: judged as of another time, so nothing cached is read or written.
 	private   bool
 	ahead     bool            // nobody waits for it: what fails changes nothing
-	ahead     bool            // nobody waits for it: what fails changes nothing
 	cuts      map[string]*cut // of this walk
 	retried   map[string]bool // delegations that were tried again
 	malformed string          // the last malformed record that was left out of a message, and whose

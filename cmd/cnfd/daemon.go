@@ -178,7 +178,10 @@ func (d *daemon) prepare(c *config.Config) error {
 		ErrorLog:          log.New(serverLog{d.log}, "", 0),
 	}
 	if c.DNS.Listen != "" {
-		d.dns = listener.New(listener.Config{Source: d.engine.resolver, Allow: c.DNS.Allow, Now: d.clock.Now})
+		d.dns = listener.New(listener.Config{
+			Source: d.engine.resolver, Allow: c.DNS.Allow, Now: d.clock.Now,
+			InFlight: int(c.DNS.MaxInFlight), PerClient: int(c.DNS.MaxPerClient), TCP: int(c.DNS.MaxTCP), TCPPerClient: int(c.DNS.MaxTCPPerClient),
+		})
 	}
 	return nil
 }

@@ -3,6 +3,7 @@
 package listener
 
 import (
+	"container/list"
 	"context"
 	"errors"
 	"net"
@@ -30,15 +31,21 @@ type Config struct {
 	// Now is the clock that TTLs are counted down by; required.
 	Now func() time.Time
 	// InFlight bounds the questions answered at once; default 2048 (PowerDNS's
-	// max-mthreads). Past it a question is answered SERVFAIL, whatever it is; a
-	// resolver's own bound, past which the slow give way to the quick, is half of that.
-	InFlight int
+	// max-mthreads), twice what a resolver works on at once. PerClient bounds those
+	// of one client, an IPv4 address or an IPv6 /64; default 100, a tenth of what a
+	// resolver works on; a loopback address has half of InFlight. Past either the
+	// oldest gives way, if it is under way for longer than patience, or else the
+	// question is answered SERVFAIL.
+	InFlight, PerClient int
+	// TCP and TCPPerClient bound the connections likewise; defaults 1024 (PowerDNS's
+	// max-tcp-clients) and 16. One too many is closed.
+	TCP, TCPPerClient int
 }
 
 // Server answers DNS questions on the sockets that it is given.
 type Server struct {
-	cfg   Config
-	slots chan struct{}
+	cfg    Config
+	places places
 
 	mu      sync.Mutex // guards what follows
 	closed  bool
@@ -53,14 +60,24 @@ func New(c Config) *Server {
 	if c.InFlight == 0 {
 		c.InFlight = 2048
 	}
-	return &Server{cfg: c, slots: make(chan struct{}, c.InFlight)}
+	if c.PerClient == 0 {
+		c.PerClient = 100
+	}
+	if c.TCP == 0 {
+		c.TCP = 1024
+	}
+	if c.TCPPerClient == 0 {
+		c.TCPPerClient = 16
+	}
+	return &Server{cfg: c, places: places{bounds: bounds{c.InFlight, c.PerClient}, of: map[netip.Prefix]*list.List{}}}
 }
 
 // Serve answers on both sockets until Shutdown. It owns them from then on.
 func (s *Server) Serve(udp net.PacketConn, tcp net.Listener) error {
+	rations := &rationed{Listener: patient{tcp}, bounds: bounds{s.cfg.TCP, s.cfg.TCPPerClient}, known: s.allowed, of: map[netip.Prefix]int{}}
 	pair := []*dns.Server{
 		{PacketConn: udp, Handler: s, UDPSize: 4096},
-		{Listener: patient{tcp}, Handler: s, ReadTimeout: 5 * time.Second, WriteTimeout: 5 * time.Second, MaxTCPQueries: 128},
+		{Listener: rations, Handler: s, ReadTimeout: 5 * time.Second, WriteTimeout: 5 * time.Second, MaxTCPQueries: 128},
 	}
 	ended, ok := s.start(pair)
 	if !ok {
@@ -130,24 +147,29 @@ func (s *Server) ServeDNS(w dns.ResponseWriter, q *dns.Msg) {
 		s.write(w, q, refusal(q, rcode))
 		return
 	}
-	s.write(w, q, s.answer(q))
+	s.write(w, q, s.answer(q, w.RemoteAddr()))
 }
 
-// answer looks a question up, if there is room for one more.
-func (s *Server) answer(q *dns.Msg) *dns.Msg {
-	select {
-	case s.slots <- struct{}{}:
-		defer func() { <-s.slots }()
-	default:
-		return refusal(q, dns.RcodeServerFailure)
-	}
+// answer looks a question up, if there is room for one more. What there is no room
+// for is not dropped: a stub would wait for nothing, and ask again. Nor is it REFUSED,
+// which says that this client may not ask.
+func (s *Server) answer(q *dns.Msg, from net.Addr) *dns.Msg {
 	ctx, cancel := context.WithTimeout(context.Background(), answerTime)
 	defer cancel()
+	who, _ := netip.ParseAddrPort(from.String()) // it is allowed: it has an address
+	ctx, leave, ok := s.places.enter(ctx, clientOf(who.Addr()), s.cfg.Now())
+	if !ok {
+		return crowded(q)
+	}
+	defer leave()
 	name, ok := dnssec.NameOf(q.Question[0].Name)
 	if !ok {
 		return refusal(q, dns.RcodeServerFailure)
 	}
 	a, _, err := s.cfg.Source.Lookup(ctx, dnssec.Question{Name: name, Type: q.Question[0].Qtype})
+	if err != nil && ctx.Err() == context.Canceled {
+		return crowded(q) // it gave way
+	}
 	if err != nil {
 		return refusal(q, dns.RcodeServerFailure)
 	}
@@ -191,6 +213,16 @@ func refusal(q *dns.Msg, rcode int) *dns.Msg {
 	m.AuthenticatedData = false // nothing is authentic in it, whatever the query said
 	if q.IsEdns0() != nil {
 		m.SetEdns0(ednsSize, false)
+	}
+	return m
+}
+
+// crowded refuses a question that there is no room for, and says why to those who
+// understand it (RFC 8914).
+func crowded(q *dns.Msg) *dns.Msg {
+	m := refusal(q, dns.RcodeServerFailure)
+	if o := m.IsEdns0(); o != nil {
+		o.Option = append(o.Option, &dns.EDNS0_EDE{InfoCode: dns.ExtendedErrorCodeOther, ExtraText: "too many questions are under way"})
 	}
 	return m
 }

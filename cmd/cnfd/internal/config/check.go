@@ -183,6 +183,15 @@ func (r *reader) checkDNS(d *DNS) {
 	if len(d.Allow) == 0 {
 		r.at("dns.allow", "nobody may ask: list who may, or turn dns.listen off")
 	}
+	for key, bounds := range map[string][2]uint16{"in_flight": {d.MaxInFlight, d.MaxPerClient}, "tcp": {d.MaxTCP, d.MaxTCPPerClient}} {
+		each := map[string]string{"in_flight": "dns.max_per_client", "tcp": "dns.max_tcp_per_client"}[key]
+		switch {
+		case bounds[0] == 0:
+			r.at("dns.max_"+key, "want 1 or more; dns.listen: \"\" turns the listener off")
+		case bounds[1] == 0 || bounds[1] > bounds[0]:
+			r.at(each, "want from 1 to dns.max_%s, which is %d", key, bounds[0])
+		}
+	}
 }
 
 func (r *reader) checkCache(c *Cache) {

@@ -1,6 +1,7 @@
 package dnssec
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/miekg/dns"
@@ -47,7 +48,11 @@ func (z *Zone) Answer(msg *dns.Msg, name string, rrtype uint16, t *Terms) Findin
 		}
 	}
 	if set := find(msg.Answer, name, rrtype); len(set.RRs) > 0 && !synthesised(set, msg, z.Name) {
-		return z.positive(set, "", msg, t)
+		f := z.positive(set, "", msg, t)
+		if rrtype == TypeTLSA && len(set.RRs) > maxTLSA && f.Security != Bogus {
+			return tooMany(name)
+		}
+		return f
 	}
 	if f, ok := z.alias(msg, name, t); ok {
 		return f
@@ -125,6 +130,13 @@ func (z *Zone) expanded(f *Finding, name, encloser string, msg *dns.Msg, t *Term
 // message would have proved is not known, so it is neither Bogus nor handed out.
 func givenUp(t *Terms) Finding {
 	return Finding{Security: Indeterminate, Kind: NoAnswer, Rcode: dns.RcodeServerFailure, Trouble: t.Budget.Trouble()}
+}
+
+// tooMany is the finding where a set has more confirmation records than anybody needs.
+// It comes after the proof: a forger must not end the search for a server that does not lie.
+func tooMany(name string) Finding {
+	text := fmt.Sprintf("%s has more than %d TLSA records", name, maxTLSA)
+	return Finding{Security: Indeterminate, Kind: NoAnswer, Rcode: dns.RcodeServerFailure, Trouble: Trouble{Text: text, Budget: true}}
 }
 
 // unproven words a denial that does not show what it should.

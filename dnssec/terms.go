@@ -34,6 +34,7 @@ const (
 	maxNSEC3       = 8   // NSEC3 records looked at in one message (Knot: 8)
 	maxNSEC        = 16  // NSEC records looked at in one message: each is searched for among all its records
 	maxTypes       = 64  // types looked at in an answer to ANY: each is searched for among all records
+	maxTLSA        = 255 // records in a TLSA set: past that it is proven, and not handed out (docs/profile.md §3)
 	maxIterations  = 50  // NSEC3 iterations; past that a proof is Insecure with EDE 27 (RFC 9276 §3.2; BIND, PowerDNS, Knot: 50)
 	hardIterations = 150 // past that it is not even looked at (Unbound: 150)
 	clockTolerance = 60 * time.Second

@@ -1,6 +1,7 @@
 package resolver
 
 import (
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -212,4 +213,22 @@ func TestThreatBogusAgain(t *testing.T) {
 			t.Errorf("mended, and a minute later: %s %+v", a.Security, a.Trouble)
 		}
 	})
+}
+
+// TestThreatMemoryOfServers: what is remembered of servers is bounded, however many
+// addresses zones lead to.
+func TestThreatMemoryOfServers(t *testing.T) {
+	f := newFacts(time.Now)
+	for i := range 20000 {
+		f.failed(netip.AddrPortFrom(netip.AddrFrom4([4]byte{198, 51, byte(i >> 8), byte(i)}), 53))
+	}
+	if n := len(f.of); n != 20000 {
+		t.Fatalf("%d of 20000 servers are remembered, so that nothing can be shown", n)
+	}
+	for i := range 100 {
+		f.failed(netip.AddrPortFrom(netip.AddrFrom4([4]byte{203, 0, 113, byte(i)}), 53))
+		if n := len(f.of); n > 20000 {
+			t.Fatalf("%d servers are remembered", n)
+		}
+	}
 }

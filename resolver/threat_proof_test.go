@@ -4,6 +4,7 @@ import (
 	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/base64"
+	"fmt"
 	"testing"
 	"time"
 
@@ -26,6 +27,13 @@ func proofThreats(t testing.TB) []threat {
 	relayed, relayAt := relay(12, false)
 	wild, wildAt := relay(12, true)
 	trap := site{name: "trap.example.", at: []string{otherAt}, policy: &zone.Policy{Keys: alike(t, 4)}, records: "jwk.cnf 300 TLSA 255 255 255 " + key + "\nwww 300 TXT x\n"}
+	crowd := func(n int) site {
+		s := site{name: "crowd.example.", at: []string{otherAt, evilAt}}
+		for i := range n {
+			s.records += fmt.Sprintf("jwk.cnf 300 TLSA 255 255 255 %064X\n", i)
+		}
+		return s
+	}
 	hashed := func(iterations uint16) site {
 		return site{name: "hashed.example.", at: []string{otherAt}, policy: &zone.Policy{Denial: zone.NSEC3, Iterations: iterations}, records: "www 300 TXT x\n"}
 	}
@@ -74,6 +82,20 @@ func proofThreats(t testing.TB) []threat {
 			claim: "padded denials: no one answer costs much, and twelve do", sites: wild, name: "jwk.cnf.s0.example.",
 			flip:   func(t testing.TB, l *lab) { l.lie(padded(t, l), wildAt...) },
 			budget: true, text: "64 signature checks",
+		},
+		{
+			claim: "the 256th confirmation record", sites: []site{crowd(255)}, name: "jwk.cnf.crowd.example.",
+			flip:   again(crowd(256)),
+			budget: true, text: "more than 255 TLSA records",
+		},
+		{
+			claim: "a 256th confirmation record that nobody has signed, at one server of two", sites: []site{crowd(255)}, name: "jwk.cnf.crowd.example.",
+			flip: func(t testing.TB, l *lab) {
+				l.lie(edit(dns.TypeTLSA, func(r *dns.Msg) {
+					r.Answer = append(r.Answer, parse(t, ".", "jwk.cnf.crowd.example. 300 TLSA 255 255 255 00")...)
+				}), otherAt)
+			},
+			want: dnssec.Secure, kind: dnssec.Positive,
 		},
 		{
 			claim: "51 NSEC3 iterations", sites: []site{hashed(50)}, name: "jwk.cnf.absent.hashed.example.",

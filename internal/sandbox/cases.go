@@ -25,8 +25,8 @@ type Case struct {
 	Want string // "secure", "insecure", "bogus" or "indeterminate"
 	Kind string // "positive", "nodata" or "noname"; "" where no server answers
 	// Peers is what other validators make of it, where their policy is another than
-	// cnfd's default: RSA/SHA-1 signatures are secure to them, and silence is as bad
-	// as a forgery. Otherwise the same as Want.
+	// cnfd's default: RSA/SHA-1 signatures are secure to them, so are sets of more than
+	// 255 records, and silence is as bad as a forgery. Otherwise the same as Want.
 	Peers string
 	// Wildcard: the answer is synthesised from a wildcard.
 	Wildcard bool
@@ -56,7 +56,10 @@ func (n *Internet) info(s *spec) ZoneInfo {
 		return info // the answer depends on whom one asks
 	}
 	z := n.zones[s.name]
-	if z.Records("jwk.cnf."+s.name, dns.TypeTLSA) != nil {
+	switch set := z.Records("jwk.cnf."+s.name, dns.TypeTLSA); {
+	case len(set) > 255: // nobody needs so many: they are proven, and not handed out
+		info.Cases = append(info.Cases, Case{Name: "jwk.cnf." + s.name, Type: dns.TypeTLSA, Want: indeterminate, Kind: positive, Peers: s.want})
+	case set != nil:
 		info.Cases = append(info.Cases, Case{Name: "jwk.cnf." + s.name, Type: dns.TypeTLSA, Want: s.want, Kind: positive})
 	}
 	if strings.HasPrefix(s.records, published) {
@@ -73,7 +76,9 @@ func (n *Internet) info(s *spec) ZoneInfo {
 		if c.Why == "" {
 			c.Why = s.why
 		}
-		c.Peers = c.Want
+		if c.Peers == "" {
+			c.Peers = c.Want
+		}
 		if len(s.keys) > 0 && (s.keys[0] == dns.RSASHA1 || s.keys[0] == dns.RSASHA1NSEC3SHA1) {
 			c.Peers = secure
 		}

@@ -49,7 +49,7 @@ func (z *Zone) Answer(msg *dns.Msg, name string, rrtype uint16, t *Terms) Findin
 	}
 	if set := find(msg.Answer, name, rrtype); len(set.RRs) > 0 && !synthesised(set, msg, z.Name) {
 		f := z.positive(set, "", msg, t)
-		if rrtype == TypeTLSA && len(set.RRs) > maxTLSA && f.Security != Bogus {
+		if rrtype == TypeTLSA && len(set.RRs) > maxTLSA && f.Kind == Positive && f.Security != Bogus {
 			return tooMany(name)
 		}
 		return f

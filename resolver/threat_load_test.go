@@ -193,3 +193,46 @@ func TestThreatAnswerWhenDue(t *testing.T) {
 		}
 	})
 }
+
+// TestThreatStuckTCP: a hundred servers that truncate over UDP and never answer over
+// TCP are in nobody's way.
+func TestThreatStuckTCP(t *testing.T) {
+	var stuck []site
+	for i := range 100 {
+		stuck = append(stuck, site{name: fmt.Sprintf("stuck%d.example.", i), at: []string{fmt.Sprintf("203.0.113.%d", i+1)}, records: "* 300 TLSA 255 255 255 " + key + "\n"})
+	}
+	bubble(t, tree(stuck...), func(t *testing.T, l *lab) {
+		if a := ask(t, l.resolver(t), "jwk.stuck0.example.", dns.TypeTLSA); a.Security != dnssec.Secure {
+			t.Fatalf("before the flip: %s %+v", a.Security, a.Trouble)
+		}
+		for _, s := range stuck {
+			l.lie(func(network string, q, r *dns.Msg) *dns.Msg {
+				if network == "tcp" {
+					return nil
+				}
+				return truncating(network, q, r)
+			}, s.at...)
+		}
+		r := l.resolver(t)
+		var hung sync.WaitGroup
+		for i := range 300 {
+			hung.Go(func() {
+				began := time.Now()
+				a := ask(t, r, fmt.Sprintf("n%d.stuck%d.example.", i, i%100), dns.TypeTLSA)
+				if took := time.Since(began); a.Security != dnssec.Indeterminate || !a.Trouble.Unreachable || took > 7*time.Second {
+					t.Errorf("%s %+v after %s", a.Security, a.Trouble, took)
+				}
+			})
+		}
+		for _, after := range []time.Duration{100 * time.Millisecond, 2 * time.Second} {
+			time.Sleep(after)
+			for _, name := range []string{owner, "jwk.cnf.vendor.test."} {
+				began := time.Now()
+				if a, _ := lookup(t, r, noCache(0), name); a.Security != dnssec.Secure || time.Since(began) > 3*time.Second {
+					t.Errorf("%s meanwhile: %s %+v after %s", name, a.Security, a.Trouble, time.Since(began))
+				}
+			}
+		}
+		hung.Wait()
+	})
+}

@@ -84,17 +84,6 @@ func costliest(t testing.TB) []threat {
 		}
 		return &zone.Policy{Keys: []*zone.Key{k}}
 	}
-	rsa := func(n int) *zone.Policy {
-		p := &zone.Policy{}
-		for range n {
-			k, err := zone.NewKey(dns.RSASHA512, 257, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			p.Keys = append(p.Keys, k)
-		}
-		return p
-	}
 	// Twelve zones, a wildcard's alias in each, the dearest signatures that there are, a
 	// few denials that nobody needs; at the end NSEC3 in eight salts of 255 octets, at
 	// the most iterations that are looked at, for a name of a hundred labels.
@@ -125,29 +114,45 @@ func costliest(t testing.TB) []threat {
 		records += fmt.Sprintf("jwk.cnf 300 TLSA 255 255 255 %064X\n", i)
 	}
 	large := site{name: "large.example.", at: []string{otherAt}, policy: &zone.Policy{Keys: alike(t, 4)}, records: records}
-	manyKeys := site{name: "keys.example.", at: []string{otherAt}, policy: rsa(12), records: "jwk.cnf 300 TLSA 255 255 255 " + key + "\n"}
+	// Five hundred keys in one set, genuine all of them, of which one signs.
+	keys := site{name: "keys.example.", at: []string{otherAt}, policy: p384(), records: "jwk.cnf 300 TLSA 255 255 255 " + key + "\n"}
+	hoard := func(t testing.TB, l *lab) {
+		own := keys.policy.Keys[0]
+		set := []dns.RR{dnskeyOf(t, keys.name, own)}
+		for range 500 {
+			set = append(set, dnskeyOf(t, keys.name, p384().Keys[0]))
+		}
+		signed := append(set, signedBy(t, own, keys.name, set...))
+		l.lie(edit(dns.TypeDNSKEY, func(r *dns.Msg) { r.Answer = signed }), otherAt)
+	}
 
 	return []threat{
 		{claim: "checks and hashes, both as many as there may be", sites: wild, name: "jwk.cnf.s0.example.", flip: salted},
 		{claim: "checks alone", sites: wild, name: "jwk.cnf.s0.example.", flip: func(t testing.TB, l *lab) { l.lie(padded(t, l), at[:11]...) }},
 		{claim: "a thousand records and eight signatures that do not hold, by four keys each", sites: []site{large}, name: "jwk.cnf.large.example.", flip: func(t testing.TB, l *lab) { l.lie(edit(dns.TypeTLSA, spoiled(8, false)), otherAt) }},
-		{claim: "a dozen RSA keys, each signing all", sites: []site{manyKeys}, name: "jwk.cnf.keys.example.", flip: func(t testing.TB, l *lab) { l.lie(edit(dns.TypeTLSA, spoiled(1, true)), otherAt) }},
+		{claim: "five hundred keys", sites: []site{keys}, name: "jwk.cnf.keys.example.", flip: hoard},
 	}
 }
 
-// signedBy is a signature that holds, of a record that no honest zone has.
-func signedBy(t testing.TB, k *zone.Key, apex string, r dns.RR) *dns.RRSIG {
-	own := &dns.DNSKEY{Flags: k.Flags, Protocol: 3, Algorithm: k.Algorithm}
+// dnskeyOf is the record of a P-384 key.
+func dnskeyOf(t testing.TB, apex string, k *zone.Key) *dns.DNSKEY {
 	pub, err := k.Private().Public().(*ecdsa.PublicKey).Bytes()
 	if err != nil {
 		t.Fatal(err)
 	}
-	own.PublicKey = base64.StdEncoding.EncodeToString(pub[1:])
+	return &dns.DNSKEY{
+		Hdr:   dns.RR_Header{Name: apex, Rrtype: dns.TypeDNSKEY, Class: dns.ClassINET, Ttl: 3600},
+		Flags: k.Flags, Protocol: 3, Algorithm: k.Algorithm, PublicKey: base64.StdEncoding.EncodeToString(pub[1:]),
+	}
+}
+
+// signedBy is a signature that holds, over a set that no honest zone has.
+func signedBy(t testing.TB, k *zone.Key, apex string, set ...dns.RR) *dns.RRSIG {
 	sig := &dns.RRSIG{
-		Hdr: dns.RR_Header{Ttl: r.Header().Ttl}, Algorithm: k.Algorithm, KeyTag: own.KeyTag(), SignerName: apex,
+		Hdr: dns.RR_Header{Ttl: set[0].Header().Ttl}, Algorithm: k.Algorithm, KeyTag: dnskeyOf(t, apex, k).KeyTag(), SignerName: apex,
 		Inception: uint32(time.Now().Add(-time.Hour).Unix()), Expiration: uint32(time.Now().Add(time.Hour).Unix()),
 	}
-	if err := sig.Sign(k.Private(), []dns.RR{r}); err != nil {
+	if err := sig.Sign(k.Private(), set); err != nil {
 		t.Fatal(err)
 	}
 	return sig

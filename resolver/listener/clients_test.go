@@ -124,7 +124,7 @@ func TestAClientHasItsPart(t *testing.T) {
 				quick("somebody else", c.other, true)
 				time.Sleep(patience - 1)
 				quick("full of those who have nearly had their time", c.client, false)
-				time.Sleep(1)
+				time.Sleep(time.Nanosecond)
 				quick("full of those who have had it", c.client, true)
 				quick("again: there is room now", c.client, true)
 				synctest.Wait()

@@ -76,6 +76,12 @@ func wire(t *testing.T, l *lab) *wired {
 	return w
 }
 
+func (w *wired) forges(f func(q, honest *dns.Msg) forgery) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.forge = f
+}
+
 func (w *wired) reply(q *dns.Msg) *dns.Msg { return serve(w.lab.on[mustAddr(otherAt)], q) }
 
 func (w *wired) serveUDP(t *testing.T, conn *net.UDPConn) {
@@ -223,9 +229,7 @@ func TestThreatForgedReply(t *testing.T) {
 		{"from another address", from("127.0.0.2:0"), false, false},
 	} {
 		t.Run(c.claim, func(t *testing.T) {
-			w.mu.Lock()
-			w.forge = c.forge
-			w.mu.Unlock()
+			w.forges(c.forge)
 			misses, tcp := both(t)
 			if (misses > 0) != c.misses || (tcp > 0) != c.tcp {
 				t.Errorf("%d near misses, %d questions over TCP", misses, tcp)
@@ -250,12 +254,12 @@ func TestThreatGuessing(t *testing.T) {
 	l := newLab(t, tree(site{name: "wired.example.", at: []string{otherAt}, records: "jwk.cnf 1 TLSA 255 255 255 " + key + "\n"})...)
 	w := wire(t, l)
 	ids, cases := []uint16{}, []string{}
-	w.forge = func(q, honest *dns.Msg) forgery {
+	w.forges(func(q, honest *dns.Msg) forgery {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		ids, cases = append(ids, q.Id), append(cases, q.Question[0].Name)
 		return forgery{packet: []byte("no reply")}
-	}
+	})
 	r := l.resolver(t, func(c *Config) { c.Exchanger = w })
 	for range 40 {
 		if a, _ := lookup(t, r, noCache(0), "jwk.cnf.wired.example."); a.Security != dnssec.Secure {

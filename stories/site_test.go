@@ -144,8 +144,7 @@ func (w *world) change(z *zoneText) error {
 		return w.add(z)
 	}
 	if z.servers != nil {
-		old := *s
-		w.left = append(w.left, &old)
+		w.leave(s, z.servers)
 	}
 	replaced := slices.Clone(z.removals)
 	for _, rr := range z.records {
@@ -173,6 +172,17 @@ func (w *world) change(z *zoneText) error {
 		s.records = append(s.records, below.delegation()...)
 	}
 	return s.sign(w.now())
+}
+
+// leave has the servers that a zone moves away from go on as before.
+func (w *world) leave(s *site, to []netip.Addr) {
+	old := *s
+	w.left = append(w.left, &old)
+	for _, l := range w.left {
+		if l.apex == s.apex {
+			l.servers = slices.DeleteFunc(slices.Clone(l.servers), func(a netip.Addr) bool { return slices.Contains(to, a) })
+		}
+	}
 }
 
 // make makes the same key every time.

@@ -1,6 +1,7 @@
 package stories
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -117,4 +118,36 @@ func TestStoriesConfirmFirst(t *testing.T) {
 			t.Errorf("%s: SCENARIO_BEGIN wants a line that says what happens, without a full stop", s.file)
 		}
 	}
+}
+
+// A story is read into its zones and steps; [TestStories] plays them.
+func Example() {
+	s, err := parseStory("withdrawn.rpl", `
+cache: {max_ttl: 60s}
+CONFIG_END
+SCENARIO_BEGIN A record that is withdrawn
+ZONE_BEGIN vendor.example.
+SERVER 192.0.2.4
+jkt.cnf 300 TLSA 255 255 255 80D55420B98633C5F4DA599C2159872A78EB2657E15D87F4662F1D5A1C97196B
+ZONE_END
+STEP 1 CHANGE vendor.example.
+REMOVE jkt.cnf TLSA
+ZONE_END
+STEP 2 TIME_PASSES ELAPSE 60
+SCENARIO_END
+`)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(s.title, s.settings.Cache.MaxTTL)
+	fmt.Println(s.zones[0].records[0].Header().Name)
+	for _, step := range s.steps {
+		fmt.Println(step.number, step.kind)
+	}
+	// Output:
+	// A record that is withdrawn 1m0s
+	// jkt.cnf.vendor.example.
+	// 1 CHANGE
+	// 2 TIME_PASSES
 }

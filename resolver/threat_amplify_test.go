@@ -32,6 +32,26 @@ func glueless(n, end int) []site {
 	return out
 }
 
+// woven is n unsigned zones, each on a server whose name must be looked up in another
+// zone and each with an alias to a name of many labels in the next; the one numbered
+// end has a record instead.
+func woven(n, end int) (out []site) {
+	for i := range n {
+		name, at := "jwk.a.b.c.d.e.f.g.h", fmt.Sprintf("203.0.113.%d", i+1)
+		if i == 0 {
+			name = "jwk.cnf"
+		}
+		record := fmt.Sprintf("%s 300 CNAME jwk.a.b.c.d.e.f.g.h.w%d.example.\n", name, i+1)
+		if i == end || i == n-1 {
+			record = name + " 300 TLSA 255 255 255 " + key + "\n"
+		}
+		out = append(out,
+			site{name: fmt.Sprintf("w%d.example.", i), at: []string{at}, ns: []string{fmt.Sprintf("ns.h%d.test.", i)}, bare: true, records: record},
+			site{name: fmt.Sprintf("h%d.test.", i), at: []string{evilAt}, bare: true, records: "ns 300 A " + at + "\n"})
+	}
+	return out
+}
+
 // aliases is a chain of n, from c0; the last leads to a record.
 func aliases(n int) string {
 	s := ""
@@ -190,6 +210,24 @@ func amplifications() []threat {
 			claim: "CAMP: aliases through zones whose every reply must be fetched twice", sites: relayed, name: "jwk.cnf.s0.example.",
 			flip:   func(t testing.TB, l *lab) { l.lie(truncating, append(relayAt, exampleAt)...) },
 			budget: true, text: "64 messages sent",
+		},
+		{
+			claim: "aliases, look-ups of servers and labels, each of which costs the others", sites: woven(12, 2), name: "jwk.cnf.w0.example.", before: dnssec.Insecure,
+			flip: func(t testing.TB, l *lab) {
+				z, at := l.zones["w2.example."], "jwk.a.b.c.d.e.f.g.h.w2.example."
+				if err := z.Remove(at, dns.TypeTLSA); err != nil {
+					t.Fatal(err)
+				}
+				if err := z.Replace(parse(t, ".", at+" 300 CNAME jwk.a.b.c.d.e.f.g.h.w3.example.")...); err != nil {
+					t.Fatal(err)
+				}
+			},
+			any: true,
+			check: func(t testing.TB, l *lab, a *dnssec.Answer, log []string) {
+				if !a.Trouble.Budget || to(log, testAt) > 10+2 { // and its keys
+					t.Errorf("%+v\n%s", a.Trouble, strings.Join(log, "\n"))
+				}
+			},
 		},
 		{
 			claim: "a referral from every reply, down a name of sixty labels", name: deep, before: dnssec.Insecure,

@@ -29,6 +29,7 @@ type walk struct {
 	retried   map[string]bool // delegations that were tried again
 	malformed string          // the last malformed record that was left out of a message, and whose
 	looking   []string        // names of servers whose addresses are being looked up, outermost first
+	counted   map[string]bool // names of servers whose look-up the budget has paid for
 	early     []*early        // questions that were sent before their turn
 	outset    func(*cut)      // called with the root's servers where they are asked for the first time; may be nil
 	leading   int             // steps that others wait for this walk to take
@@ -39,7 +40,7 @@ func (r *Resolver) newWalk(ctx context.Context, at time.Time) *walk {
 	return &walk{
 		r: r, ctx: ctx, budget: b,
 		terms: &dnssec.Terms{Now: at, Budget: b, SHA1: r.cfg.SHA1},
-		cuts:  map[string]*cut{}, retried: map[string]bool{}, ntas: r.ntas.Load().at(at),
+		cuts:  map[string]*cut{}, retried: map[string]bool{}, counted: map[string]bool{}, ntas: r.ntas.Load().at(at),
 	}
 }
 
@@ -132,9 +133,14 @@ func (w *walk) addresses(name string, c *cut) []netip.Addr {
 			return nil
 		}
 	}
-	if slices.Contains(w.looking, name) || len(w.looking) >= dnssec.MaxDepth || !w.budget.LookupNS() {
+	if slices.Contains(w.looking, name) || len(w.looking) >= dnssec.MaxDepth {
 		return nil
 	}
+	// A name is counted once: every question to a zone without glue looks its servers up.
+	if !w.counted[name] && !w.budget.LookupNS() {
+		return nil
+	}
+	w.counted[name] = true
 	w.looking = append(w.looking, name)
 	defer func() { w.looking = w.looking[:len(w.looking)-1] }()
 	oldest := w.oldest

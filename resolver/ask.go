@@ -10,8 +10,12 @@ import (
 	"github.com/miekg/dns"
 )
 
-// rounds is how often a server that stays silent is asked for one thing.
-const rounds = 3
+// rounds is how often a server that stays silent is asked for one thing, and fewRounds
+// where there is more to be tried than that thing.
+const (
+	rounds    = 3
+	fewRounds = 2
+)
 
 // maxServers bounds the name-server names that are kept of a delegation (PowerDNS: 13 NS).
 const maxServers = 20
@@ -28,8 +32,8 @@ type asked struct {
 	ok      bool // accepted
 	usable  bool // reply is there
 	trouble dnssec.Trouble
-	// strained tells that a server was of no use before.
-	strained bool
+	// strained tells that a server was of no use before, silent that none said anything.
+	strained, silent bool
 	// lame is an answer without authority, where there was one: all that a zone
 	// has whose servers are caches, and never enough for one that is signed.
 	lame *reply
@@ -40,14 +44,17 @@ type asked struct {
 // It is the only loop over the network. Silent servers are asked again with longer
 // waits; servers that said something of no use are not.
 func (w *walk) ask(c *cut, name string, rrtype uint16, accept func(*reply) bool) asked {
-	var out asked
+	return w.askOf(w.lineup(c), c, name, rrtype, accept)
+}
+
+func (w *walk) askOf(line *lineup, c *cut, name string, rrtype uint16, accept func(*reply) bool) asked {
+	out := asked{silent: true}
 	var why []string
 	complain := func(u upstream, what string) {
 		if said := u.String() + what; !slices.Contains(why, said) {
 			why = append(why, said)
 		}
 	}
-	line := w.lineup(c)
 	if i := w.isEarly(name, rrtype); i >= 0 {
 		line.prefer(w.early[i].to)
 	}
@@ -71,6 +78,7 @@ func (w *walk) ask(c *cut, name string, rrtype uint16, accept func(*reply) bool)
 			line.again(who)
 			continue
 		}
+		out.silent = false
 		r := c.classify(msg, name, rrtype)
 		if r.class == lame {
 			complain(who, " "+r.lame)

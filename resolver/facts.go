@@ -120,11 +120,16 @@ const (
 	tcpTimeout   = 3 * time.Second
 )
 
-// timeout is how long to wait for a server in the n-th round of asking.
+// timeout is how long to wait for a server in the n-th round of asking. One that was
+// silent last may have become slow, and is waited for at least as long as one that
+// was never asked (RFC 6298 §5.7).
 func (x fact) timeout(round int) time.Duration {
 	t := firstTimeout
 	if x.rtt != 0 {
 		t = min(max(4*x.rtt, minTimeout), maxTimeout)
+	}
+	if x.failures > 0 {
+		t = max(t, firstTimeout)
 	}
 	return min(t<<round, maxTimeout)
 }

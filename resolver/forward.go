@@ -127,7 +127,7 @@ func (w *walk) findForwarded(c *cut, name string, rrtype uint16) (dnssec.Finding
 		return f, c
 	case !got.usable:
 		return lost(got.trouble), c
-	case rrtype == dnssec.TypeTLSA && f.Kind != dnssec.NoAnswer && (at.zone.Security == dnssec.Insecure || at.zone.Security == dnssec.Indeterminate):
+	case rrtype == dnssec.TypeTLSA && f.Kind != dnssec.NoAnswer && unsigned(at.zone):
 		return w.unsignedCut(at, f, name)
 	}
 	return f, at

@@ -33,10 +33,11 @@ type lineup struct {
 	spare  bool     // the last resort was added
 	seen   map[netip.AddrPort]bool
 	round  int
+	rounds int // how often one that stays silent is asked
 }
 
 func (w *walk) lineup(c *cut) *lineup {
-	l := &lineup{w: w, cut: c}
+	l := &lineup{w: w, cut: c, rounds: rounds}
 	if c.forwards() {
 		l.spare = true
 		for _, s := range c.servers {
@@ -121,10 +122,15 @@ func (l *lineup) next() (upstream, int, bool) {
 				l.add(s.offered)
 				l.add(l.w.glueOf(s.name))
 			}
+			if l.cut.zone.Name == "." { // primed with addresses that nobody signs
+				for _, s := range l.w.r.hinted() {
+					l.add(s.addrs)
+				}
+			}
 			l.sort()
 			continue
 		}
-		if len(l.silent) == 0 || l.round+1 == rounds {
+		if len(l.silent) == 0 || l.round+1 >= l.rounds {
 			return upstream{}, 0, false
 		}
 		l.round++

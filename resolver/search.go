@@ -74,7 +74,11 @@ func (s *search) step() {
 		}
 	}
 	var f dnssec.Finding
-	got := s.ask(c, qname, qtype, func(r *reply) bool {
+	line := s.lineup(c)
+	if qname != s.name {
+		line.rounds = fewRounds
+	}
+	got := s.askOf(line, c, qname, qtype, func(r *reply) bool {
 		if r.class == referral {
 			return r.lame == "" && r.child != s.disproved
 		}
@@ -95,6 +99,7 @@ func (s *search) step() {
 		s.unanswered(got)
 	case got.trouble.Budget:
 		s.end(lost(got.trouble))
+	case got.silent && s.elsewhere():
 	case got.reply.class == referral:
 		s.refer(got.reply)
 	case qname != s.name:
@@ -135,23 +140,32 @@ func (s *search) relax(got asked) {
 	s.whole = s.whole || !got.usable || got.reply.msg.Rcode != dns.RcodeSuccess || len(got.reply.msg.Answer) > 0 || s.skip > maxMinimised
 }
 
-// settle ends the search with an answer, judged as one of the zone that it is from:
-// another may lie hidden on the same servers.
+// settle ends the search with an answer, judged as one of the zone that it is from.
 func (s *search) settle(f dnssec.Finding, msg *dns.Msg) {
+	f = s.placed(f, msg)
+	if s.rrtype == dnssec.TypeTLSA && f.Kind != dnssec.NoAnswer && unsigned(s.at.zone) {
+		f, s.at = s.unsignedCut(s.at, f, s.name)
+	}
+	s.end(f)
+}
+
+// placed judges an answer that another zone may have given that lies hidden on the same
+// servers, and stands there.
+func (s *search) placed(f dnssec.Finding, msg *dns.Msg) dnssec.Finding {
 	c := s.at
 	if next := s.anchoredBelow(c, s.name, s.rrtype); next != nil {
 		f, s.at = s.judgeAgain(next, msg, s.name, s.rrtype)
-		s.end(f)
-		return
+		return f
 	}
-	if f.Security == dnssec.Bogus && c.zone.Security == dnssec.Secure && (f.Unsigned || f.SignedBy != "") {
-		if next := s.reveal(c, hiddenAt(f, s.name, s.rrtype)); next != nil {
-			f, s.at = s.judgeAgain(next, msg, s.name, s.rrtype)
-		} else if s.over() {
-			f = s.interrupted()
-		}
+	if f.Security != dnssec.Bogus || c.zone.Security != dnssec.Secure || !f.Unsigned && f.SignedBy == "" {
+		return f
 	}
-	s.end(f)
+	if next := s.reveal(c, hiddenAt(f, s.name, s.rrtype)); next != nil {
+		f, s.at = s.judgeAgain(next, msg, s.name, s.rrtype)
+	} else if s.over() {
+		return s.interrupted()
+	}
+	return f
 }
 
 // unanswered is where no server of the cut gave anything of use to the whole question.
@@ -165,13 +179,19 @@ func (s *search) unanswered(got asked) {
 		f := lost(c.zone.Trouble) // whatever its servers said, it would be Bogus
 		f.Security = dnssec.Bogus
 		s.end(f)
-	default:
-		if next := s.moved(c); next != nil {
-			s.at, s.skip = next, 0
-			return
-		}
+	case !s.elsewhere():
 		s.end(lost(got.trouble))
 	}
+}
+
+// elsewhere goes on from where the zone's servers are now, if they have moved.
+func (s *search) elsewhere() bool {
+	next := s.moved(s.at)
+	if next == nil {
+		return false
+	}
+	s.at, s.skip = next, 0
+	return true
 }
 
 // maxMinimised bounds the questions that minimisation adds (RFC 9156 §2.3 has 10).

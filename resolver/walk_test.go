@@ -196,7 +196,7 @@ func TestExchanges(t *testing.T) {
 			{"the root, a top-level domain and a zone", owner, 2 + 2 + 3},
 			{"another name of the zone", "1.8.vendor.example.", 1},
 			{"a name below a name of the zone", "jwk.cnf.absent.vendor.example.", 2},
-			{"a zone that is not signed", "jwk.cnf.bare.example.", 2},
+			{"a zone that is not signed, and must be shown to hold the record", "jwk.cnf.bare.example.", 3},
 			{"a name that its parent denies", "jwk.cnf.nowhere.example.", 2},
 			{"another top-level domain and a zone", "jwk.cnf.vendor.test.", 2 + 3},
 		} {

@@ -7,10 +7,10 @@ import (
 )
 
 // unsignedCut finds the zone that holds a name where none is signed, so that neither a
-// signature nor a DS tells: by the SOA of its absence, or of that of another type. As much as
-// a referral would it rests on the word of those asked; but without it a zone handed to
-// somebody else would pass for its parent's (the verdict's delegated_name), so where
-// no SOA is shown the name is lost.
+// signature nor a DS tells, and servers that hold both zones or forwarders show no referral: by
+// the SOA of its absence, or of that of another type. As much as a referral would it rests on the
+// word of those asked; but without it a zone handed to somebody else would pass for its parent's
+// (the verdict's delegated_name), so where no SOA is shown the name is lost.
 func (w *walk) unsignedCut(at *cut, f dnssec.Finding, name string) (dnssec.Finding, *cut) {
 	apex := soaAbove(f.Authority, at.zone.Name, name)
 	for n := name; apex == "" && dnssec.Labels(n)+2 > dnssec.Labels(name); n = dnssec.Parent(n) {
@@ -32,11 +32,16 @@ func (w *walk) unsignedCut(at *cut, f dnssec.Finding, name string) (dnssec.Findi
 	case at.zone.Name:
 		return f, at
 	case "":
-		return lost(dnssec.Trouble{Code: dnssec.CodeNoReachable, Text: "the forwarders do not show which zone below " + at.zone.Name + " holds " + name, Unreachable: true}), at
+		return lost(dnssec.Trouble{Code: dnssec.CodeNoReachable, Text: "nobody shows which zone below " + at.zone.Name + " holds " + name, Unreachable: true}), at
 	}
 	next := &cut{servers: at.servers, fixed: at.fixed, until: at.until, granted: at.granted}
 	next.zone = dnssec.Unsigned(apex, at.zone.Security, "under "+at.zone.Name, at.zone.Trouble, at.zone.Until)
 	return f, w.keep(next)
+}
+
+// unsigned reports whether nothing in a zone is signed as far as is known.
+func unsigned(z *dnssec.Zone) bool {
+	return z.Security == dnssec.Insecure || z.Security == dnssec.Indeterminate
 }
 
 // soaAbove is the owner of the deepest SOA in a section that lies in the zone, at or above the name.

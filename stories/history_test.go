@@ -91,7 +91,7 @@ func (h *history) change(zone, text string) { h.add("CHANGE " + zone + "\n" + te
 
 func (h *history) verify() {
 	h.add(`VERIFY
-{"sub": "https://vendor.example", "cnf": {"jkt": "gNVUILmGM8X02lmcIVmHKnjrJlfhXYf0Zi8dWhyXGWs"}}`)
+{"sub": "https://vendor.example", "cnf": {"jkt": "` + ourThumbprint + `"}}`)
 }
 
 const (

@@ -61,6 +61,11 @@ func TestThreatWork(t *testing.T) {
 			fill(q, n, dns.TypeNSEC3, func(i int) dns.RR { return world.nsec3(vendor, 50, fmt.Sprintf("%02X", i), false).record(i) })
 		}
 	}
+	again3 := func(iterations uint16) func(t *testing.T, q *question) {
+		return func(t *testing.T, q *question) {
+			q.msg.Ns = q.key().signAll(append(rrs(soa(vendor)), pick(world.nsec3(vendor, iterations, "AA", false), "=@", "~absent", "~*")...))
+		}
+	}
 	bad := func(q *question, n int) {
 		good := sigOver(q.msg, TypeTLSA)
 		for i := range n {
@@ -112,6 +117,14 @@ func TestThreatWork(t *testing.T) {
 		{
 			claim: "nine NSEC3 records", before: nsec3,
 			flip: pad3(9), want: Indeterminate, budget: true, text: "8 NSEC3 records in a message",
+		},
+		{
+			claim: "150 iterations", before: nsec3,
+			flip: again3(150), want: Insecure, text: "more than 50 NSEC3 iterations", checks: 4, hashes: 6,
+		},
+		{
+			claim: "151 iterations, of which none is made", before: nsec3,
+			flip: again3(151), want: Insecure, text: "more than 50 NSEC3 iterations", checks: 4,
 		},
 		{
 			claim: "a thousand labels' worth of hashing, in eight salts", before: nsec3,

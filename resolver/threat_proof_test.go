@@ -98,6 +98,30 @@ func proofThreats(t testing.TB) []threat {
 			want: dnssec.Secure, kind: dnssec.Positive,
 		},
 		{
+			claim: "half of a set, with TC", sites: []site{crowd(2)}, name: "jwk.cnf.crowd.example.",
+			flip: func(t testing.TB, l *lab) {
+				l.lie(func(network string, q, r *dns.Msg) *dns.Msg {
+					if network == "udp" && q.Question[0].Qtype == dns.TypeTLSA {
+						r.Answer, r.Truncated = r.Answer[1:], true
+					}
+					return r
+				}, otherAt, evilAt)
+			},
+			want: dnssec.Secure, kind: dnssec.Positive,
+			check: func(t testing.TB, l *lab, a *dnssec.Answer, _ []string) {
+				if len(a.Data) != 2 {
+					t.Errorf("%d records", len(a.Data))
+				}
+			},
+		},
+		{
+			claim: "half of a set, without TC", sites: []site{crowd(2)}, name: "jwk.cnf.crowd.example.",
+			flip: func(t testing.TB, l *lab) {
+				l.lie(edit(dns.TypeTLSA, func(r *dns.Msg) { r.Answer = r.Answer[1:] }), otherAt, evilAt)
+			},
+			want: dnssec.Bogus, kind: dnssec.Positive, code: dnssec.CodeBogus,
+		},
+		{
 			claim: "51 NSEC3 iterations", sites: []site{hashed(50)}, name: "jwk.cnf.absent.hashed.example.",
 			flip: again(hashed(51)), want: dnssec.Insecure, kind: dnssec.NoName, code: dnssec.CodeIterations, text: "more than 50 NSEC3 iterations",
 		},

@@ -114,8 +114,7 @@ SCENARIO_END
 	return b.String()
 }
 
-// randomLie is one thing that a server says in place of the truth. Addresses of root servers and glue are left as they
-// are: what is not signed may be believed for as long as it says.
+// randomLie is one thing that a server says in place of the truth; addresses, which nobody has signed, among them.
 func randomLie(pick func(...string) string) string {
 	question := ""
 	if match := pick("", "MATCH qtype\n", "MATCH qname\n"); match != "" {
@@ -129,7 +128,7 @@ func randomLie(pick func(...string) string) string {
 	case "less":
 		return "ADJUST honest strip=" + pick("RRSIG", "DS", "DNSKEY", "NSEC", "NSEC3", "TLSA", "NS") + "\n" + question
 	case "flipped":
-		return "ADJUST honest flip=" + pick("RRSIG", "DS", "DNSKEY", "TLSA") + "\n" + question
+		return "ADJUST honest flip=" + pick("RRSIG", "DS", "DNSKEY", "TLSA", "A") + "\n" + question
 	}
 	return "ADJUST honest\n" + question + "SECTION " + pick("ANSWER", "AUTHORITY", "ADDITIONAL") + "\n" + pick(
 		"vendor.example. 9000 IN NS ns.thief.test.\n",

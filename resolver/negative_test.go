@@ -73,6 +73,11 @@ func TestNegativeAnchorsEnd(t *testing.T) {
 							t.Errorf("%s while it holds: %s, overridden %v, until %s after its end", name, a.Security, a.Overridden, a.Until.Sub(end))
 						}
 					}
+					r.cache.Each(func(key string, e *entry, _ bool) {
+						if e.cut != nil && e.cut.overridden && e.cut.until.After(end) {
+							t.Errorf("the zone %s is known for %s longer than its negative anchor", key[1:], e.cut.until.Sub(end))
+						}
+					})
 					if held := r.NegativeAnchors(); len(held) != 1 || held[0].Name != c.name || !held[0].Until.Equal(end) {
 						t.Errorf("held: %v", held)
 					}
@@ -130,8 +135,8 @@ func TestNegativeAnchorGoesWhenTheZoneValidates(t *testing.T) {
 	}{
 		{"it is right", nil, "vendor.example.", nil, true, dnssec.Secure},
 		{"its signatures are missing", nil, "vendor.example.", func(_ string, _, r *dns.Msg) *dns.Msg { stripSignatures(r); return r }, false, dnssec.Insecure},
-		{"its servers are silent", nil, "vendor.example.", silent, false, dnssec.Indeterminate},
-		{"its servers refuse", nil, "vendor.example.", func(_ string, _, r *dns.Msg) *dns.Msg { r.Rcode = dns.RcodeRefused; r.Answer = nil; return r }, false, dnssec.Indeterminate},
+		{"its servers are silent", nil, "vendor.example.", silent, false, dnssec.Insecure},
+		{"its servers refuse", nil, "vendor.example.", func(_ string, _, r *dns.Msg) *dns.Msg { r.Rcode = dns.RcodeRefused; r.Answer = nil; return r }, false, dnssec.Insecure},
 		{"it is proven to be unsigned", []site{{name: "bare.example.", at: []string{otherAt}, bare: true, ds: noDS, records: "jwk.cnf 300 TLSA 255 255 255 " + key}}, "bare.example.", nil, true, dnssec.Insecure},
 	} {
 		t.Run(c.claim, func(t *testing.T) {
@@ -139,6 +144,7 @@ func TestNegativeAnchorGoesWhenTheZoneValidates(t *testing.T) {
 				r := l.resolver(t, func(x *Config) { x.NegativeAnchors = []NegativeAnchor{{Name: c.name}} })
 				l.lie(func(_ string, _, r *dns.Msg) *dns.Msg { stripSignatures(r); return r }, both...)
 				ctx, stop := context.WithCancel(t.Context())
+				began := time.Now()
 				var told []string
 				done := make(chan struct{})
 				if c.name == "vendor.example." {
@@ -160,8 +166,10 @@ func TestNegativeAnchorGoesWhenTheZoneValidates(t *testing.T) {
 						r.WatchNegativeAnchors(ctx, func(name string, validates bool) { told = append(told, fmt.Sprint(name, validates)) })
 					}()
 				}
-				ask(t, r, "jwk.cnf."+c.name, dns.TypeTLSA) // so that something is cached under it
-				time.Sleep(recheckEvery + time.Minute)
+				// Every five minutes from the start; something is cached under the anchor then.
+				time.Sleep(recheckEvery - time.Since(began)%recheckEvery - 10*time.Second)
+				ask(t, r, "jwk.cnf."+c.name, dns.TypeTLSA)
+				time.Sleep(20 * time.Second)
 				a := ask(t, r, "jwk.cnf."+c.name, dns.TypeTLSA)
 				if a.Overridden == c.goes || a.Security != c.after || (len(told) == 1) != c.goes {
 					t.Errorf("%s, overridden %v, told %v: %s", a.Security, a.Overridden, told, a.Trouble.Text)
@@ -181,12 +189,29 @@ func TestWatchTellsOfTheEnd(t *testing.T) {
 	bubble(t, tree(), func(t *testing.T, l *lab) {
 		l.lie(silent, vendorAt, vendor2At)
 		r := l.resolver(t, func(c *Config) {
-			c.NegativeAnchors = []NegativeAnchor{{Name: "vendor.example", Until: time.Now().Add(time.Minute)}}
+			c.NegativeAnchors = []NegativeAnchor{{Name: "vendor.example", Until: time.Now().Add(time.Minute)}, {Name: "test", Until: time.Now()}}
 		})
 		var told []string
 		r.WatchNegativeAnchors(t.Context(), func(name string, validates bool) { told = append(told, fmt.Sprint(name, validates)) })
 		if len(told) != 1 || told[0] != "vendor.example.false" {
 			t.Errorf("told %v", told)
+		}
+	})
+}
+
+// TestNoZoneOutlivesItsNegativeAnchor: between the end of a negative trust anchor and
+// the purge of what was learnt under it, no walk stands on a zone that was taken for
+// unsigned because of it.
+func TestNoZoneOutlivesItsNegativeAnchor(t *testing.T) {
+	bubble(t, tree(), func(t *testing.T, l *lab) {
+		r := l.resolver(t, func(c *Config) { c.NegativeAnchors = []NegativeAnchor{{Name: "example."}} })
+		if a := ask(t, r, owner, dns.TypeTLSA); !a.Overridden {
+			t.Fatal("the set-up is wrong")
+		}
+		left := r.ntas.Load().without("example.")
+		r.ntas.Store(&left)
+		if a := ask(t, r, "absent.vendor.example.", dns.TypeTLSA); a.Overridden || a.Security != dnssec.Secure {
+			t.Errorf("a further name: %s, overridden %v: %s", a.Security, a.Overridden, a.Trouble.Text)
 		}
 	})
 }

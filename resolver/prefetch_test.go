@@ -182,6 +182,22 @@ func TestPrefetchAndACaller(t *testing.T) {
 		}
 		r.Close(t.Context())
 	})
+	// One who comes when the old answer has just ended waits for the renewal.
+	bubble(t, tree(usedZone()), func(t *testing.T, l *lab) {
+		r := l.resolver(t, func(c *Config) { c.Prefetch = true })
+		end := ask(t, r, "txt.used.example.", dns.TypeTXT).Until
+		time.Sleep(time.Until(end) - time.Millisecond)
+		l.lie(func(_ string, _, r *dns.Msg) *dns.Msg { stripSignatures(r); return r }, otherAt)
+		q := dnssec.Question{Type: dns.TypeTXT}
+		if _, cached := lookup(t, r, q, "txt.used.example."); !cached {
+			t.Fatal("the set-up is wrong")
+		}
+		time.Sleep(time.Millisecond)
+		if a, cached := lookup(t, r, q, "txt.used.example."); cached || a.Security != dnssec.Bogus {
+			t.Errorf("cached %v, %s", cached, a.Security)
+		}
+		r.Close(t.Context())
+	})
 }
 
 // BenchmarkLookupHit is a hit of a confirmation record and of another with prefetch on.

@@ -142,6 +142,13 @@ func TestRestoredLifeIsTheOldOne(t *testing.T) {
 		time.Sleep(200 * time.Second)
 		next := l.resolver(t)
 		restore(t, next, written(t, r))
+		for _, zone := range []string{".", "example.", "vendor.example."} {
+			was, _ := r.cache.PeekString(cutKey(zone), time.Time{})
+			is, ok := next.cache.PeekString(cutKey(zone), time.Time{})
+			if !ok || is.cut.until.After(was.cut.until) || is.cut.granted.After(was.cut.granted) {
+				t.Errorf("the zone %s: there %v, until %s", zone, ok, is.cut.until.Sub(was.cut.until))
+			}
+		}
 		if a, cached := lookup(t, next, dnssec.Question{Type: dns.TypeTLSA}, owner); !cached || !a.Until.Equal(end) {
 			t.Errorf("cached %v, %s later than before", cached, a.Until.Sub(end))
 		}
@@ -199,7 +206,7 @@ func TestForgedSnapshot(t *testing.T) {
 		}},
 		{claim: "fetched after the file was written", forge: func(h *snapshotHead, _ map[string]*savedZone, a map[string]*savedAnswer) {
 			a[owner+"TLSA"].Fetched = h.Written.Add(time.Nanosecond)
-		}},
+		}, after: time.Second},
 		{claim: "another name", forge: func(_ *snapshotHead, _ map[string]*savedZone, a map[string]*savedAnswer) {
 			*a[owner+"TLSA"] = *a["jwk.cnf.vendor.test.TLSA"]
 			a[owner+"TLSA"].Name = owner
@@ -269,6 +276,14 @@ func TestForgedSnapshot(t *testing.T) {
 					}
 				})
 				restore(t, r, snapshot)
+				if c.edit == nil {
+					// Where the servers are as they should be a forgery keeps nothing from being found.
+					honest := l.resolver(t)
+					restore(t, honest, snapshot)
+					if a := ask(t, honest, owner, dns.TypeTLSA); a.Security != dnssec.Secure || a.Kind != dnssec.Positive {
+						t.Errorf("with honest servers: %s %s", a.Security, a.Trouble.Text)
+					}
+				}
 				l.lie(func(_ string, _, r *dns.Msg) *dns.Msg { r.Rcode = dns.RcodeRefused; r.Answer = nil; return r }, vendorAt, vendor2At)
 				a, cached := lookup(t, r, dnssec.Question{Type: dns.TypeTLSA}, owner)
 				if cached != c.kept || (a.Security == dnssec.Secure) != c.kept {
@@ -280,6 +295,34 @@ func TestForgedSnapshot(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestSnapshotWithWhatIsNoneOfIts: aliases and addresses of our neighbours are not taken
+// from a file either.
+func TestSnapshotWithWhatIsNoneOfIts(t *testing.T) {
+	bubble(t, tree(), func(t *testing.T, l *lab) {
+		snapshot := rewritten(t, snapshotOf(t, l), func(_ *snapshotHead, z map[string]*savedZone, a map[string]*savedAnswer) {
+			a["a.vendor.example.CNAME"].Type = dns.TypeTLSA
+			for i := range z["vendor.example."].Servers {
+				s := &z["vendor.example."].Servers[i]
+				s.Addrs, s.Offered = []netip.Addr{mustAddr("10.0.0.1"), {}, mustAddr("::ffff:127.0.0.1")}, []netip.Addr{mustAddr("127.0.0.1")}
+			}
+		})
+		r := l.resolver(t)
+		if got := restore(t, r, snapshot); got.Dropped != 1 {
+			t.Errorf("restored %+v", got)
+		}
+		if _, ok := r.cache.PeekString(string(answerKey(nil, []byte("a.vendor.example."), dns.TypeTLSA)), time.Time{}); ok {
+			t.Error("an alias without its target is an answer")
+		}
+		l.count()
+		ask(t, r, "new.vendor.example.", dns.TypeTLSA)
+		for _, line := range l.log() {
+			if strings.HasPrefix(line, "10.") || strings.Contains(line, "127.0.0.1") || strings.HasPrefix(line, "invalid") {
+				t.Errorf("asked %s", line)
+			}
+		}
+	})
 }
 
 // TestEveryOctetOfASnapshotCounts flips each octet that is judged, and wants no other

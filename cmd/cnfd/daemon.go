@@ -258,14 +258,8 @@ func (d *daemon) Close(ctx context.Context) error {
 	}
 	d.undo()
 	d.serving.Wait()
-	d.leave()
-	return errors.Join(errs...)
-}
-
-// leave writes the snapshot, once: Close may be called twice.
-func (d *daemon) leave() {
 	d.left.leave(d.engine.resolver)
-	d.left.path = ""
+	return errors.Join(errs...)
 }
 
 // undo closes what is open, the last first. Closing twice does no harm.

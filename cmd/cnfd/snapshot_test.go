@@ -55,7 +55,7 @@ func life(t *testing.T, p *playground, edit func(*config.Config), tokens ...stri
 	if err := d.Close(closing); err != nil {
 		t.Fatal(err)
 	}
-	if err := d.Close(closing); err != nil { // once more does no harm, and writes nothing
+	if err := d.Close(closing); err != nil { // once more does no harm
 		t.Fatal(err)
 	}
 	return answers, sent, log.String()

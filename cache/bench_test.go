@@ -92,7 +92,11 @@ func newCacheByClock() store  { return newCache(time.Time{}) }
 
 // newCache makes a cache whose callers have read the clock (at), or have not.
 func newCache(at time.Time) store {
-	c := New[*[200]byte](Config{MaxBytes: 512 << 20, Now: time.Now})
+	now := time.Now
+	if !at.IsZero() {
+		now = func() time.Time { return at }
+	}
+	c := New[*[200]byte](Config{MaxBytes: 512 << 20, Now: now})
 	until := time.Now().Add(time.Hour)
 	peek := func(k []byte) (*[200]byte, bool) { return c.Peek(k, time.Time{}) }
 	if !at.IsZero() {

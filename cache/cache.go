@@ -129,7 +129,8 @@ func (c *Cache[V]) PeekString(key string, oldest time.Time) (V, bool) {
 }
 
 // Put keeps e under key, in place of what was there and of what a fill that is
-// under way may bring. A value larger than a shard, or no longer true, is not
+// under way may bring. A longer key is kept itself, without a copy: where it is a
+// part of a longer string, all of that is. A value larger than a shard, or no longer true, is not
 // kept, and what was there is dropped all the same.
 //
 // Who learns a value, and is overtaken by a Drop before the Put, undoes the Drop

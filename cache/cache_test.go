@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unsafe"
 )
 
 // clock is a time that a test moves by hand.
@@ -326,18 +327,34 @@ func TestAKeyInUseIsStillInUseAfterARefresh(t *testing.T) {
 	}
 }
 
-func TestAKeyDoesNotHoldOnToAMessage(t *testing.T) {
+// TestALongKeyIsKeptWithoutACopy: a value may point into the key that it is kept
+// under, and the text is there once.
+func TestALongKeyIsKeptWithoutACopy(t *testing.T) {
 	c := newClock()
 	k := New[int](Config{Now: c.now})
-	before := heap()
-	for i := range 200 {
-		message := strings.Repeat(fmt.Sprintf("%03d", i), 20_000)
-		k.Put(message[:60], Entry[int]{Until: c.in(time.Hour)})
+	key := strings.Repeat("long", 20)
+	k.Put(key, Entry[int]{Until: c.in(time.Hour)})
+	k.Each(func(kept string, _ int, _ bool) {
+		if kept != key || unsafe.StringData(kept) != unsafe.StringData(key) {
+			t.Errorf("%q was copied", kept)
+		}
+	})
+	if s := k.Stats(); s.Entries != 1 || s.Bytes < int64(len(key)) {
+		t.Errorf("%+v", s)
 	}
-	if grown := heap() - before; grown > 1<<20 {
-		t.Errorf("200 keys of 60 bytes hold on to %d bytes", grown)
+}
+
+// TestPutSinceTheClockWasRead: who reads the clock first meets what others put
+// meanwhile; what was learnt long after the present is of a clock that was set back.
+func TestPutSinceTheClockWasRead(t *testing.T) {
+	c := newClock()
+	k := one[int](1<<20, c)
+	k.Put("key", Entry[int]{Value: 1, Until: c.in(time.Hour)})
+	for early, want := range map[time.Duration]bool{0: true, time.Millisecond: true, time.Second: true, time.Minute: false} {
+		if v, ok := k.PeekAt([]byte("key"), c.now().Add(-early), time.Time{}); ok != want || ok && v != 1 {
+			t.Errorf("%s early: %d %v", early, v, ok)
+		}
 	}
-	runtime.KeepAlive(k)
 }
 
 func TestStats(t *testing.T) {

@@ -61,7 +61,7 @@ func (s *shard[V]) put(tag uint32, key string, e Entry[V], since, now int64) {
 		return
 	}
 	bytes := keyBytes(key) + min(max(0, int64(e.Size)), math.MaxUint32) // no sum overflows
-	if !s.makeRoom(bytes, now) {
+	if len(key) > length || !s.makeRoom(bytes, now) {
 		s.tooLarge++
 		return
 	}
@@ -158,13 +158,12 @@ func (s *shard[V]) dropFunc(f func(string, V) bool, now int64) (n int) {
 // is filled.
 func (s *shard[V]) used() int64 { return s.payload + s.table.bytes() }
 
-// keyBytes is what a key takes outside of its slot: the string, and what Go's
-// allocator hands out for its text (classes lie 8 or 16 bytes apart at first,
-// then an eighth).
+// keyBytes is what a key takes outside of its slot: what Go's allocator hands out
+// for its text (classes lie 8 or 16 bytes apart at first, then an eighth).
 func keyBytes(key string) int64 {
 	n := int64(len(key))
 	if n <= shortKey {
 		return 0
 	}
-	return 16 + (n+max(15, n/8))&^7
+	return (n + max(15, n/8)) &^ 7
 }

@@ -3,6 +3,8 @@ package cache
 import (
 	"reflect"
 	"sync/atomic"
+	"time"
+	"unsafe"
 )
 
 // table finds entries by key and keeps them in the order in which they were
@@ -21,21 +23,25 @@ type table[V any] struct {
 type slot[V any] struct {
 	value        V
 	since, until int64
-	long         *string // a key over shortKey
-	tag          uint32  // of the key's hash; says where the search for it begins
-	state        uint32  // inUse, marked (set by readers, so atomically), and the length of a short key
+	long         *byte  // the text of a key over shortKey
+	tag          uint32 // of the key's hash; says where the search for it begins
+	state        uint32 // inUse, marked (set by readers, so atomically), isLong, and the length of the key
 	short        [shortKey]byte
 }
 
-// holds reports whether the value holds at now. One that was learnt after now was
+// holds reports whether the value holds at now. One that was learnt well after now was
 // learnt before the clock was set back, and its until would come too late.
-func (e *slot[V]) holds(now int64) bool { return e.until > now && e.since <= now }
+func (e *slot[V]) holds(now int64) bool { return e.until > now && e.since <= now+overtaken }
+
+// overtaken is how much later than now a value may have been learnt: who reads the
+// clock and then the cache may meet what others put there meanwhile.
+const overtaken = int64(time.Second)
 
 const (
-	inUse    = 1 << 31
-	marked   = 1 << 30
-	isLong   = 1 << 29
-	shortLen = 0xff
+	inUse  = 1 << 31
+	marked = 1 << 30
+	isLong = 1 << 29
+	length = isLong - 1
 
 	shortKey = 24
 )
@@ -69,11 +75,7 @@ func find[K string | []byte, V any](t *table[V], tag uint32, key K) (uint32, *sl
 		if e.tag != tag {
 			continue
 		}
-		if state&isLong != 0 {
-			if *e.long == string(key) {
-				return p, e
-			}
-		} else if string(e.short[:state&shortLen]) == string(key) {
+		if int(state&length) == len(key) && e.text(state) == string(key) {
 			return p, e
 		}
 	}
@@ -82,21 +84,30 @@ func find[K string | []byte, V any](t *table[V], tag uint32, key K) (uint32, *sl
 // home is where the search for a tag begins among n slots.
 func home(tag, n uint32) uint32 { return uint32(uint64(tag) * uint64(n) >> 32) }
 
+// key is the slot's key; it does not point into the slot.
 func (e *slot[V]) key() string {
-	if e.state&isLong != 0 {
-		return *e.long
+	if e.state&isLong == 0 {
+		return string(e.short[:e.state&length])
 	}
-	return string(e.short[:e.state&shortLen])
+	return e.text(e.state)
+}
+
+// text is the key of a slot in that state; a short one points into the slot, and
+// is true only as long as the shard is locked.
+func (e *slot[V]) text(state uint32) string {
+	if state&isLong == 0 {
+		return unsafe.String(&e.short[0], state&length)
+	}
+	return unsafe.String(e.long, state&length)
 }
 
 // add stores e under key, which must not be there, as the newest.
 func (t *table[V]) add(key string, e slot[V], bytes uint32) {
-	e.state |= inUse
+	e.state |= inUse | uint32(len(key))
 	if len(key) > shortKey {
-		long := string([]byte(key)) // a slice of a longer string would keep all of it
-		e.long, e.state = &long, e.state|isLong
+		e.long, e.state = unsafe.StringData(key), e.state|isLong
 	} else {
-		e.state |= uint32(copy(e.short[:], key))
+		copy(e.short[:], key)
 	}
 	if n := capacity(t.live+1, len(t.slots)); n > len(t.slots) {
 		t.resize(n)

@@ -31,8 +31,8 @@ const (
 // Trouble says why an answer is not Secure, or not there at all.
 // The zero value is no trouble.
 type Trouble struct {
-	Code   uint16 // RFC 8914 INFO-CODE; Other (0) with a text where none fits
 	Text   string // for people: names the zone, the record, the key tag and the time
+	Code   uint16 // RFC 8914 INFO-CODE; Other (0) with a text where none fits
 	Budget bool   // a bound of work was reached (the verdict's too_costly)
 	// Unreachable: no server gave a usable answer; nothing is proven either way
 	// (the verdict's unreachable).
@@ -40,26 +40,27 @@ type Trouble struct {
 }
 
 // Answer is what is known of one Question. It is never changed once it is
-// handed out: caches share it.
+// handed out: caches share it. Its small fields stand together, since caches hold
+// many.
 type Answer struct {
 	Name string // the question's name, lower case, trailing dot
 	Type uint16
 
 	Security Security
 	Kind     Kind
-	Rcode    int // RFC 1035 §4.1.1, extended by RFC 6891; what a stub is told
-	Trouble  Trouble
+	// Wildcard: the RRset, or an alias on the way, was synthesised from a
+	// wildcard (RFC 4035 §5.3.4). A wildcard no-data proof does not set it.
+	Wildcard bool
 	// Overridden: a negative trust anchor (RFC 7646) covers the name, or one on
 	// the way, so that signatures that should be there were not looked for.
 	// Whatever else is said or allowed, such an answer decides nothing.
 	Overridden bool
+	Rcode      int // RFC 1035 §4.1.1, extended by RFC 6891; what a stub is told
+	Trouble    Trouble
 
 	// Zone is the apex of the zone that holds the question's own name, before
 	// any alias is followed: the zone of the last proven or learnt cut.
 	Zone string
-	// Wildcard: the RRset, or an alias on the way, was synthesised from a
-	// wildcard (RFC 4035 §5.3.4). A wildcard no-data proof does not set it.
-	Wildcard bool
 	// Data holds the RDATA of the final RRset in wire form, in the server's order.
 	// It points into AnswerSection.
 	Data [][]byte

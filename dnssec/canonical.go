@@ -35,7 +35,11 @@ func (s RRset) signedData(sig *dns.RRSIG) ([]byte, error) {
 	head = binary.BigEndian.AppendUint16(head, s.Type)
 	head = binary.BigEndian.AppendUint16(head, dns.ClassINET)
 	head = binary.BigEndian.AppendUint32(head, sig.OrigTtl)
-	rdata := wire.rdata(func(uint16) bool { return true })
+	rdata := make([][]byte, 0, len(s.RRs))
+	wire.each(func(_, rest []byte) bool {
+		rdata = append(rdata, rest[10:])
+		return true
+	})
 	if len(rdata) != len(s.RRs) {
 		return nil, errPacked
 	}

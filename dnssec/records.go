@@ -7,9 +7,11 @@ import (
 	"github.com/miekg/dns"
 )
 
-// Records are resource records in wire form, uncompressed, one after the other
-// (RFC 1035 §3.2.1). It is how answers are kept: one piece of memory, which the
-// garbage collector does not look into.
+// Records are resource records in wire form, one after the other (RFC 1035 §3.2.1).
+// It is how answers are kept: one piece of memory, which the garbage collector does
+// not look into. Compression pointers (§4.1.4) are relative to the record's own owner
+// name; an owner name that is one itself is that of the record before. So Records
+// can be put one behind the other.
 type Records []byte
 
 // PackRecords makes Records of parsed ones. One that cannot be packed is left
@@ -19,7 +21,7 @@ func PackRecords(rrs []dns.RR) Records {
 		return nil
 	}
 	if all, err := packed(rrs); err == nil {
-		return Records(bytes.Clone(all))
+		return all.compressed()
 	}
 	var out Records
 	for i := range rrs {
@@ -27,7 +29,58 @@ func PackRecords(rrs []dns.RR) Records {
 			out = append(out, one...)
 		}
 	}
-	return out
+	return out.compressed()
+}
+
+// compressed leaves out owner names that are those of the record before, and
+// signers' names that are the end of the owner's.
+func (r Records) compressed() Records {
+	var room [1024]byte
+	out := room[:0]
+	var last []byte
+	r.each(func(owner, rest []byte) bool {
+		if bytes.Equal(owner, last) {
+			out = append(out, pointer, 0)
+		} else {
+			out = append(out, owner...)
+		}
+		last = owner
+		if at := signerAt(owner, rest); at > 0 {
+			signer := len(owner) - at
+			out = append(out, rest[:8]...)
+			out = binary.BigEndian.AppendUint16(out, uint16(len(rest)-10-signer+2))
+			out = append(out, rest[10:10+signerOffset]...)
+			out = append(out, pointer, byte(at))
+			rest = rest[10+signerOffset+signer:]
+		}
+		out = append(out, rest...)
+		return true
+	})
+	return bytes.Clone(out)
+}
+
+const (
+	pointer      = 0xc0 // the first octet of a compression pointer
+	signerOffset = 18   // of the signer's name in the RDATA of an RRSIG (RFC 4034 §3.1)
+)
+
+// signerAt is where in an owner name the signer's name of an RRSIG begins, in whole
+// labels; 0 where rest is no RRSIG, or its signer's name is too short to be worth it.
+func signerAt(owner, rest []byte) int {
+	if binary.BigEndian.Uint16(rest) != dns.TypeRRSIG || len(rest) < 10+signerOffset {
+		return 0
+	}
+	signer := rest[10+signerOffset:]
+	n := ownerLength(signer)
+	if n <= 2 || n > len(signer) {
+		return 0
+	}
+	for at := 0; at < len(owner); at += int(owner[at]) + 1 {
+		if at > 0 && bytes.Equal(owner[at:], signer[:n]) {
+			return at
+		}
+	}
+	return 0
 }
 
 // packed is records in wire form. It goes by way of a message: that way the
@@ -44,39 +97,53 @@ func packed(rrs []dns.RR) (Records, error) {
 // RRs parses the records anew: the caller may change what it gets.
 func (r Records) RRs() []dns.RR {
 	var out []dns.RR
-	for off := 0; off < len(r); {
-		rr, end, err := dns.UnpackRR(r, off)
-		if err != nil {
-			return out
+	var whole []byte
+	r.each(func(owner, rest []byte) bool {
+		whole = append(append(whole[:0], owner...), rest...)
+		rr, _, err := dns.UnpackRR(whole, 0)
+		if err == nil {
+			out = append(out, rr)
 		}
-		out, off = append(out, rr), end
-	}
+		return err == nil
+	})
 	return out
 }
 
-// RDATA returns the RDATA of the records of a type, in order; it points into r.
+// RDATA returns the RDATA of the records of a type, in order; but for RRSIG it
+// points into r.
 func (r Records) RDATA(rrtype uint16) [][]byte {
-	return r.rdata(func(kind uint16) bool { return kind == rrtype })
+	if rrtype == dns.TypeRRSIG {
+		r, _ = packed(r.RRs()) // with the signers' names in full; what was parsed can be packed
+	}
+	var out [][]byte
+	r.each(func(_, rest []byte) bool {
+		if binary.BigEndian.Uint16(rest) == rrtype {
+			out = append(out, rest[10:len(rest):len(rest)])
+		}
+		return true
+	})
+	return out
 }
 
-func (r Records) rdata(wanted func(rrtype uint16) bool) [][]byte {
-	var out [][]byte
+// each calls f with the owner name of each record and with what comes after it,
+// type to RDATA; both point into r. What is no record ends it, as f does.
+func (r Records) each(f func(owner, rest []byte) bool) {
+	var owner []byte
 	for len(r) > 0 {
-		head := ownerLength(r)
-		if len(r) < head+10 {
-			return out
+		head := 2
+		if r[0] < pointer {
+			head = ownerLength(r)
+			owner = r[:min(head, len(r))]
 		}
-		kind := binary.BigEndian.Uint16(r[head:])
+		if len(r) < head+10 || len(owner) == 0 {
+			return
+		}
 		end := head + 10 + int(binary.BigEndian.Uint16(r[head+8:]))
-		if len(r) < end {
-			return out
-		}
-		if wanted(kind) {
-			out = append(out, r[head+10:end:end])
+		if len(r) < end || !f(owner, r[head:end]) {
+			return
 		}
 		r = r[end:]
 	}
-	return out
 }
 
 // ownerLength is the size of an uncompressed name at the start of wire.

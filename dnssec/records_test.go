@@ -44,21 +44,68 @@ func TestRecords(t *testing.T) {
 	}
 }
 
-// FuzzRecords: no octets make it panic, and what is parsed is packed again as it was.
-func FuzzRecords(f *testing.F) {
-	rr, err := dns.NewRR("a.example. 1 IN TLSA 255 255 255 aa")
-	if err != nil {
-		f.Fatal(err)
+// TestRecordsAreSmall: a name that was said is not said again, and Records that are
+// put together still hold.
+func TestRecordsAreSmall(t *testing.T) {
+	set := []dns.RR{
+		rr("jwk.cnf.vendor.example. 300 IN TLSA 255 255 255 aabb"),
+		rr("jwk.cnf.vendor.example. 300 IN RRSIG TLSA 13 4 300 20261201000000 20261101000000 1 vendor.example. AAAA"),
 	}
-	f.Add([]byte(PackRecords([]dns.RR{rr, rr})))
+	other := []dns.RR{rr("jwk.cnf.Vendor.example. 300 IN RRSIG TLSA 13 4 300 20261201000000 20261101000000 1 vendor.test. AAAA"), rr("a. 1 IN TXT b")}
+	one, two := PackRecords(set), PackRecords(other)
+	full, err := packed(set)
+	if err != nil || len(full)-len(one) != 24-2+16-2 {
+		t.Errorf("%d octets of %d: %v", len(one), len(full), err)
+	}
+	both := append(append(Records{}, one...), two...)
+	for i, got := range both.RRs() {
+		if want := append(set, other...)[i]; got.String() != want.String() {
+			t.Errorf("got %s\nwant %s", got, want)
+		}
+	}
+	if n := len(both.RRs()); n != 4 {
+		t.Errorf("%d records", n)
+	}
+	if plain, _ := packed(set); len(one.RDATA(dns.TypeRRSIG)) != 1 || !bytes.Equal(one.RDATA(dns.TypeRRSIG)[0], plain.RDATA(dns.TypeRRSIG)[0]) {
+		t.Errorf("RDATA of the signature: %x", one.RDATA(dns.TypeRRSIG))
+	}
+	if rest := both[len(one):]; len(rest.RRs()) != 2 || Records(both[len(one)-1:]).RDATA(dns.TypeTLSA) != nil {
+		t.Error("the second part does not stand alone")
+	}
+}
+
+// FuzzRecords: no octets make it panic, and what is parsed is the same once it is
+// packed and parsed again.
+func FuzzRecords(f *testing.F) {
+	k := newSigner(vendor, dns.ED25519)
+	for _, section := range [][]dns.RR{k.signed(record), k.signed(soa(vendor)), k.signAll(pick(world.nsec3(vendor, 0, "", false), "=@", "~cnf", "~*"))} {
+		f.Add([]byte(PackRecords(section)))
+		plain, err := packed(section)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add([]byte(plain))
+	}
+	f.Add([]byte{pointer, 0, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		r := Records(b)
-		data := r.RDATA(dns.TypeTLSA)
-		for _, d := range data {
+		for _, d := range r.RDATA(dns.TypeTLSA) {
 			if !bytes.Contains(b, d) {
 				t.Fatalf("%x is not in %x", d, b)
 			}
 		}
-		r.RRs()
+		rrs := r.RRs()
+		plain, err := packed(rrs)
+		if err != nil || len(plain.RRs()) != len(rrs) {
+			return // the library parses what it does not pack
+		}
+		if again, _ := packed(PackRecords(rrs).RRs()); !bytes.Equal(again, plain) {
+			t.Errorf("%x\n%x", again, plain)
+		}
+		for _, rrtype := range []uint16{dns.TypeTLSA, dns.TypeRRSIG} {
+			if got, want := PackRecords(rrs).RDATA(rrtype), plain.RDATA(rrtype); len(got) != len(want) || !bytes.Equal(bytes.Join(got, nil), bytes.Join(want, nil)) {
+				t.Errorf("type %d: %x, want %x", rrtype, got, want)
+			}
+		}
 	})
 }

@@ -24,7 +24,7 @@ type kept struct {
 }
 
 // keptAnswer makes the entry of an answer whose cache key is key. The name and
-// the zone point into the key, which the cache has looked at already.
+// the zone point into the key, which the cache keeps itself where it is long.
 func keptAnswer(key string, a *dnssec.Answer) *entry {
 	k := &kept{own: *a}
 	if name := key[3:]; name == a.Name {

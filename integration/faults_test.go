@@ -164,6 +164,7 @@ func (n *tree) serversOf(t testing.TB, zone string) (out []int) {
 // TestNetworkGone takes the interface down that leads to every server, and brings it back. The tree and the daemon have a
 // network namespace of their own for that, which goes with this test's thread.
 func TestNetworkGone(t *testing.T) {
+	t.Parallel()
 	lab(t)
 	cnfd(t)
 	runtime.LockOSThread() // for good: the thread ends with the test

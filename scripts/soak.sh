@@ -4,14 +4,14 @@
 set -uo pipefail
 cd "$(dirname "$0")/.."
 time=${SOAK:-10m} page=docs/testing.md failed=0
-record=$(mktemp)
-trap 'rm -f "$record"' EXIT
+record=$(mktemp) said=$(mktemp)
+trap 'rm -f "$record" "$said"' EXIT
 
 row() { # title, command...
   local title=$1 begun=$SECONDS result=ok
   shift
   echo "== $title" >&2
-  "$@" >&2 || { result=FAILED; failed=1; }
+  "$@" 2>&1 | tee "$said" >&2 || { result=FAILED; failed=1; }
   printf '| %s | `%s` | %d s | %s |\n' "$title" "$*" $((SECONDS - begun)) "$result" >>"$record"
 }
 
@@ -26,10 +26,16 @@ row() { # title, command...
   echo "| what | command | took | result |"
   echo "|---|---|---|---|"
 } >"$record"
-row "tests that take long or measure time and memory" go test -tags soak -run Soak -timeout 60m ./...
+# One package after the other: what is measured must not wait for what is counted.
+row "tests that take long or measure time and memory" go test -tags soak -run Soak -v -p 1 -timeout 60m ./...
+figures=$(sed -n 's/.*: figure: /- /p' "$said")
 row "everything under the race detector, ten times over" go test -race -count 10 -timeout 60m ./cache ./resolver/... ./verifier ./api
 row "tests in random order" go test -shuffle on -count 1 -timeout 60m ./...
 {
+  echo
+  echo "What the first of them measured:"
+  echo
+  echo "$figures"
   echo
   echo "Fuzzing, $time a target:"
   echo

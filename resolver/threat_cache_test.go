@@ -155,6 +155,7 @@ func TestThreatOddGlue(t *testing.T) {
 	}{
 		{"0.0.0.0", false}, {"0.1.2.3", false}, {"224.0.0.251", false}, {"255.255.255.255", false}, {"240.0.0.1", false},
 		{"127.0.0.53", true}, {"10.0.0.1", true}, {"172.31.255.254", true}, {"192.168.1.1", true}, {"169.254.169.254", true},
+		{"::", false}, {"ff02::1", false}, {"::ffff:224.0.0.1", false}, {"::1", true}, {"fe80::1", true}, {"fd00::1", true}, {"::ffff:127.0.0.1", true},
 	} {
 		s := site{name: "odd.example.", at: []string{otherAt}, records: "jwk.cnf 300 TLSA 255 255 255 " + key + "\n"}
 		for _, allow := range []bool{false, true} {
@@ -163,11 +164,12 @@ func TestThreatOddGlue(t *testing.T) {
 				if allow && c.local {
 					want = dnssec.Secure
 				}
+				kind := map[bool]string{true: "A", false: "AAAA"}[mustAddr(c.at).Is4()]
 				l.on[mustAddr(c.at)] = map[string]*zone.Zone{"odd.example.": l.zones["odd.example."]}
 				threat{
 					claim: c.at, name: "jwk.cnf.odd.example.", config: func(x *Config) { x.AllowLocalServers = allow },
 					flip: func(t testing.TB, l *lab) {
-						redelegate(t, l, exampleAt, "odd.example.", "odd.example. 300 NS ns1.odd.example.", "ns1.odd.example. 300 A "+c.at)
+						redelegate(t, l, exampleAt, "odd.example.", "odd.example. 300 NS ns1.odd.example.", "ns1.odd.example. 300 "+kind+" "+c.at)
 					},
 					want: want, any: true, kind: map[dnssec.Security]dnssec.Kind{dnssec.Secure: dnssec.Positive}[want],
 					check: func(t testing.TB, l *lab, a *dnssec.Answer, log []string) {

@@ -37,8 +37,9 @@
 //	REMOVE jwk.cnf TLSA               REMOVE takes one away, SIGNED signs anew, SERVER moves it (its old servers go on as before),
 //	ZONE_END                          DELEGATE ZONE gives one below its servers and DS of now; a zone that was not there is made
 //	STEP 5 TIME_PASSES ELAPSE 300
-//	STEP 6 QUERY                      one ENTRY: a question to the DNS listener
-//	STEP 7 CHECK_ANSWER               one ENTRY: what it must have said. MATCH all, or some of opcode qname qtype rcode flags
+//	STEP 6 RESTART                    the daemon ends and begins anew, with the snapshot that it left; KILLED: without
+//	STEP 7 QUERY                      one ENTRY: a question to the DNS listener
+//	STEP 8 CHECK_ANSWER               one ENTRY: what it must have said. MATCH all, or some of opcode qname qtype rcode flags
 //	SCENARIO_END                      answer authority additional ttl ede=N
 //
 // A server whose address is in a RANGE of this step, and that has neither an entry nor a zone for a question, says

@@ -10,7 +10,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"cnfd/resolver"
 	"cnfd/verifier"
 )
 
@@ -51,18 +50,7 @@ func playBeside(ctx context.Context, s *story, met map[verifier.Reason]int) (err
 		}
 	}
 	old := p.verdict
-	rc, err := s.settings.resolverConfig(p.world)
-	if err != nil {
-		return err
-	}
-	if p.resolver, err = resolver.New(rc); err != nil {
-		return err
-	}
-	vc, err := s.settings.verifierConfig(p.resolver, p.world.now)
-	if err != nil {
-		return err
-	}
-	if p.verifier, err = verifier.New(vc); err != nil {
+	if err := p.restart(ctx, &step{killed: true}); err != nil {
 		return err
 	}
 	if err := p.take(ctx, &step{kind: "VERIFY", again: true, times: 1, request: verifier.Request{Input: verifier.InputClaims}}); err != nil {
@@ -127,7 +115,7 @@ func randomHistory(r *rand.Rand) string {
 
 // happen has one thing happen.
 func (h *history) happen(pick func(...string) string, sign func() string) {
-	switch pick("record", "keys", "wildcard", "tenant", "alias", "parent", "host", "move", "time") {
+	switch pick("record", "keys", "wildcard", "tenant", "alias", "parent", "host", "move", "time", "restart") {
 	case "record":
 		switch {
 		case h.record:
@@ -164,6 +152,8 @@ func (h *history) happen(pick func(...string) string, sign func() string) {
 		at := pick("192.0.2.7", "192.0.2.6")
 		h.change("vendor.example.", "SERVER "+at+"\nns1 3600 A "+at+"\n@ 3600 NS ns1")
 		h.change("example.", "DELEGATE vendor.example.")
+	case "restart":
+		h.add("RESTART" + pick("", " KILLED"))
 	case "time":
 		h.add("TIME_PASSES ELAPSE " + pick("1", "59", "299", "1800"))
 		h.verify()

@@ -157,6 +157,11 @@ func (p *reader) step() (*step, error) {
 			return nil, p.fault("CHANGE wants the name of a zone")
 		}
 		t.zone, err = p.zone(rest[0])
+	case "RESTART":
+		t.killed = len(rest) == 1 && rest[0] == "KILLED"
+		if len(rest) > 1 || len(rest) == 1 && !t.killed {
+			return nil, p.fault("RESTART wants nothing, or KILLED")
+		}
 	case "VERIFY":
 		err = p.verify(t, rest)
 	case "CHECK_VERDICT":

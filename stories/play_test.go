@@ -1,6 +1,7 @@
 package stories
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -22,6 +23,7 @@ import (
 type player struct {
 	story    *story
 	world    *world
+	config   resolver.Config
 	resolver *resolver.Resolver
 	verifier *verifier.Verifier
 	listener *listener.Server
@@ -66,19 +68,46 @@ func newPlayer(s *story, started time.Time) (*player, error) {
 			return nil, fmt.Errorf("%s: %w", s.file, err)
 		}
 	}
-	p := &player{story: s, world: w}
-	if p.resolver, err = resolver.New(rc); err != nil {
+	p := &player{story: s, world: w, config: rc}
+	if err := p.start(); err != nil {
 		return nil, fmt.Errorf("%s: %w", s.file, err)
 	}
-	vc, err := s.settings.verifierConfig(p.resolver, w.now)
+	return p, nil
+}
+
+// start makes what a daemon consists of.
+func (p *player) start() (err error) {
+	if p.resolver, err = resolver.New(p.config); err != nil {
+		return err
+	}
+	vc, err := p.story.settings.verifierConfig(p.resolver, p.world.now)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", s.file, err)
+		return err
 	}
 	if p.verifier, err = verifier.New(vc); err != nil {
-		return nil, fmt.Errorf("%s: %w", s.file, err)
+		return err
 	}
-	p.listener = listener.New(listener.Config{Source: p.resolver, Now: w.now})
-	return p, nil
+	p.listener = listener.New(listener.Config{Source: p.resolver, Now: p.world.now})
+	return nil
+}
+
+// restart ends the daemon and starts another, which reads the snapshot that the first one left, if it left one.
+func (p *player) restart(ctx context.Context, s *step) error {
+	const limit = 1 << 20
+	var snapshot bytes.Buffer
+	if _, _, err := p.resolver.Snapshot(&snapshot, limit); err != nil {
+		return s.fault("%v", err)
+	}
+	if err := errors.Join(p.resolver.Close(ctx), p.start()); err != nil {
+		return s.fault("%v", err)
+	}
+	if s.killed {
+		return nil
+	}
+	if _, err := p.resolver.Restore(ctx, &snapshot, limit); err != nil {
+		return s.fault("%v", err)
+	}
+	return nil
 }
 
 // take takes one step; the error is what is not as the story says.
@@ -88,6 +117,8 @@ func (p *player) take(ctx context.Context, s *step) error {
 		time.Sleep(s.elapse)
 	case "CHANGE":
 		return p.world.change(s.zone)
+	case "RESTART":
+		return p.restart(ctx, s)
 	case "VERIFY":
 		return p.verify(ctx, s)
 	case "CHECK_VERDICT":

@@ -47,6 +47,9 @@ type settings struct {
 	Cache struct {
 		MaxTTL         time.Duration `yaml:"max_ttl"`
 		MaxNegativeTTL time.Duration `yaml:"max_negative_ttl"`
+		Prefetch       *bool         `yaml:"prefetch"`
+
+		PrefetchConfirmations bool `yaml:"prefetch_confirmations"`
 	} `yaml:"cache"`
 	Record struct {
 		Forms          []string `yaml:"forms"`
@@ -77,6 +80,7 @@ func (s *settings) resolverConfig(w *world) (resolver.Config, error) {
 		WholeNames: off(r.QNAMEMinimisation), SHA1: r.SHA1 == "validate",
 		AllowLocalServers: r.AllowLocalServers, NoIPv4: off(r.IPv4), NoIPv6: off(r.IPv6),
 		MaxTTL: s.Cache.MaxTTL, MaxNegativeTTL: s.Cache.MaxNegativeTTL,
+		Prefetch: !off(s.Cache.Prefetch), PrefetchConfirmations: s.Cache.PrefetchConfirmations, Snapshots: true,
 	}
 	for _, n := range r.NegativeTrustAnchors {
 		c.NegativeAnchors = append(c.NegativeAnchors, resolver.NegativeAnchor{Name: n.Name, Until: n.Until})

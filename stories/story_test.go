@@ -84,6 +84,8 @@ type step struct {
 	again   bool
 	times   int
 
+	killed bool // RESTART: without a snapshot
+
 	want want // CHECK_VERDICT
 
 	sent   int // CHECK_SENT

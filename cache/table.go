@@ -210,11 +210,11 @@ func (t *table[V]) resize(n int) {
 }
 
 // capacity is how many slots a table of now slots needs for live entries. It
-// grows by a quarter: doubling would leave half of the memory empty.
+// grows by an eighth: doubling would leave half of the memory empty.
 func capacity(live, now int) int {
 	n := max(now, firstSlots)
 	for live*5 > n*4 {
-		n += n / 4
+		n += n / 8
 	}
 	return n
 }

@@ -3,6 +3,7 @@ package dnssec
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/miekg/dns"
@@ -169,19 +170,29 @@ func (a Anchors) Names() []string {
 
 // String tells an anchor or a DS set in a few words.
 func (tr *Trust) String() string {
-	var parts []string
+	var room [160]byte
+	b := room[:0]
+	if tr.Anchor {
+		b = append(b, "trust anchor "...)
+	}
+	start := len(b)
 	for _, ds := range tr.DS {
-		parts = append(parts, fmt.Sprintf("DS %d (alg %d, digest %d)", ds.KeyTag, ds.Algorithm, ds.DigestType))
+		b = appendTrust(b, start, "DS ", ds.KeyTag, ds.Algorithm)
+		b = append(strconv.AppendUint(append(b, ", digest "...), uint64(ds.DigestType), 10), ')')
 	}
 	for _, k := range tr.Keys {
-		parts = append(parts, fmt.Sprintf("DNSKEY %d (alg %d)", k.KeyTag(), k.Algorithm))
+		b = append(appendTrust(b, start, "DNSKEY ", k.KeyTag(), k.Algorithm), ')')
 	}
-	s := strings.Join(parts, ", ")
-	if tr.Anchor && s == "" {
+	if tr.Anchor && len(b) == start {
 		return "trust anchor: none is left, every one was revoked"
 	}
-	if tr.Anchor {
-		return "trust anchor " + s
+	return string(b)
+}
+
+func appendTrust(b []byte, start int, what string, tag uint16, alg uint8) []byte {
+	if len(b) > start {
+		b = append(b, ", "...)
 	}
-	return s
+	b = strconv.AppendUint(append(b, what...), uint64(tag), 10)
+	return strconv.AppendUint(append(b, " (alg "...), uint64(alg), 10)
 }

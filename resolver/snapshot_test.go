@@ -297,6 +297,25 @@ func TestForgedSnapshot(t *testing.T) {
 	}
 }
 
+// TestTheSoonerEndHolds: what was to be believed for less time than it would be now, by
+// the settings of then, ends when it would have.
+func TestTheSoonerEndHolds(t *testing.T) {
+	bubble(t, tree(), func(t *testing.T, l *lab) {
+		end := time.Now().Add(100 * time.Second)
+		snapshot := rewritten(t, snapshotOf(t, l), func(_ *snapshotHead, z map[string]*savedZone, a map[string]*savedAnswer) {
+			a[owner+"TLSA"].Until, z["vendor.test."].Until = end, end
+		})
+		r := l.resolver(t)
+		restore(t, r, snapshot)
+		if a, cached := lookup(t, r, dnssec.Question{Type: dns.TypeTLSA}, owner); !cached || !a.Until.Equal(end) {
+			t.Errorf("cached %v, the record ends %s later", cached, a.Until.Sub(end))
+		}
+		if e, ok := r.cache.PeekString(cutKey("vendor.test."), time.Time{}); !ok || !e.cut.until.Equal(end) {
+			t.Errorf("there %v, the zone ends %s later", ok, e.cut.until.Sub(end))
+		}
+	})
+}
+
 // TestSnapshotWithWhatIsNoneOfIts: aliases and addresses of our neighbours are not taken
 // from a file either.
 func TestSnapshotWithWhatIsNoneOfIts(t *testing.T) {

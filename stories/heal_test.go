@@ -13,9 +13,9 @@ import (
 	"cnfd/verifier"
 )
 
-// TestItHeals writes stories at random: a world of signed zones confirms, then some of its servers lie, refuse and
-// fall silent for a while, then all is right again. In between the key that is published is never refuted, another is
-// never confirmed, and no question costs more than it may; afterwards the same question confirms.
+// TestItHeals writes stories at random: a world of signed zones confirms, then some of its servers, or the forwarders in
+// front of it, lie, refuse and fall silent for a while, then all is right again. In between the key that is published is never refuted, another is
+// never confirmed, and no question costs more messages or time than it may; afterwards the same question confirms.
 func TestItHeals(t *testing.T) {
 	met := map[verifier.Reason]int{}
 	for seed := range uint64(300) {
@@ -51,9 +51,13 @@ func playUnfooled(t *testing.T, s *story, met map[verifier.Reason]int) (err erro
 		defer func() { err = errors.Join(err, p.resolver.Close(context.Background())) }()
 		for _, step := range s.steps {
 			p.world.at(step.number)
+			began := time.Now()
 			err = p.take(t.Context(), step)
 			if err == nil && step.kind == "VERIFY" {
 				met[p.verdict.Reason]++
+				if took := time.Since(began); took > 7*time.Second { // of the bubble's clock
+					err = step.fault("it took %s", took)
+				}
 			}
 			if err == nil && step.kind == "VERIFY" && p.verdict.Outcome() == never[strings.Contains(string(p.claims), ourThumbprint)] {
 				err = step.fault("%s", p.verdict.Reason)
@@ -71,6 +75,11 @@ func playUnfooled(t *testing.T, s *story, met map[verifier.Reason]int) (err erro
 func randomStory(r *rand.Rand) string {
 	pick := func(s ...string) string { return s[r.IntN(len(s))] }
 	var b strings.Builder
+	liars := []string{"192.0.2.1", "192.0.2.8", "192.0.2.2", "192.0.2.9", "192.0.2.4", "192.0.2.5"}
+	if forwarders := pick("", "", `"udp://192.0.2.53"`, `"udp://192.0.2.53", "udp://192.0.2.54"`); forwarders != "" {
+		b.WriteString("resolver: {forwarders: [" + forwarders + "]}\n")
+		liars = []string{"192.0.2.53", "192.0.2.54"}
+	}
 	b.WriteString("CONFIG_END\nSCENARIO_BEGIN What servers said for a while is forgotten\n")
 	for _, z := range [][]string{
 		{".", "192.0.2.1", "192.0.2.1 192.0.2.8"},
@@ -84,7 +93,7 @@ func randomStory(r *rand.Rand) string {
 		b.WriteString("ZONE_END\n")
 	}
 	for range 1 + r.IntN(3) {
-		fmt.Fprintf(&b, "RANGE_BEGIN 10 19\nADDRESS %s\n", pick("192.0.2.1", "192.0.2.8", "192.0.2.2", "192.0.2.9", "192.0.2.4", "192.0.2.5"))
+		fmt.Fprintf(&b, "RANGE_BEGIN 10 19\nADDRESS %s\n", pick(liars...))
 		for range 1 + r.IntN(3) {
 			b.WriteString("ENTRY_BEGIN\n" + randomLie(pick) + "ENTRY_END\n")
 		}

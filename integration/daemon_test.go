@@ -119,7 +119,10 @@ type verdict struct {
 	}
 	DNS struct {
 		Security string
-		EDE      struct{ Code int }
+		EDE      struct {
+			Code int
+			Text string
+		}
 	}
 	Testing bool
 }

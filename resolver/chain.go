@@ -34,6 +34,7 @@ func (w *walk) resolve(name string, rrtype uint16, passed []string) *dnssec.Answ
 	case slices.Contains(passed, f.Target):
 		return w.stopped(a, dnssec.Trouble{Text: "the aliases of " + passed[0] + " run in a circle at " + f.Target})
 	case len(passed) > dnssec.MaxAliases:
+		w.narrowed = true
 		return w.stopped(a, dnssec.Trouble{Text: "more than 11 aliases follow " + passed[0], Budget: true})
 	}
 	return join(a, w.answer(f.Target, rrtype, passed))
@@ -49,9 +50,9 @@ func (w *walk) answer(name string, rrtype uint16, passed []string) *dnssec.Answe
 		}
 	}
 	a := w.resolve(name, rrtype, passed)
-	// What failed because this question's time or budget was over says nothing
-	// of the name: another question may find it.
-	if !w.private && !w.over() && !(w.ahead && failed(a)) {
+	// What failed because this question's time or budget was over, or because of
+	// the way that led here, says nothing of the name: another question may find it.
+	if !w.private && !w.over() && !((w.ahead || w.narrowed) && failed(a)) {
 		w.r.cache.Put(key, cache.Entry[*entry]{Value: keptAnswer(key, a), Size: answerSize(a), Until: a.Until, Since: a.Fetched})
 	}
 	return a

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/miekg/dns"
+
 	"cnfd/dnssec"
 )
 
@@ -105,4 +107,62 @@ func TestCrowdOfTheYoung(t *testing.T) {
 			t.Errorf("%d are left", n)
 		}
 	})
+}
+
+// TestTurnedAwayKeepsTheCache: a question that is turned away, or finds nobody, takes
+// nothing out of the cache that is still true.
+func TestTurnedAwayKeepsTheCache(t *testing.T) {
+	for _, young := range []bool{false, true} {
+		sub(t, fmt.Sprint("young=", young), tree(), func(t *testing.T, l *lab) {
+			r := l.resolver(t)
+			if a := ask(t, r, owner, dnssec.TypeTLSA); a.Security != dnssec.Secure {
+				t.Fatalf("%s %+v", a.Security, a.Trouble)
+			}
+			time.Sleep(time.Second)
+			var leave []func()
+			if young {
+				for range maxInFlight {
+					_, l, _ := r.crowd.enter(t.Context(), time.Now())
+					leave = append(leave, l)
+				}
+			}
+			lookup(t, r, noCache(0), owner) // turned away where the crowd is young
+			a := ask(t, r, owner, dnssec.TypeTLSA)
+			if a.Security != dnssec.Secure {
+				t.Errorf("young=%v: what was cached and true is gone: %s %s", young, a.Security, a.Trouble.Text)
+			}
+			for _, l := range leave {
+				l()
+			}
+		})
+	}
+}
+
+// TestRootLeaderGivesWay: where the one that asks for the root gives way, one other takes
+// that over, not all who wait.
+func TestRootLeaderGivesWay(t *testing.T) {
+	for _, late := range []bool{false, true} {
+		sub(t, fmt.Sprint("late=", late), tree(), func(t *testing.T, l *lab) {
+			r := l.resolver(t)
+			l.lie(func(_ string, q, m *dns.Msg) *dns.Msg { time.Sleep(240 * time.Millisecond); return m }, rootAt)
+			var wg sync.WaitGroup
+			for i := range maxInFlight {
+				wg.Go(func() { ask(t, r, fmt.Sprintf("n%d.vendor.example.", i), dnssec.TypeTLSA) })
+			}
+			if late {
+				time.Sleep(210 * time.Millisecond)
+				ask(t, r, "late.vendor.example.", dnssec.TypeTLSA)
+			}
+			wg.Wait()
+			n := 0
+			for _, s := range l.log() {
+				if strings.HasPrefix(s, rootAt) {
+					n++
+				}
+			}
+			if n > 20 {
+				t.Errorf("late=%v: %d messages to the root's server", late, n)
+			}
+		})
+	}
 }

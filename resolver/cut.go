@@ -19,8 +19,9 @@ type cut struct {
 	// overridden: learnt under a negative trust anchor, and known only to walks under it.
 	overridden bool
 	keyed      bool // asked for the keys that something vouches for
-	widened    bool // by the servers that the zone names for itself
-	until      time.Time
+	// own are servers that the zone names for itself and its parent does not.
+	own   []server
+	until time.Time
 	// granted is how long the tree above lets the zone be known without being
 	// asked again, our own caps apart: by the TTLs of its delegation and keys,
 	// and no longer than the same of its parent. Else a zone whose delegation
@@ -48,7 +49,6 @@ func sooner(a, b time.Time) time.Time {
 type server struct {
 	name  string
 	addrs []netip.Addr // from glue; empty where the name must be looked up
-	own   bool         // named by the zone itself and not by its parent
 	via   *forwarder   // a forwarder, reached as it says
 	// offered are addresses from beyond the zone that referred. They are asked
 	// when all else fails: for servers that can be found only through each other.
@@ -57,7 +57,7 @@ type server struct {
 
 func (c *cut) size() int {
 	n := 224 + c.zone.Size() + len(c.proof)
-	for _, s := range c.servers {
+	for _, s := range slices.Concat(c.servers, c.own) {
 		n += 88 + len(s.name) + 24*(len(s.addrs)+len(s.offered))
 	}
 	return n
@@ -127,6 +127,9 @@ func (w *walk) reprove(c *cut) *cut {
 // keep remembers a cut. A delegation lives no longer than its parent's TTL
 // says, and its keys no longer than their proof: until has both.
 func (w *walk) keep(c *cut) *cut {
+	if w.cuts[c.zone.Name] == c {
+		return c // kept, and others may be reading it
+	}
 	limit, proven := w.terms.Now.Add(maxChainTTL), true
 	switch {
 	case c.zone.Trouble.Unreachable:
@@ -138,7 +141,7 @@ func (w *walk) keep(c *cut) *cut {
 	c.until = sooner(c.granted, limit)
 	c.overridden = w.negative(c.zone.Name)
 	w.cuts[c.zone.Name] = c
-	if !w.private && !c.zone.Trouble.Budget && (proven || !w.over()) {
+	if !w.private && !c.zone.Trouble.Budget && (proven || !w.over() && !w.narrowed) {
 		end := c.until
 		if c.zone.Security == dnssec.Bogus && !c.fixed && !w.r.setApart(c.zone.Name, dnssec.Parent(c.zone.Name)) {
 			end = sooner(c.granted, w.terms.Now.Add(maxChainTTL)) // the delegation; see reprove
@@ -157,10 +160,15 @@ func (w *walk) root() *cut {
 	if len(w.r.forwarders) > 0 {
 		return w.forwardRoot()
 	}
-	leave, _ := w.lead(".")
-	defer leave()
-	if c := w.known("."); c != nil {
-		return c
+	for range maxWaits + 1 {
+		l, after := w.lead(".", true)
+		defer l.leave()
+		if c := w.known("."); c != nil {
+			return c
+		}
+		if after == nil {
+			break
+		}
 	}
 	c := &cut{zone: dnssec.Unsigned(".", dnssec.Indeterminate, "hints", dnssec.Trouble{}, time.Time{}), fixed: true, servers: w.r.hinted()}
 	// The hints most likely are the root's servers still: what is to be asked of
@@ -214,6 +222,7 @@ func withHints(primed, hints []server) []server {
 // stub is a zone whose servers are configured. Its trust comes from its own
 // anchor or from the tree above, asked as if there were no stub.
 func (w *walk) stub(name string, s Stub) *cut {
+	w.outset = nil // what is asked below the stub is nothing to the root's servers
 	c := &cut{fixed: true, servers: []server{{name: name, addrs: s.Addresses}}}
 	c.zone = dnssec.Unsigned(name, dnssec.Indeterminate, "stub", dnssec.Trouble{}, time.Time{})
 	anchor := w.r.anchors.Load().At(name)

@@ -1,6 +1,7 @@
 package resolver
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -336,5 +337,28 @@ func TestLocalServers(t *testing.T) {
 	}
 	if (&Resolver{}).addressIn(&dns.A{}) != nil || (&Resolver{}).addressIn(&dns.AAAA{}) != nil || (&Resolver{}).addressIn(&dns.TXT{}) != nil {
 		t.Error("an address out of nothing")
+	}
+}
+
+// TestStubNameDoesNotLeave: a name in a stub is shown to nobody else.
+func TestStubNameDoesNotLeave(t *testing.T) {
+	corp := site{name: "corp.example.", at: []string{otherAt}, records: "secret 300 TLSA 255 255 255 " + key}
+	for _, whole := range []bool{true, false} {
+		sub(t, fmt.Sprint("whole=", whole), tree(corp), func(t *testing.T, l *lab) {
+			r := l.resolver(t, func(c *Config) {
+				c.WholeNames = whole
+				c.Stubs = []Stub{{Zone: "corp.example.", Addresses: []netip.Addr{mustAddr(otherAt)}}}
+			})
+			a := ask(t, r, "secret.corp.example.", dnssec.TypeTLSA)
+			log := l.log()
+			if a.Security != dnssec.Secure {
+				t.Fatalf("%s %+v", a.Security, a.Trouble)
+			}
+			for _, s := range log {
+				if strings.Contains(s, "secret") && !strings.HasPrefix(s, otherAt) {
+					t.Errorf("whole=%v: %s", whole, s)
+				}
+			}
+		})
 	}
 }

@@ -116,8 +116,10 @@ func (w *walk) delegation(c *cut, child string, msg *dns.Msg) dnssec.Delegation 
 			return d
 		}
 	}
+	// Where a server refers to the child, that there is none may be known from
+	// before it was delegated: it is asked for again.
 	d := w.denials(c).Delegation(child, w.terms)
-	if d.Cut != dnssec.CutUnproven {
+	if d.Cut == dnssec.CutInsecure || d.Cut != dnssec.CutUnproven && msg == nil {
 		return d
 	}
 	got := w.ask(c, child, dns.TypeDS, func(r *reply) bool {

@@ -31,7 +31,14 @@ func (w *walk) sendEarly(c *cut, name string, rrtype uint16) bool {
 	e := &early{to: line.queue[0].at, name: name, rrtype: rrtype, back: make(chan attempt, 1)}
 	var ctx context.Context
 	ctx, e.stop = context.WithTimeout(w.ctx, w.r.waitFor(e.to, "udp", 0))
-	go func() { e.back <- w.r.try(ctx, e.to, "udp", newQuery(name, rrtype, true)) }()
+	go func() {
+		var a attempt
+		defer func() { // a panic is the question's, as it would be without this goroutine
+			a.panicked = recover()
+			e.back <- a
+		}()
+		a = w.r.try(ctx, e.to, "udp", newQuery(name, rrtype, true))
+	}()
 	w.early = append(w.early, e)
 	return true
 }
@@ -46,27 +53,8 @@ func (s *search) ahead(c *cut) {
 	if !s.sendEarly(c, name, rrtype) || name == s.name {
 		return
 	}
-	s.leaveLed()
-	s.led = c.zone.Name + " " + name
-	s.leave, _ = s.lead(s.led)
-}
-
-// begin is lead, or goes on leading a step that was begun with an early question.
-func (s *search) begin(step string) (leave func(), first bool) {
-	if s.led == step {
-		s.led = ""
-		return s.leave, true
-	}
-	s.leaveLed()
-	return s.lead(step)
-}
-
-// leaveLed ends a step that was begun with an early question and not come to.
-func (s *search) leaveLed() {
-	if s.led != "" {
-		s.led = ""
-		s.leave()
-	}
+	s.leads.leave()
+	s.leads, _ = s.lead(c.zone.Name+" "+name, false)
 }
 
 // isEarly finds a question among those that were sent early.
@@ -83,7 +71,11 @@ func (w *walk) takeEarly(at netip.AddrPort, network, name string, rrtype uint16)
 	e := w.early[i]
 	defer e.stop()
 	w.early = slices.Delete(w.early, i, i+1)
-	return <-e.back, true
+	a := <-e.back
+	if a.panicked != nil {
+		panic(a.panicked)
+	}
+	return a, true
 }
 
 // giveUpEarly ends what was sent early and did not come to its turn, but for the first few.

@@ -109,16 +109,17 @@ func newQuery(name string, rrtype uint16, edns bool) *dns.Msg {
 
 // attempt is one message sent to a server, and what came of it.
 type attempt struct {
-	msg  *dns.Msg
-	err  error
-	took time.Duration
+	msg      *dns.Msg
+	err      error
+	took     time.Duration
+	panicked any // of one that was sent early; nil: it did not
 }
 
 func (r *Resolver) try(ctx context.Context, addr netip.AddrPort, network string, q *dns.Msg) attempt {
 	r.queries.Add(1)
 	before := r.cfg.Now()
 	msg, err := r.cfg.Exchanger.Exchange(ctx, addr, network, q)
-	return attempt{msg, err, r.cfg.Now().Sub(before)}
+	return attempt{msg: msg, err: err, took: r.cfg.Now().Sub(before)}
 }
 
 // received counts an attempt for or against its server and against the budget.

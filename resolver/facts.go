@@ -58,7 +58,11 @@ func (f *facts) change(a netip.AddrPort, how func(*fact)) {
 		x = &fact{}
 		f.of[a] = x
 	}
-	x.met = f.now()
+	now := f.now()
+	if now.Sub(x.met) > factLife {
+		*x = fact{failures: x.failures}
+	}
+	x.met = now
 	how(x)
 }
 

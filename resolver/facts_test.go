@@ -101,3 +101,21 @@ func TestFactsAge(t *testing.T) {
 		t.Errorf("not tried after %s", maxBackOff)
 	}
 }
+
+// TestOldFactsStayForgotten: what was learnt of a server long ago does not come back with
+// its next answer.
+func TestOldFactsStayForgotten(t *testing.T) {
+	now := time.Unix(1e9, 0)
+	f := newFacts(func() time.Time { return now })
+	a := netip.MustParseAddrPort("192.0.2.1:53")
+	f.answered(a, 1900*time.Millisecond)
+	f.refusesEDNS(a)
+	now = now.Add(factLife + time.Second)
+	if x := f.get(a); x.plain || x.rtt != 0 {
+		t.Fatalf("%+v", x)
+	}
+	f.answered(a, 10*time.Millisecond) // with EDNS
+	if x := f.get(a); x.plain || x.rtt > 20*time.Millisecond {
+		t.Errorf("%+v", x)
+	}
+}

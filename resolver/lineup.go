@@ -50,21 +50,18 @@ func (w *walk) lineup(c *cut) *lineup {
 		return l
 	}
 	l.seen = map[netip.AddrPort]bool{}
-	var glued, own []string
+	var glued []string
 	for _, s := range c.servers {
 		l.add(s.addrs)
-		switch {
-		case s.own:
-			own = append(own, s.name)
-		case len(s.addrs) == 0:
+		if len(s.addrs) == 0 {
 			l.names = append(l.names, s.name)
-		case !c.fixed:
+		} else if !c.fixed {
 			glued = append(glued, s.name)
 		}
 	}
 	rand.Shuffle(len(l.names), func(i, j int) { l.names[i], l.names[j] = l.names[j], l.names[i] })
 	// Glue may be wrong: the names are looked up when all else fails.
-	l.names = slices.Concat(l.names, glued, own)
+	l.names = append(l.names, glued...)
 	l.sort()
 	l.explore()
 	return l

@@ -3,6 +3,7 @@ package resolver
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -40,7 +41,7 @@ func New(c Config) (*Resolver, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Resolver{cfg: c, facts: newFacts(c.Now), steps: steps{of: map[string]chan struct{}{}}, stubs: map[string]Stub{}}
+	r := &Resolver{cfg: c, facts: newFacts(c.Now), steps: steps{of: map[string]*step{}}, stubs: map[string]Stub{}}
 	r.chance = func(oneIn int) bool { return rand.IntN(oneIn) == 0 }
 	r.anchors.Store(c.Anchors)
 	r.ahead = newAhead()
@@ -63,6 +64,7 @@ const (
 	keyAnswer = 'a'
 	keyCut    = 'z'
 	keyDenial = 'n'
+	keyFailed = 'f' // an answer that failed, beside one that is still true
 )
 
 // answerKey builds the cache key of a question in buf.
@@ -71,6 +73,8 @@ func answerKey(buf []byte, name []byte, rrtype uint16) []byte {
 	buf = binary.BigEndian.AppendUint16(buf, rrtype)
 	return append(buf, name...)
 }
+
+func failureKey(answer string) string { return string(rune(keyFailed)) + answer[1:] }
 
 func cutKey(name string) string { return string(rune(keyCut)) + name }
 
@@ -131,15 +135,24 @@ func failed(a *dnssec.Answer) bool {
 }
 
 func (r *Resolver) fetch(ctx context.Context, key, name string, rrtype uint16, oldest time.Time) (*dnssec.Answer, error) {
+	if e, ok := r.cache.PeekString(failureKey(key), time.Time{}); ok {
+		return e.answer, nil
+	}
 	for {
 		e, err := r.cache.Get(ctx, key, oldest, func(ctx context.Context) (cache.Entry[*entry], error) {
-			a := r.walkTo(ctx, name, rrtype, oldest)
+			a, says := r.walkTo(ctx, name, rrtype, oldest)
+			if !says || r.leaveBe(key, a) {
+				return cache.Entry[*entry]{}, &notKept{a}
+			}
 			return cache.Entry[*entry]{Value: keptAnswer(key, a), Size: answerSize(a), Until: a.Until, Since: a.Fetched}, nil
 		})
-		if err == errNotRenewed {
+		var other *notKept
+		switch {
+		case err == errNotRenewed:
 			continue // the flight was one of ahead's
-		}
-		if err != nil {
+		case errors.As(err, &other):
+			return other.answer, nil
+		case err != nil:
 			return nil, err
 		}
 		// A flight that others began may rest on an alias's target that was
@@ -151,23 +164,43 @@ func (r *Resolver) fetch(ctx context.Context, key, name string, rrtype uint16, o
 	}
 }
 
+// notKept is an answer that those get who asked for it, while what is cached of its
+// name stays as it is.
+type notKept struct{ answer *dnssec.Answer }
+
+func (e *notKept) Error() string { return e.answer.Trouble.Text }
+
+// leaveBe reports whether what is cached of a question is still true and better than
+// an answer that says no more than that nobody was reached. That is remembered beside
+// it, for those who are not content with what is cached.
+func (r *Resolver) leaveBe(key string, a *dnssec.Answer) bool {
+	if !failed(a) || a.Security == dnssec.Bogus {
+		return false
+	}
+	e, ok := r.cache.PeekString(key, time.Time{})
+	if !ok || failed(e.answer) {
+		return false
+	}
+	beside := failureKey(key)
+	r.cache.Put(beside, cache.Entry[*entry]{Value: keptAnswer(beside, a), Size: answerSize(a), Until: a.Until, Since: a.Fetched})
+	return true
+}
+
 // walkTo takes a question to its end, within its time and where there is room for it.
-func (r *Resolver) walkTo(ctx context.Context, name string, rrtype uint16, oldest time.Time) *dnssec.Answer {
+// says is false where the answer says nothing of the name.
+func (r *Resolver) walkTo(ctx context.Context, name string, rrtype uint16, oldest time.Time) (_ *dnssec.Answer, says bool) {
 	ctx, cancel := context.WithTimeout(ctx, questionTime)
 	defer cancel()
 	now := r.cfg.Now()
 	ctx, leave, ok := r.crowd.enter(ctx, now)
 	if !ok {
-		return r.turnedAway(name, rrtype)
+		return r.turnedAway(name, rrtype), false
 	}
 	defer leave()
 	w := r.newWalk(ctx, now)
 	w.oldest = oldest
 	a := w.resolve(name, rrtype, nil)
-	if context.Cause(ctx) == errCrowded && failed(a) {
-		a.Until = now // it says nothing of the name
-	}
-	return a
+	return a, context.Cause(ctx) != errCrowded || !failed(a)
 }
 
 // at resolves as of another time. Nothing cached is read or written: an answer

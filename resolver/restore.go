@@ -110,6 +110,11 @@ func (w *walk) reviveZone(z *savedZone, written time.Time) bool {
 	if c.servers = w.savedServers(z, parent); len(c.servers) == 0 {
 		return false
 	}
+	for _, s := range z.Servers {
+		if name, ok := dnssec.Normal(s.Name); ok && s.Own && len(c.servers)+len(c.own) < maxServers {
+			c.own = append(c.own, server{name: name})
+		}
+	}
 	w.keep(c)
 	return true
 }
@@ -188,8 +193,8 @@ func (w *walk) savedServers(z *savedZone, parent *cut) []server {
 	refused := func(a netip.Addr) bool { return !a.IsValid() || !w.r.mayAsk(a.Unmap()) }
 	var out []server
 	for _, s := range z.Servers {
-		if name, ok := dnssec.Normal(s.Name); ok && len(out) < maxServers {
-			out = append(out, server{name: name, own: s.Own, addrs: slices.DeleteFunc(s.Addrs, refused), offered: slices.DeleteFunc(s.Offered, refused)})
+		if name, ok := dnssec.Normal(s.Name); ok && !s.Own && len(out) < maxServers {
+			out = append(out, server{name: name, addrs: slices.DeleteFunc(s.Addrs, refused), offered: slices.DeleteFunc(s.Offered, refused)})
 		}
 	}
 	return out

@@ -18,12 +18,10 @@ type search struct {
 	skip   int  // labels that were found not to be cuts
 	whole  bool // the servers are to be asked for the whole name at once
 	waits  int  // for others that were taking the same step
-	// led is the step whose question was sent early, and led since then: leave ends that.
-	led   string
-	leave func()
-	// disproved is a child that a server referred to and whose parent proves
-	// that there is none.
-	disproved string
+	leads  lead // of the step that it is at, or, where that was asked early, will be at next
+	// disproved are children that a server referred to and whose parent proves
+	// that there are none.
+	disproved map[string]bool
 	found     dnssec.Finding
 	done      bool
 }
@@ -35,7 +33,7 @@ func (w *walk) find(name string, rrtype uint16) (dnssec.Finding, *cut) {
 	}
 	s := search{walk: w, name: name, rrtype: rrtype, whole: w.r.cfg.WholeNames}
 	defer s.giveUpEarly(len(w.early))
-	defer s.leaveLed()
+	defer s.leads.leave()
 	w.outset = s.ahead
 	s.at = w.nearest(name, rrtype)
 	w.outset = nil
@@ -62,17 +60,13 @@ func (s *search) step() {
 		return
 	}
 	qname, qtype := s.question(c.zone.Name, s.skip)
-	if qname != s.name && s.waits < maxWaits {
-		leave, first := s.begin(c.zone.Name + " " + qname)
-		defer leave()
-		if !first {
-			s.waits++
-		}
-		// Somebody may have taken it between the look into the cache and now.
-		if s.stand(s.nearest(s.name, s.rrtype)) || !first {
-			return
-		}
+	if s.follow(c.zone.Name+" "+qname, qname) {
+		return
 	}
+	// What is begun here ends here; a step below may be begun in the meantime.
+	mine := s.leads
+	s.leads = lead{}
+	defer mine.leave()
 	var f dnssec.Finding
 	line := s.lineup(c)
 	if qname != s.name {
@@ -80,7 +74,7 @@ func (s *search) step() {
 	}
 	got := s.askOf(line, c, qname, qtype, func(r *reply) bool {
 		if r.class == referral {
-			return r.lame == "" && r.child != s.disproved
+			return r.lame == "" && !s.disproved[r.child]
 		}
 		if qname != s.name {
 			return r.lame == ""
@@ -104,12 +98,44 @@ func (s *search) step() {
 		s.refer(got.reply)
 	case qname != s.name:
 		s.relax(got)
+		if mine.step != nil {
+			mine.step.relaxed, mine.step.whole = true, s.whole
+		}
 	default:
 		if got.strained {
 			s.widen(c, got.reply.msg)
 		}
 		s.settle(f, got.reply.msg)
 	}
+}
+
+// follow waits for whoever takes the step that the search is at, where somebody does,
+// and adopts what was learnt; else the search leads it from now on, if others may
+// need it too. It reports whether the search has come to stand elsewhere.
+func (s *search) follow(name, qname string) bool {
+	if s.leads.name == name { // begun with an early question
+		return false
+	}
+	s.leads.leave()
+	if qname == s.name || s.waits >= maxWaits {
+		return false
+	}
+	at := s.at
+	var after *step
+	s.leads, after = s.lead(name, true)
+	// Somebody may have taken it between the look into the cache and now.
+	moved := s.stand(s.nearest(s.name, s.rrtype))
+	switch {
+	case moved:
+		s.leads.leave()
+	case after != nil && after.relaxed && at == s.at:
+		s.skip++
+		s.whole = s.whole || after.whole
+	}
+	if after != nil {
+		s.waits++
+	}
+	return moved || after != nil
 }
 
 // stand goes on from a cut, and tells whether it is another than before.
@@ -125,8 +151,11 @@ func (s *search) stand(c *cut) (moved bool) {
 // is one server's lie or fault until others have said the same.
 func (s *search) refer(r reply) {
 	next, held := s.descend(s.at, r.msg, r.child, s.ahead)
-	if !held && s.disproved != r.child {
-		s.disproved = r.child
+	if !held && !s.disproved[r.child] {
+		if s.disproved == nil {
+			s.disproved = map[string]bool{}
+		}
+		s.disproved[r.child] = true
 		return
 	}
 	s.at, s.skip = s.keep(next), 0
@@ -184,9 +213,13 @@ func (s *search) unanswered(got asked) {
 	}
 }
 
-// elsewhere goes on from where the zone's servers are now, if they have moved.
+// elsewhere goes on from where the zone's servers are now, if they have moved, or with
+// those that the zone itself names.
 func (s *search) elsewhere() bool {
 	next := s.moved(s.at)
+	if next == nil {
+		next = s.at.byOwnWord()
+	}
 	if next == nil {
 		return false
 	}

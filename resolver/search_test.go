@@ -2,6 +2,8 @@ package resolver
 
 import (
 	"fmt"
+	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -223,5 +225,128 @@ func TestReferralThatTheParentDisproves(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestTwoInventedChildren: a server that invents two children in turn is believed no
+// more than one that invents one.
+func TestTwoInventedChildren(t *testing.T) {
+	bubble(t, tree(), func(t *testing.T, l *lab) {
+		r := l.resolver(t)
+		n := 0
+		l.lie(func(_ string, q, r *dns.Msg) *dns.Msg {
+			if q.Question[0].Qtype != dns.TypeTLSA {
+				return r
+			}
+			child := []string{"cnf.vendor.example.", "jwk.cnf.vendor.example."}[n%2]
+			n++
+			m := new(dns.Msg).SetReply(q)
+			m.SetEdns0(1232, true)
+			m.Ns = []dns.RR{&dns.NS{Hdr: dns.RR_Header{Name: child, Rrtype: dns.TypeNS, Class: dns.ClassINET, Ttl: 3600}, Ns: "ns1." + child}}
+			return m
+		}, vendorAt)
+		r.facts.answered(netip.AddrPortFrom(mustAddr(vendorAt), 53), time.Millisecond) // asked first
+		a := ask(t, r, owner, dnssec.TypeTLSA)
+		log := l.log()
+		if a.Security != dnssec.Secure {
+			t.Errorf("%s %+v after %d messages", a.Security, a.Trouble, len(log))
+		}
+	})
+}
+
+// TestNewChild: a child that is delegated after its parent was seen to deny it is found,
+// though an honest server shows no proof beside its referral.
+func TestNewChild(t *testing.T) {
+	none := func([]dns.RR) []dns.RR { return nil }
+	sub := site{name: "sub.vendor.example.", at: []string{otherAt}, bare: true, ds: none, records: "jwk.cnf 300 TLSA 255 255 255 " + key}
+	signed := sub
+	signed.bare, signed.ds = false, nil
+	for _, c := range []struct {
+		claim string
+		sub   site
+		strip bool
+		want  dnssec.Security
+	}{
+		{"insecure, proven", sub, false, dnssec.Insecure},
+		{"insecure, proof not shown", sub, true, dnssec.Insecure},
+		{"secure, shown", signed, false, dnssec.Secure},
+		{"secure, DS not shown", signed, true, dnssec.Secure},
+	} {
+		for _, warm := range []bool{false, true} {
+			t.Run(c.claim, func(t *testing.T) {
+				bubble(t, tree(c.sub), func(t *testing.T, l *lab) {
+					r := l.resolver(t)
+					z := l.zones["vendor.example."]
+					if warm { // before the delegation
+						ns, ds := z.Records("sub.vendor.example.", dns.TypeNS), z.Records("sub.vendor.example.", dns.TypeDS)
+						for _, ty := range []uint16{dns.TypeNS, dns.TypeDS} {
+							if len(z.Records("sub.vendor.example.", ty)) > 0 {
+								if err := z.Remove("sub.vendor.example.", ty); err != nil {
+									t.Fatal(err)
+								}
+							}
+						}
+						a := ask(t, r, "jwk.cnf.sub.vendor.example.", dnssec.TypeTLSA)
+						t.Logf("before: %s %v", a.Security, a.Kind)
+						if err := z.Replace(ns...); err != nil {
+							t.Fatal(err)
+						}
+						if len(ds) > 0 {
+							if err := z.Replace(ds...); err != nil {
+								t.Fatal(err)
+							}
+						}
+						time.Sleep(2 * time.Minute)
+					}
+					if c.strip {
+						l.lie(func(_ string, q, r *dns.Msg) *dns.Msg {
+							if q.Question[0].Qtype != dns.TypeDS && slices.ContainsFunc(r.Ns, func(rr dns.RR) bool { return rr.Header().Rrtype == dns.TypeNS }) && !r.Authoritative {
+								r.Ns = slices.DeleteFunc(r.Ns, func(rr dns.RR) bool { return rr.Header().Rrtype != dns.TypeNS })
+							}
+							return r
+						}, vendorAt, vendor2At)
+					}
+					l.count()
+					a := ask(t, r, "jwk.cnf.sub.vendor.example.", dnssec.TypeTLSA)
+					if a.Security != c.want {
+						t.Errorf("%s, warm=%v: %s %s\n%s", c.claim, warm, a.Security, a.Trouble.Text, strings.Join(l.log(), "\n"))
+					}
+				})
+			})
+		}
+	}
+}
+
+// TestFollowersOfSilence: a minimised question that two servers do not answer: one
+// question finds its answer all the same, and so do many at once.
+func TestFollowersOfSilence(t *testing.T) {
+	at := []string{"192.0.2.91", "192.0.2.92"}
+	slow := site{name: "slow.example.", at: at, records: "*.sub 300 TLSA 255 255 255 " + key}
+	for _, n := range []int{1, 10} {
+		sub(t, fmt.Sprint(n, " at once"), tree(slow), func(t *testing.T, l *lab) {
+			r := l.resolver(t)
+			far := func(_ string, _, r *dns.Msg) *dns.Msg { time.Sleep(90 * time.Millisecond); return r } // so they are waited for 400, 800 and 1600 ms
+			l.lie(far, at...)
+			ask(t, r, "x.slow.example.", dnssec.TypeTLSA)
+			l.lie(func(_ string, q, r *dns.Msg) *dns.Msg {
+				if q.Question[0].Qtype == dns.TypeA && strings.EqualFold(q.Question[0].Name, "sub.slow.example.") {
+					return nil
+				}
+				return far("", q, r)
+			}, at...)
+			var wg sync.WaitGroup
+			for i := range n {
+				wg.Go(func() {
+					began := time.Now()
+					a := ask(t, r, fmt.Sprintf("n%d.x.sub.slow.example.", i), dnssec.TypeTLSA)
+					if a.Security != dnssec.Secure {
+						t.Errorf("%d at once: %s after %s: %s", n, a.Security, time.Since(began), a.Trouble.Text)
+					} else {
+						t.Logf("%d at once: secure after %s", n, time.Since(began))
+					}
+				})
+			}
+			wg.Wait()
+		})
 	}
 }

@@ -51,7 +51,7 @@ type savedZone struct {
 
 type savedServer struct {
 	Name    string       `json:"name"`
-	Own     bool         `json:"own,omitempty"`
+	Own     bool         `json:"own,omitempty"` // named by the zone itself and not by its parent
 	Addrs   []netip.Addr `json:"addrs,omitempty"`
 	Offered []netip.Addr `json:"offered,omitempty"`
 }
@@ -160,7 +160,10 @@ func saveZone(c *cut) savedZone {
 	}
 	if !c.fixed {
 		for _, s := range c.servers {
-			z.Servers = append(z.Servers, savedServer{Name: s.name, Own: s.own, Addrs: s.addrs, Offered: s.offered})
+			z.Servers = append(z.Servers, savedServer{Name: s.name, Addrs: s.addrs, Offered: s.offered})
+		}
+		for _, s := range c.own {
+			z.Servers = append(z.Servers, savedServer{Name: s.name, Own: true})
 		}
 	}
 	return z

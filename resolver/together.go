@@ -6,44 +6,65 @@ import "sync"
 // thousand names in a zone that nobody knows yet cost its delegation and its keys once.
 type steps struct {
 	mu sync.Mutex // guards of
-	of map[string]chan struct{}
+	of map[string]*step
+}
+
+// step is one that somebody takes.
+type step struct {
+	over chan struct{} // closed when it has been taken; what follows is not changed any more then
+	// relaxed: it led to no cut; whole: nor will any other question for a part of
+	// the name (see search.relax).
+	relaxed, whole bool
+}
+
+// lead is that a walk takes a step for all who need it. The zero lead is for nobody else.
+type lead struct {
+	walk *walk
+	name string
+	step *step
 }
 
 // maxWaits is how often one search waits for others.
 const maxWaits = 2
 
-// lead begins a step that all who need the same cut would take alike. Where first
-// is true the caller is to take it, and to call leave then; otherwise somebody
-// else took it meanwhile, or the question's time is over. Who leads waits for
-// nobody: else two could wait for each other.
-func (w *walk) lead(step string) (leave func(), first bool) {
-	alone := func() {}
+// lead begins a step that all who need the same cut would take alike: the caller is
+// to take it, and to call leave then. Where after is not nil somebody else took it
+// meanwhile, or the question's time is over. Who leads waits for nobody, or two could
+// wait for each other; nor does who says so.
+func (w *walk) lead(name string, wait bool) (l lead, after *step) {
 	if w.private {
-		return alone, true
+		return lead{}, nil
 	}
 	s := &w.r.steps
 	s.mu.Lock()
-	taken := s.of[step]
+	taken := s.of[name]
 	if taken == nil {
-		mine := make(chan struct{})
-		s.of[step] = mine
-		s.mu.Unlock()
+		l = lead{w, name, &step{over: make(chan struct{})}}
+		s.of[name] = l.step
 		w.leading++
-		return func() {
-			w.leading--
-			s.mu.Lock()
-			delete(s.of, step)
-			s.mu.Unlock()
-			close(mine)
-		}, true
 	}
 	s.mu.Unlock()
-	if w.leading > 0 {
-		return alone, true
+	if taken == nil || !wait || w.leading > 0 {
+		return l, nil
 	}
 	select {
-	case <-taken:
+	case <-taken.over:
+		return lead{}, taken
 	case <-w.ctx.Done():
+		return lead{}, &step{}
 	}
-	return alone, false
+}
+
+// leave ends the step, once.
+func (l *lead) leave() {
+	if l.step == nil {
+		return
+	}
+	s := &l.walk.r.steps
+	l.walk.leading--
+	s.mu.Lock()
+	delete(s.of, l.name)
+	s.mu.Unlock()
+	close(l.step.over)
+	*l = lead{}
 }

@@ -33,6 +33,9 @@ type walk struct {
 	early     []*early        // questions that were sent before their turn
 	outset    func(*cut)      // called with the root's servers where they are asked for the first time; may be nil
 	leading   int             // steps that others wait for this walk to take
+	// narrowed: something was left out because of the way that led there, so that
+	// what failed since then may be found by others.
+	narrowed bool
 }
 
 func (r *Resolver) newWalk(ctx context.Context, at time.Time) *walk {
@@ -134,6 +137,7 @@ func (w *walk) addresses(name string, c *cut) []netip.Addr {
 		}
 	}
 	if slices.Contains(w.looking, name) || len(w.looking) >= dnssec.MaxDepth {
+		w.narrowed = true
 		return nil
 	}
 	// A name is counted once: every question to a zone without glue looks its servers up.

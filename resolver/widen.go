@@ -3,6 +3,7 @@ package resolver
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"cnfd/cache"
 	"cnfd/dnssec"
@@ -10,13 +11,14 @@ import (
 	"github.com/miekg/dns"
 )
 
-// widen adds the servers that a zone names for itself to those that its parent named,
-// behind them: its own word has less weight (RFC 2181 §5.4.1), and is looked at
-// where a server that the parent named was of no use. Only a set that is proven
-// counts, since whoever forges one reply would plant a server otherwise (CVE-2025-40778);
-// and the cut lives as long as the parent said, not a second longer.
+// widen learns the servers that a zone names for itself and its parent does not. Its
+// own word has less weight (RFC 2181 §5.4.1): it is looked at where a server that the
+// parent named was of no use, and they are asked when all of those are and the
+// parent names no others. Only a set that is proven counts, since whoever forges one
+// reply would plant a server otherwise (CVE-2025-40778); and the cut lives as long
+// as the parent said, not a second longer.
 func (w *walk) widen(c *cut, msg *dns.Msg) {
-	if w.private || c.fixed || c.widened || c.forwards() || c.zone.Security != dnssec.Secure {
+	if w.private || c.fixed || c.own != nil || c.forwards() || c.zone.Security != dnssec.Secure {
 		return
 	}
 	set := &dns.Msg{Answer: slices.DeleteFunc(slices.Concat(msg.Answer, msg.Ns), func(rr dns.RR) bool {
@@ -31,18 +33,33 @@ func (w *walk) widen(c *cut, msg *dns.Msg) {
 	if f.Security != dnssec.Secure || f.Kind != dnssec.Positive {
 		return
 	}
-	next := *c
-	next.widened, next.servers = true, slices.Clone(c.servers)
+	own := []server{}
 	for _, rr := range f.Answer {
 		ns, ok := rr.(*dns.NS)
-		if !ok || len(next.servers) == maxServers {
+		if !ok || len(c.servers)+len(own) >= maxServers {
 			continue
 		}
 		name := dnssec.Canonical(ns.Ns)
-		if !slices.ContainsFunc(next.servers, func(s server) bool { return s.name == name }) {
-			next.servers = append(next.servers, server{name: name, own: true})
+		if !slices.ContainsFunc(c.servers, func(s server) bool { return s.name == name }) {
+			own = append(own, server{name: name})
 		}
 	}
+	next := *c
+	next.own = own
 	w.cuts[c.zone.Name] = &next
-	w.r.cache.Put(cutKey(c.zone.Name), cache.Entry[*entry]{Value: &entry{cut: &next}, Size: next.size(), Until: next.until, Since: w.terms.Now})
+	key := cutKey(c.zone.Name)
+	if e, ok := w.r.cache.PeekString(key, time.Time{}); ok && e.cut == c { // what somebody has learnt since is not undone
+		w.r.cache.Put(key, cache.Entry[*entry]{Value: &entry{cut: &next}, Size: next.size(), Until: next.until, Since: w.terms.Now})
+	}
+}
+
+// byOwnWord is a cut with the servers that its zone names for itself in place of the
+// parent's; nil where it has named none.
+func (c *cut) byOwnWord() *cut {
+	if len(c.own) == 0 {
+		return nil
+	}
+	next := *c
+	next.servers, next.own = c.own, nil
+	return &next
 }

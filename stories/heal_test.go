@@ -14,8 +14,9 @@ import (
 )
 
 // TestItHeals writes stories at random: a world of signed zones confirms, then some of its servers, or the forwarders in
-// front of it, lie, refuse and fall silent for a while, then all is right again. In between the key that is published is never refuted, another is
-// never confirmed, and no question costs more messages or time than it may; afterwards the same question confirms.
+// front of it, lie, refuse and fall silent for a while, then all is right again. In between the key that is published
+// is never refuted, another is never confirmed, and no question costs more messages or time than it may; afterwards
+// the same question confirms.
 func TestItHeals(t *testing.T) {
 	met := map[verifier.Reason]int{}
 	for seed := range uint64(300) {

@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"io"
 	"net/netip"
+	"os"
+	"reflect"
 	"slices"
 	"strings"
+	"testing"
 	"time"
 
 	"cnfd/dnssec"
@@ -144,4 +147,25 @@ func (s *settings) verifierConfig(source verifier.Source, now func() time.Time) 
 		c.Forms = append(c.Forms, f)
 	}
 	return c, nil
+}
+
+// TestSettingsAreTheDaemons: a story is configured by keys of the daemon's own file, and by begins.
+func TestSettingsAreTheDaemons(t *testing.T) {
+	manual, err := os.ReadFile("../docs/config.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sections := reflect.TypeFor[settings]()
+	for i := range sections.NumField() {
+		section := sections.Field(i)
+		if section.Tag.Get("yaml") == "begins" {
+			continue
+		}
+		for j := range section.Type.NumField() {
+			key := section.Tag.Get("yaml") + "." + section.Type.Field(j).Tag.Get("yaml")
+			if !strings.Contains(string(manual), "| `"+key+"` |") {
+				t.Errorf("%s is no key of docs/config.md", key)
+			}
+		}
+	}
 }

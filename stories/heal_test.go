@@ -78,7 +78,7 @@ func randomStory(r *rand.Rand) string {
 	var b strings.Builder
 	liars := []string{"192.0.2.1", "192.0.2.8", "192.0.2.2", "192.0.2.9", "192.0.2.4", "192.0.2.5"}
 	if forwarders := pick("", "", `"udp://192.0.2.53"`, `"udp://192.0.2.53", "udp://192.0.2.54"`); forwarders != "" {
-		b.WriteString("resolver: {forwarders: [" + forwarders + "]}\n")
+		b.WriteString("resolver: {mode: forward, forwarders: [" + forwarders + "]}\n")
 		liars = []string{"192.0.2.53", "192.0.2.54"}
 	}
 	b.WriteString("CONFIG_END\nSCENARIO_BEGIN What servers said for a while is forgotten\n")

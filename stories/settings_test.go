@@ -2,6 +2,7 @@ package stories
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"net/netip"
 	"os"
@@ -24,6 +25,7 @@ type settings struct {
 	// Begins is the time at which the story begins; default 2026-11-22T06:00:00Z.
 	Begins   time.Time `yaml:"begins"`
 	Resolver struct {
+		Mode string `yaml:"mode"`
 		// Forwarders, as udp://192.0.2.53, are asked in place of the story's servers. Each is a resolver of
 		// ours that walks by itself.
 		Forwarders []string `yaml:"forwarders"`
@@ -96,6 +98,9 @@ func (s *settings) resolverConfig(w *world) (resolver.Config, error) {
 	}
 	for _, stub := range r.Stubs {
 		c.Stubs = append(c.Stubs, resolver.Stub{Zone: stub.Zone, Addresses: stub.Addresses})
+	}
+	if r.Mode != "forward" && len(r.Forwarders) > 0 {
+		return c, errors.New("forwarders are of mode: forward")
 	}
 	for _, url := range r.Forwarders {
 		network, text, _ := strings.Cut(url, "://")

@@ -3,6 +3,8 @@ package resolver
 import (
 	"context"
 	"fmt"
+	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -145,16 +147,27 @@ func TestNegativeAnchorGoesWhenTheZoneValidates(t *testing.T) {
 				l.lie(func(_ string, _, r *dns.Msg) *dns.Msg { stripSignatures(r); return r }, both...)
 				ctx, stop := context.WithCancel(t.Context())
 				began := time.Now()
+				var mu sync.Mutex // guards told
 				var told []string
+				tell := func(name string, validates bool) {
+					mu.Lock()
+					defer mu.Unlock()
+					told = append(told, fmt.Sprint(name, validates))
+				}
+				heard := func() []string {
+					mu.Lock()
+					defer mu.Unlock()
+					return slices.Clone(told)
+				}
 				done := make(chan struct{})
 				if c.name == "vendor.example." {
 					go func() {
 						defer close(done)
-						r.WatchNegativeAnchors(ctx, func(name string, validates bool) { told = append(told, fmt.Sprint(name, validates)) })
+						r.WatchNegativeAnchors(ctx, tell)
 					}()
 					time.Sleep(12 * time.Minute)
-					if a := ask(t, r, "jwk.cnf."+c.name, dns.TypeTLSA); !a.Overridden || a.Security != dnssec.Insecure || len(told) > 0 {
-						t.Fatalf("while it is broken: %s, overridden %v, told %v", a.Security, a.Overridden, told)
+					if a := ask(t, r, "jwk.cnf."+c.name, dns.TypeTLSA); !a.Overridden || a.Security != dnssec.Insecure || len(heard()) > 0 {
+						t.Fatalf("while it is broken: %s, overridden %v, told %v", a.Security, a.Overridden, heard())
 					}
 					l.lie(c.lie, both...)
 				} else {
@@ -163,7 +176,7 @@ func TestNegativeAnchorGoesWhenTheZoneValidates(t *testing.T) {
 					}
 					go func() {
 						defer close(done)
-						r.WatchNegativeAnchors(ctx, func(name string, validates bool) { told = append(told, fmt.Sprint(name, validates)) })
+						r.WatchNegativeAnchors(ctx, tell)
 					}()
 				}
 				// Every five minutes from the start; something is cached under the anchor then.
@@ -171,11 +184,11 @@ func TestNegativeAnchorGoesWhenTheZoneValidates(t *testing.T) {
 				ask(t, r, "jwk.cnf."+c.name, dns.TypeTLSA)
 				time.Sleep(20 * time.Second)
 				a := ask(t, r, "jwk.cnf."+c.name, dns.TypeTLSA)
-				if a.Overridden == c.goes || a.Security != c.after || (len(told) == 1) != c.goes {
-					t.Errorf("%s, overridden %v, told %v: %s", a.Security, a.Overridden, told, a.Trouble.Text)
+				if a.Overridden == c.goes || a.Security != c.after || (len(heard()) == 1) != c.goes {
+					t.Errorf("%s, overridden %v, told %v: %s", a.Security, a.Overridden, heard(), a.Trouble.Text)
 				}
-				if c.goes && told[0] != c.name+"true" {
-					t.Errorf("told %v", told)
+				if c.goes && heard()[0] != c.name+"true" {
+					t.Errorf("told %v", heard())
 				}
 				stop()
 				<-done

@@ -1,7 +1,6 @@
 package listener
 
 import (
-	"container/list"
 	"context"
 	"net"
 	"net/netip"
@@ -15,32 +14,69 @@ import (
 type places struct {
 	bounds
 
-	mu  sync.Mutex // guards what follows
-	all list.List  // of *place, the oldest first
-	of  map[netip.Prefix]*list.List
+	mu    sync.Mutex // guards what follows
+	all   queue
+	of    map[netip.Prefix]*queue // of each client that has any
+	spare *queue                  // an empty one, for the next client
 }
 
 // bounds are how much there may be in all, and of one client.
 type bounds struct{ whole, each int }
 
-// place is one question's.
+// place is one question's. It stands in two queues: that of all, and its client's.
 type place struct {
-	client       netip.Prefix
-	began        time.Time
-	giveWay      context.CancelFunc
-	inAll, inOwn *list.Element
+	client  netip.Prefix
+	began   time.Time
+	giveWay context.CancelFunc
+	left    bool
+	at      [2]struct{ older, newer *place }
+}
+
+// queue is places in the order in which they came.
+type queue struct {
+	which          int // of place.at
+	oldest, newest *place
+	n              int
+}
+
+const inAll, inOwn = 0, 1
+
+func (q *queue) push(p *place) {
+	p.at[q.which].older = q.newest
+	if q.newest != nil {
+		q.newest.at[q.which].newer = p
+	} else {
+		q.oldest = p
+	}
+	q.newest = p
+	q.n++
+}
+
+func (q *queue) remove(p *place) {
+	at := p.at[q.which]
+	if at.older != nil {
+		at.older.at[q.which].newer = at.newer
+	} else {
+		q.oldest = at.newer
+	}
+	if at.newer != nil {
+		at.newer.at[q.which].older = at.older
+	} else {
+		q.newest = at.older
+	}
+	q.n--
 }
 
 // patience is how long a question is let be that others need the place of (Unbound:
 // jostle-timeout 200 ms).
 const patience = 200 * time.Millisecond
 
-// clientOf is what counts as one client: an IPv4 address, or an IPv6 /64, since that
+// clientOf is what counts as one client of those with an addressOf: an IPv4 address, or an IPv6 /64, since that
 // is the least that a network hands out, all of which one machine may use (RFC 6177
 // §2, RFC 8981). The zero Prefix is all who are not known.
 func clientOf(a netip.Addr) netip.Prefix {
 	bits := 32
-	if a = a.Unmap().WithZone(""); a.Is6() {
+	if a.Is6() {
 		bits = 64
 	}
 	p, err := a.Prefix(bits)
@@ -48,6 +84,20 @@ func clientOf(a netip.Addr) netip.Prefix {
 		return netip.Prefix{}
 	}
 	return p
+}
+
+// addressOf is where a message or a connection came from; the zero Addr if that is not told.
+func addressOf(from net.Addr) netip.Addr {
+	var ap netip.AddrPort
+	switch from := from.(type) {
+	case *net.UDPAddr:
+		ap = from.AddrPort()
+	case *net.TCPAddr:
+		ap = from.AddrPort()
+	default:
+		ap, _ = netip.ParseAddrPort(from.String())
+	}
+	return ap.Addr().Unmap().WithZone("")
 }
 
 // most is what a client may have of the whole. All programs of this machine come from
@@ -60,59 +110,56 @@ func (b bounds) most(client netip.Prefix) int {
 	return b.each
 }
 
-// enter begins a question; its context ends when it has to give way. It is not ok
-// where there is no room and nobody gives way; otherwise leave must be called.
-func (p *places) enter(ctx context.Context, client netip.Prefix, now time.Time) (_ context.Context, leave func(), ok bool) {
+// enter begins a question, or returns nil where there is no room and nobody gives way.
+// giveWay is called when it must end before its time, and in any case by leave.
+func (p *places) enter(client netip.Prefix, now time.Time, giveWay context.CancelFunc) *place {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	oldest := p.all.oldest
 	own := p.of[client]
-	switch {
-	case own != nil && own.Len() >= p.most(client):
-		ok = p.displace(own.Front(), now)
-	case p.all.Len() >= p.whole:
-		ok = p.displace(p.all.Front(), now)
-	default:
-		ok = true
+	full := p.all.n >= p.whole
+	if own != nil && own.n >= p.most(client) {
+		oldest, full = own.oldest, true
 	}
-	if !ok {
-		return ctx, nil, false
+	if full {
+		if now.Sub(oldest.began) < patience {
+			return nil
+		}
+		p.remove(oldest)
+		own = p.of[client] // it may have been the last of this client's
 	}
-	if own = p.of[client]; own == nil { // displace may have removed it
-		own = list.New()
+	if own == nil {
+		own, p.spare = p.spare, nil
+		if own == nil {
+			own = &queue{which: inOwn}
+		}
 		p.of[client] = own
 	}
-	q := &place{client: client, began: now}
-	ctx, q.giveWay = context.WithCancel(ctx)
-	q.inAll, q.inOwn = p.all.PushBack(q), own.PushBack(q)
-	return ctx, func() {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		p.remove(q)
-	}, true
+	q := &place{client: client, began: now, giveWay: giveWay}
+	p.all.push(q)
+	own.push(q)
+	return q
 }
 
-// displace ends the oldest question of a list, if it has had its time.
-func (p *places) displace(oldest *list.Element, now time.Time) bool {
-	q := oldest.Value.(*place)
-	if now.Sub(q.began) < patience {
-		return false
-	}
+// leave ends a question; one that gave way has left already.
+func (p *places) leave(q *place) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.remove(q)
-	return true
 }
 
-// remove takes a question out; a second time does nothing.
 func (p *places) remove(q *place) {
 	q.giveWay()
-	if q.inAll == nil {
+	if q.left {
 		return
 	}
+	q.left = true
 	own := p.of[q.client]
-	p.all.Remove(q.inAll)
-	own.Remove(q.inOwn)
-	q.inAll, q.inOwn = nil, nil
-	if own.Len() == 0 {
+	p.all.remove(q)
+	own.remove(q)
+	if own.n == 0 {
 		delete(p.of, q.client)
+		p.spare = own
 	}
 }
 
@@ -121,7 +168,7 @@ func (p *places) remove(q *place) {
 type rationed struct {
 	net.Listener
 	bounds
-	known func(net.Addr) bool
+	known func(netip.Addr) bool
 
 	mu    sync.Mutex // guards what follows
 	total int
@@ -136,8 +183,8 @@ func (r *rationed) Accept() (net.Conn, error) {
 			return nil, err
 		}
 		client := netip.Prefix{}
-		if from, err := netip.ParseAddrPort(conn.RemoteAddr().String()); err == nil && r.known(conn.RemoteAddr()) {
-			client = clientOf(from.Addr())
+		if from := addressOf(conn.RemoteAddr()); r.known(from) {
+			client = clientOf(from)
 		}
 		if r.take(client) {
 			return &counted{Conn: conn, leave: sync.OnceFunc(func() { r.giveBack(client) })}, nil

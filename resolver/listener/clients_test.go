@@ -1,7 +1,6 @@
 package listener
 
 import (
-	"container/list"
 	"context"
 	"fmt"
 	"io"
@@ -31,7 +30,7 @@ func TestWhoIsOneClient(t *testing.T) {
 		{"a link-local one by two interfaces", "fe80::1%a", "fe80::1%b", true},
 		{"two loopback addresses", "127.0.0.1", "127.0.0.2", false},
 	} {
-		if a, b := clientOf(netip.MustParseAddr(c.a)), clientOf(netip.MustParseAddr(c.b)); (a == b) != c.same || !a.IsValid() {
+		if a, b := clientOf(addressOf(addr(netip.AddrPortFrom(netip.MustParseAddr(c.a), 1).String()))), clientOf(addressOf(&net.UDPAddr{IP: net.IP(netip.MustParseAddr(c.b).AsSlice()), Zone: netip.MustParseAddr(c.b).Zone()})); (a == b) != c.same || !a.IsValid() {
 			t.Errorf("%s: %s, %s", c.claim, a, b)
 		}
 	}
@@ -145,8 +144,8 @@ func TestAClientHasItsPart(t *testing.T) {
 					t.Errorf("one that did not is answered after %s: %s", ended[c.part-1], slow[c.part-1].reply())
 				}
 				quick("afterwards", c.client, true)
-				if s.places.all.Len() != 0 || len(s.places.of) != 0 {
-					t.Errorf("%d questions of %d clients are left", s.places.all.Len(), len(s.places.of))
+				if s.places.all.n != 0 || len(s.places.of) != 0 {
+					t.Errorf("%d questions of %d clients are left", s.places.all.n, len(s.places.of))
 				}
 			})
 		})
@@ -184,27 +183,28 @@ func TestAllPlacesTaken(t *testing.T) {
 
 // TestPlacesAreGivenBackOnce: who gave way and then leaves takes nobody's place.
 func TestPlacesAreGivenBackOnce(t *testing.T) {
-	p := places{bounds: bounds{1, 1}, of: map[netip.Prefix]*list.List{}}
+	p := places{bounds: bounds{1, 1}, of: map[netip.Prefix]*queue{}}
 	a, b := clientOf(netip.MustParseAddr("192.0.2.1")), clientOf(netip.MustParseAddr("192.0.2.2"))
-	ctx, leave, ok := p.enter(t.Context(), a, start)
-	if !ok {
+	gone := 0
+	first := p.enter(a, start, func() { gone++ })
+	if first == nil {
 		t.Fatal("no room")
 	}
-	if _, _, ok := p.enter(t.Context(), b, start.Add(-time.Hour)); ok {
+	if p.enter(b, start.Add(-time.Hour), func() {}) != nil {
 		t.Error("a clock that went back made room")
 	}
-	_, leaveB, ok := p.enter(t.Context(), b, start.Add(patience))
-	if !ok || ctx.Err() == nil {
-		t.Fatalf("ok %v, the first has %v", ok, ctx.Err())
+	second := p.enter(b, start.Add(patience), func() {})
+	if second == nil || gone == 0 {
+		t.Fatalf("room: %v; told to go %d times", second != nil, gone)
 	}
-	leave()
-	leave()
-	if p.all.Len() != 1 || len(p.of) != 1 {
-		t.Errorf("%d questions, %d clients", p.all.Len(), len(p.of))
+	p.leave(first)
+	p.leave(first)
+	if p.all.n != 1 || len(p.of) != 1 {
+		t.Errorf("%d questions, %d clients", p.all.n, len(p.of))
 	}
-	leaveB()
-	if p.all.Len() != 0 || len(p.of) != 0 {
-		t.Errorf("%d questions, %d clients", p.all.Len(), len(p.of))
+	p.leave(second)
+	if p.all.n != 0 || len(p.of) != 0 || p.all.oldest != nil || p.all.newest != nil {
+		t.Errorf("%d questions, %d clients", p.all.n, len(p.of))
 	}
 }
 

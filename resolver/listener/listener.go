@@ -3,7 +3,6 @@
 package listener
 
 import (
-	"container/list"
 	"context"
 	"errors"
 	"net"
@@ -69,7 +68,7 @@ func New(c Config) *Server {
 	if c.TCPPerClient == 0 {
 		c.TCPPerClient = 16
 	}
-	return &Server{cfg: c, places: places{bounds: bounds{c.InFlight, c.PerClient}, of: map[netip.Prefix]*list.List{}}}
+	return &Server{cfg: c, places: places{bounds: bounds{c.InFlight, c.PerClient}, of: map[netip.Prefix]*queue{}}}
 }
 
 // Serve answers on both sockets until Shutdown. It owns them from then on.
@@ -139,7 +138,8 @@ const answerTime = 8 * time.Second
 
 // ServeDNS answers one question; it is dns.Handler.
 func (s *Server) ServeDNS(w dns.ResponseWriter, q *dns.Msg) {
-	if !s.allowed(w.RemoteAddr()) {
+	from := addressOf(w.RemoteAddr())
+	if !s.allowed(from) {
 		s.write(w, q, refusal(q, dns.RcodeRefused))
 		return
 	}
@@ -147,21 +147,20 @@ func (s *Server) ServeDNS(w dns.ResponseWriter, q *dns.Msg) {
 		s.write(w, q, refusal(q, rcode))
 		return
 	}
-	s.write(w, q, s.answer(q, w.RemoteAddr()))
+	s.write(w, q, s.answer(q, clientOf(from)))
 }
 
 // answer looks a question up, if there is room for one more. What there is no room
 // for is not dropped: a stub would wait for nothing, and ask again. Nor is it REFUSED,
 // which says that this client may not ask.
-func (s *Server) answer(q *dns.Msg, from net.Addr) *dns.Msg {
+func (s *Server) answer(q *dns.Msg, client netip.Prefix) *dns.Msg {
 	ctx, cancel := context.WithTimeout(context.Background(), answerTime)
 	defer cancel()
-	who, _ := netip.ParseAddrPort(from.String()) // it is allowed: it has an address
-	ctx, leave, ok := s.places.enter(ctx, clientOf(who.Addr()), s.cfg.Now())
-	if !ok {
+	place := s.places.enter(client, s.cfg.Now(), cancel)
+	if place == nil {
 		return crowded(q)
 	}
-	defer leave()
+	defer s.places.leave(place)
 	name, ok := dnssec.NameOf(q.Question[0].Name)
 	if !ok {
 		return refusal(q, dns.RcodeServerFailure)
@@ -176,13 +175,8 @@ func (s *Server) answer(q *dns.Msg, from net.Addr) *dns.Msg {
 	return Reply(q, a, s.cfg.Now())
 }
 
-func (s *Server) allowed(from net.Addr) bool {
-	ap, err := netip.ParseAddrPort(from.String())
-	if err != nil {
-		return false
-	}
-	a := ap.Addr().Unmap().WithZone("")
-	return slices.ContainsFunc(s.cfg.Allow, func(p netip.Prefix) bool { return p.Contains(a) })
+func (s *Server) allowed(from netip.Addr) bool {
+	return slices.ContainsFunc(s.cfg.Allow, func(p netip.Prefix) bool { return p.Contains(from) })
 }
 
 // wrong gives the RCODE for a query that cannot be answered.

@@ -337,7 +337,7 @@ func TestAllow(t *testing.T) {
 		for _, a := range c.allow {
 			allow = append(allow, netip.MustParsePrefix(a))
 		}
-		if got := New(Config{Allow: allow}).allowed(addr(c.from)); got != c.want {
+		if got := New(Config{Allow: allow}).allowed(addressOf(addr(c.from))); got != c.want {
 			t.Errorf("%s: %v", c.claim, got)
 		}
 	}

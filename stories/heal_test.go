@@ -19,7 +19,7 @@ import (
 // the same question confirms.
 func TestItHeals(t *testing.T) {
 	met := map[verifier.Reason]int{}
-	for seed := range uint64(300) {
+	for seed := range uint64(150) {
 		text := randomStory(rand.New(rand.NewPCG(seed, 7)))
 		s, err := parseStory(fmt.Sprintf("seed %d", seed), text)
 		if err != nil {
@@ -29,7 +29,7 @@ func TestItHeals(t *testing.T) {
 			t.Fatalf("%v\n%s", err, text)
 		}
 	}
-	if met[verifier.Bogus] < 20 || met[verifier.Unreachable] < 20 {
+	if met[verifier.Bogus] < 10 || met[verifier.Unreachable] < 10 {
 		t.Errorf("the servers were too good: %v", met)
 	}
 }

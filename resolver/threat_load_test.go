@@ -129,6 +129,21 @@ func TestThreatLate(t *testing.T) {
 			})
 		})
 	}
+	t.Run("a server that is known to be slow is not waited for any longer", func(t *testing.T) {
+		bubble(t, tree(), func(t *testing.T, l *lab) {
+			way := &late{l, mustAddr(otherAt), time.Second}
+			r := l.resolver(t, func(x *Config) { x.Exchanger = way })
+			for i := range 3 {
+				if a := ask(t, r, fmt.Sprintf("n%d.vendor.test.", i), dns.TypeTXT); a.Security != dnssec.Secure {
+					t.Fatalf("before the flip: %s %+v", a.Security, a.Trouble)
+				}
+			}
+			way.by = 2100 * time.Millisecond
+			if a := ask(t, r, "jwk.cnf.vendor.test.", dns.TypeTLSA); a.Security != dnssec.Indeterminate || !a.Trouble.Unreachable {
+				t.Errorf("%s %+v", a.Security, a.Trouble)
+			}
+		})
+	})
 	t.Run("one server of two", func(t *testing.T) {
 		bubble(t, tree(), func(t *testing.T, l *lab) {
 			for range 20 { // whichever is asked first

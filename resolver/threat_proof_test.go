@@ -89,13 +89,13 @@ func proofThreats(t testing.TB) []threat {
 			budget: true, text: "more than 255 TLSA records",
 		},
 		{
-			claim: "a 256th confirmation record that nobody has signed, at one server of two", sites: []site{crowd(255)}, name: "jwk.cnf.crowd.example.",
+			claim: "a 256th confirmation record that nobody has signed", sites: []site{crowd(255)}, name: "jwk.cnf.crowd.example.",
 			flip: func(t testing.TB, l *lab) {
 				l.lie(edit(dns.TypeTLSA, func(r *dns.Msg) {
 					r.Answer = append(r.Answer, parse(t, ".", "jwk.cnf.crowd.example. 300 TLSA 255 255 255 00")...)
-				}), otherAt)
+				}), otherAt, evilAt)
 			},
-			want: dnssec.Secure, kind: dnssec.Positive,
+			want: dnssec.Bogus, kind: dnssec.Positive, code: dnssec.CodeBogus,
 		},
 		{
 			claim: "half of a set, with TC", sites: []site{crowd(2)}, name: "jwk.cnf.crowd.example.",

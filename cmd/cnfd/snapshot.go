@@ -20,16 +20,13 @@ import (
 // not come back from an old one if the machine fails.
 type snapshot struct {
 	path  string // "" for none
+	off   bool   // none is to be read or written
 	limit int64  // octets
 	log   *slog.Logger
 }
 
 func newSnapshot(c *config.Config, log *slog.Logger) snapshot {
-	s := snapshot{log: log, limit: min(int64(c.Cache.MaxBytes)/4, maxSnapshot)}
-	if c.Cache.Snapshot {
-		s.path = stateOf(c, "cache-snapshot")
-	}
-	return s
+	return snapshot{path: stateOf(c, "cache-snapshot"), off: !c.Cache.Snapshot, limit: min(int64(c.Cache.MaxBytes)/4, maxSnapshot), log: log}
 }
 
 const (
@@ -44,6 +41,10 @@ const (
 // is one line in the log: a daemon with an empty cache works as well.
 func (s snapshot) restore(ctx context.Context, r *resolver.Resolver) {
 	if s.path == "" {
+		return
+	}
+	if s.off {
+		os.Remove(s.path) // one from before must not be read later, when it is wanted again
 		return
 	}
 	got, err := s.read(ctx, r)
@@ -87,7 +88,7 @@ func (s snapshot) read(ctx context.Context, r *resolver.Resolver) (got resolver.
 // leave writes down what the next daemon may begin with. Whatever ends the process in
 // the middle, the file is there as a whole or not at all.
 func (s snapshot) leave(r *resolver.Resolver) {
-	if s.path == "" || r.Stats().Cache.Entries == 0 {
+	if s.path == "" || s.off || r.Stats().Cache.Entries == 0 {
 		return
 	}
 	zones, answers, err := s.write(r)

@@ -147,13 +147,15 @@ func TestFilesThatAreNoSnapshots(t *testing.T) {
 		{"a directory", "not a regular file", func() error { return os.Mkdir(file, 0o700) }, nil},
 		{"a link", "not a regular file", func() error { return os.Symlink("/etc/passwd", file) }, nil},
 		{"one of another setting", "other servers", func() error { return os.WriteFile(file, good, 0o600) }, func(c *config.Config) { c.Resolver.AllowLocalServers = false }},
-		{"one where none is wanted", "", func() error { return os.WriteFile(file, good, 0o600) }, func(c *config.Config) { c.Cache.Snapshot = false }},
+		{"a directory that is none", "not a directory", func() error { return os.WriteFile(p.path("restarted"), nil, 0o600) }, nil},
 	} {
 		if err := os.RemoveAll(p.path("restarted")); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.Mkdir(p.path("restarted"), 0o700); err != nil {
-			t.Fatal(err)
+		if c.claim != "a directory that is none" {
+			if err := os.Mkdir(p.path("restarted"), 0o700); err != nil {
+				t.Fatal(err)
+			}
 		}
 		if err := c.make(); err != nil {
 			t.Fatal(err)
@@ -162,8 +164,21 @@ func TestFilesThatAreNoSnapshots(t *testing.T) {
 		if sent == 0 || len(answers) != 1 || strings.Count(said, "not used") != min(1, len(c.says)) || !strings.Contains(said, c.says) {
 			t.Errorf("%s: sent %d: %s", c.claim, sent, said)
 		}
-		if strings.Contains(said, "panic") {
-			t.Error(said)
+		// Whatever was there, at the end there is a new one, or a line that says why not.
+		_, err := os.Stat(file + ".new")
+		if text, _ := os.ReadFile(file); err == nil || strings.Contains(said, "not written") == bytes.Contains(text, []byte(`"sha256"`)) {
+			t.Errorf("%s: left %d octets, %v: %s", c.claim, len(text), err, said)
 		}
+	}
+}
+
+// TestNoSnapshotWhereNoneIsWanted: nothing is written, and what was there is neither
+// read now nor later, when it would know nothing of the time between.
+func TestNoSnapshotWhereNoneIsWanted(t *testing.T) {
+	p := play(t, sandboxOptions{})
+	life(t, p, nil, "vendor.jwt")
+	_, sent, said := life(t, p, func(c *config.Config) { c.Cache.Snapshot = false }, "vendor.jwt")
+	if left, _ := filepath.Glob(p.path(filepath.Join("restarted", "cache-snapshot*"))); sent <= 1 || strings.Contains(said, "snapshot") || len(left) > 0 {
+		t.Errorf("sent %d, left %v: %s", sent, left, said)
 	}
 }

@@ -30,14 +30,15 @@ func (w *walk) sendEarly(c *cut, name string, rrtype uint16) bool {
 	}
 	e := &early{to: line.queue[0].at, name: name, rrtype: rrtype, back: make(chan attempt, 1)}
 	var ctx context.Context
-	ctx, e.stop = context.WithTimeout(w.ctx, w.r.waitFor(e.to, "udp", 0))
+	ctx, e.stop = context.WithCancel(w.ctx)
+	wait := w.r.waitFor(e.to, "udp", 0)
 	go func() {
 		var a attempt
 		defer func() { // a panic is the question's, as it would be without this goroutine
 			a.panicked = recover()
 			e.back <- a
 		}()
-		a = w.r.try(ctx, e.to, "udp", newQuery(name, rrtype, true))
+		a = w.r.try(ctx, wait, e.to, "udp", newQuery(name, rrtype, true))
 	}()
 	w.early = append(w.early, e)
 	return true

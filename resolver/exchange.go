@@ -84,9 +84,8 @@ func (w *walk) send(addr netip.AddrPort, network, name string, rrtype uint16, pl
 	if !w.budget.Send() {
 		return nil, errBudget
 	}
-	ctx, cancel := context.WithTimeout(w.ctx, w.r.waitFor(addr, network, round))
-	defer cancel()
-	return w.received(addr, w.r.try(ctx, addr, network, newQuery(name, rrtype, !plain)))
+	wait := w.r.waitFor(addr, network, round)
+	return w.received(addr, w.r.try(w.ctx, wait, addr, network, newQuery(name, rrtype, !plain)))
 }
 
 // waitFor is how long a server is waited for in a round of asking.
@@ -115,11 +114,23 @@ type attempt struct {
 	panicked any // of one that was sent early; nil: it did not
 }
 
-func (r *Resolver) try(ctx context.Context, addr netip.AddrPort, network string, q *dns.Msg) attempt {
+// timed is an Exchanger that keeps to a time without a context for each message.
+type timed interface {
+	ExchangeWithin(ctx context.Context, wait time.Duration, server netip.AddrPort, network string, query *dns.Msg) (*dns.Msg, error)
+}
+
+func (r *Resolver) try(ctx context.Context, wait time.Duration, addr netip.AddrPort, network string, q *dns.Msg) (a attempt) {
 	r.queries.Add(1)
 	before := r.cfg.Now()
-	msg, err := r.cfg.Exchanger.Exchange(ctx, addr, network, q)
-	return attempt{msg: msg, err: err, took: r.cfg.Now().Sub(before)}
+	if x, ok := r.cfg.Exchanger.(timed); ok {
+		a.msg, a.err = x.ExchangeWithin(ctx, wait, addr, network, q)
+	} else {
+		ctx, cancel := context.WithTimeout(ctx, wait)
+		defer cancel()
+		a.msg, a.err = r.cfg.Exchanger.Exchange(ctx, addr, network, q)
+	}
+	a.took = r.cfg.Now().Sub(before)
+	return a
 }
 
 // received counts an attempt for or against its server and against the budget.

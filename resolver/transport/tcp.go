@@ -93,16 +93,19 @@ func (n *Net) Close() error {
 	return nil
 }
 
-// until lets a connection live no longer than the context. release takes that
-// back; it is false where the context ended meanwhile.
-func until(ctx context.Context, conn net.Conn) (release func() bool, err error) {
-	if deadline, ok := ctx.Deadline(); ok {
-		if err := conn.SetDeadline(deadline); err != nil {
-			return nil, err
-		}
+// until lets a connection live no longer than the context, nor than wait where that
+// is not zero. release takes that back; it is false where the time was up.
+func until(ctx context.Context, wait time.Duration, conn net.Conn) (release func() bool) {
+	end := func() { conn.SetDeadline(time.Unix(1, 0)) } //nolint:errcheck // the connection is on its way out
+	stop := context.AfterFunc(ctx, end)
+	if wait == 0 {
+		return stop
 	}
-	// A context that is cancelled early ends the wait as a deadline does.
-	return context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) }), nil //nolint:errcheck // the connection is on its way out
+	timer := time.AfterFunc(wait, end)
+	return func() bool {
+		inTime := timer.Stop()
+		return stop() && inTime
+	}
 }
 
 // overTCP sends one question in a frame of two octets of length and reads one

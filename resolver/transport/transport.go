@@ -85,9 +85,21 @@ func (n *Net) now() time.Time {
 // the context ends (the first step of TuDoor). A message of which malformed records
 // were left out comes with a MalformedError. The query is not changed.
 func (n *Net) Exchange(ctx context.Context, server netip.AddrPort, network string, query *dns.Msg) (*dns.Msg, error) {
+	return n.ExchangeWithin(ctx, 0, server, network, query)
+}
+
+// ExchangeWithin is Exchange that ends after a time by itself, where that is not
+// zero: a context for each message, made for that alone, costs as much as packing it.
+func (n *Net) ExchangeWithin(ctx context.Context, wait time.Duration, server netip.AddrPort, network string, query *dns.Msg) (*dns.Msg, error) {
+	if network != "udp" && wait != 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, wait) // it bounds the connecting too
+		defer cancel()
+		wait = 0
+	}
 	if network == "tcp" {
 		if conn := n.lounge.take(server); conn != nil {
-			m, err := n.over(ctx, conn, server, network, query)
+			m, err := n.over(ctx, wait, conn, server, network, query)
 			var again *AskAgainError
 			if m != nil || errors.As(err, &again) || ctx.Err() != nil || errors.Is(err, os.ErrDeadlineExceeded) {
 				return m, err
@@ -102,7 +114,7 @@ func (n *Net) Exchange(ctx context.Context, server netip.AddrPort, network strin
 		}
 		return nil, err
 	}
-	return n.over(ctx, conn, server, network, query)
+	return n.over(ctx, wait, conn, server, network, query)
 }
 
 // open makes a socket or a connection anew.
@@ -116,12 +128,8 @@ func open(ctx context.Context, server netip.AddrPort, network string) (net.Conn,
 
 // over exchanges over one connection or socket, which it ends; a connection on
 // which all went well is kept for the next question.
-func (n *Net) over(ctx context.Context, conn net.Conn, server netip.AddrPort, network string, query *dns.Msg) (*dns.Msg, error) {
-	release, err := until(ctx, conn)
-	if err != nil {
-		conn.Close()
-		return nil, err
-	}
+func (n *Net) over(ctx context.Context, wait time.Duration, conn net.Conn, server netip.AddrPort, network string, query *dns.Msg) (*dns.Msg, error) {
+	release := until(ctx, wait, conn)
 	known := n.peers.get(server)
 	client, cookie := n.cookies(query, conn, server, known)
 	out, err := address(query, known.caseless.After(n.now()), cookie)

@@ -54,6 +54,8 @@ type Keeper struct {
 	points []*point      // of names, in that order; of the goroutine that runs
 	every  time.Duration // watchEvery; longer in tests of months
 
+	telling sync.Mutex // held while the resolver is told
+
 	mu       sync.Mutex
 	anchors  dnssec.Anchors   // guarded by mu
 	troubles map[string]error // by name, why nothing can be proven below it; guarded by mu
@@ -129,18 +131,13 @@ const watchEvery = 500 * time.Millisecond
 
 // Run asks for keys as they are due, and tells r what to trust, until ctx ends.
 func (k *Keeper) Run(ctx context.Context, r Resolver) {
+	var watching sync.WaitGroup
+	defer watching.Wait()
+	watching.Go(func() { k.watchClock(ctx, r) })
 	tick := time.NewTicker(k.every)
 	defer tick.Stop()
-	last := k.now()
 	for {
 		now := k.now()
-		if now.Before(last.Add(-setBack)) {
-			// What was to be forgotten at an hour that the clock had already shown
-			// would be kept until it shows that hour again.
-			k.cfg.Log.Warn("the clock was set back: what is cached is forgotten", "by", last.Sub(now).String())
-			r.SetAnchors(k.Anchors())
-		}
-		last = now
 		for _, p := range k.points {
 			if k.due(p, now) {
 				k.refresh(ctx, r, p)
@@ -152,6 +149,35 @@ func (k *Keeper) Run(ctx context.Context, r Resolver) {
 		case <-tick.C:
 		}
 	}
+}
+
+// watchClock has what is cached forgotten when the clock is set back: it was to be
+// forgotten at an hour that the clock had already shown, and would be kept until it
+// shows that hour again. It waits for nobody: silent servers must not hide a jump.
+func (k *Keeper) watchClock(ctx context.Context, r Resolver) {
+	tick := time.NewTicker(k.every)
+	defer tick.Stop()
+	for last := k.now(); ; {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		now := k.now()
+		if now.Before(last.Add(-setBack)) {
+			k.cfg.Log.Warn("the clock was set back: what is cached is forgotten", "by", last.Sub(now).String())
+			k.trust(r)
+		}
+		last = now
+	}
+}
+
+// trust tells r what is trusted now, and has it forget the rest. One at a time: what
+// was trusted before must not be told after what is.
+func (k *Keeper) trust(r Resolver) {
+	k.telling.Lock()
+	defer k.telling.Unlock()
+	r.SetAnchors(k.Anchors())
 }
 
 // setBack is how far back a clock goes without its being set (NTP slews less).
@@ -208,7 +234,7 @@ func (k *Keeper) refresh(ctx context.Context, r Resolver, p *point) {
 		p.warned = ""
 	}
 	if wasOff {
-		r.SetAnchors(k.Anchors()) // what was found while the clock was wrong is to be forgotten
+		k.trust(r) // what was found while the clock was wrong is to be forgotten
 	}
 }
 
@@ -244,7 +270,7 @@ func (k *Keeper) learn(r Resolver, p *point, set dnssec.KeySet, at time.Time) {
 			k.mu.Lock()
 			k.anchors = a
 			k.mu.Unlock()
-			r.SetAnchors(a)
+			k.trust(r)
 		}
 	}
 	k.mu.Lock()

@@ -382,6 +382,50 @@ func TestClockSetBack(t *testing.T) {
 	})
 }
 
+// mute is a root whose servers hold every question for as long as one may take.
+type mute struct{ *root }
+
+func (m mute) AskKeys(ctx context.Context, zone string, _ func(*dns.Msg) bool) error {
+	select {
+	case <-ctx.Done():
+	case <-time.After(7 * time.Second):
+	}
+	return errors.New("no server of " + zone + " answers")
+}
+
+// TestClockSetBackWhileNobodyAnswers sets the clock back by less than the time for which
+// the keeper waits for silent servers.
+func TestClockSetBackWhileNobodyAnswers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		var ahead time.Duration
+		clock := func() time.Time {
+			mu.Lock()
+			defer mu.Unlock()
+			return time.Now().Add(ahead)
+		}
+		r := mute{&root{}}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			Open(Config{Now: clock, Configured: anchored(t, a)}).Run(ctx, r)
+		}()
+		defer func() { cancel(); <-done }()
+		time.Sleep(time.Second)
+		if r.told() != 0 {
+			t.Fatal("forgotten before anything happened")
+		}
+		mu.Lock()
+		ahead = -5 * time.Second
+		mu.Unlock()
+		time.Sleep(time.Second)
+		if r.told() != 1 {
+			t.Error("the clock was set back, and nothing was forgotten within a second")
+		}
+	})
+}
+
 // TestWrongClockIsOfTheRootAlone has a zone of the operator's own that nobody has
 // signed lately: nothing in it is proven, and that is no matter of the clock.
 func TestWrongClockIsOfTheRootAlone(t *testing.T) {

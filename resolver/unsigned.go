@@ -12,30 +12,37 @@ import (
 // word of those asked; but without it a zone handed to somebody else would pass for its parent's
 // (the verdict's delegated_name), so where no SOA is shown the name is lost.
 func (w *walk) unsignedCut(at *cut, f dnssec.Finding, name string) (dnssec.Finding, *cut) {
-	apex := soaAbove(f.Authority, at.zone.Name, name)
-	for n := name; apex == "" && dnssec.Labels(n)+2 > dnssec.Labels(name); n = dnssec.Parent(n) {
-		if n == at.zone.Name { // an alias, which is no apex, right below it
+	apex, referred := soaAbove(f.Authority, at.zone.Name, name), false
+	for n, tries := name, 0; apex == ""; n, tries = dnssec.Parent(n), tries+1 {
+		if n == at.zone.Name { // aliases, none of which is an apex, all the way down to it
 			apex = n
 			break
 		}
+		alias := false
 		got := w.ask(at, n, dns.TypeSOA, func(r *reply) bool {
-			if apex = soaAbove(r.msg.Answer, at.zone.Name, name); apex == "" {
+			if referred = r.class == referral; referred {
+				apex = r.child
+			} else if apex = soaAbove(r.msg.Answer, at.zone.Name, name); apex == "" {
 				apex = soaAbove(r.msg.Ns, at.zone.Name, name)
 			}
-			return true
+			alias = answers(r.msg, n, dns.TypeCNAME)
+			return apex != "" || alias
 		})
-		if !got.usable {
+		switch {
+		case !got.usable:
 			return lost(got.trouble), at
+		case apex == "" && (!alias || tries == maxMinimised):
+			return lost(dnssec.Trouble{Code: dnssec.CodeNoReachable, Text: "nobody shows which zone below " + at.zone.Name + " holds " + name, Unreachable: true}), at
 		}
 	}
-	switch apex {
-	case at.zone.Name:
+	if apex == at.zone.Name {
 		return f, at
-	case "":
-		return lost(dnssec.Trouble{Code: dnssec.CodeNoReachable, Text: "nobody shows which zone below " + at.zone.Name + " holds " + name, Unreachable: true}), at
 	}
 	next := &cut{servers: at.servers, fixed: at.fixed, until: at.until, granted: at.granted}
 	next.zone = dnssec.Unsigned(apex, at.zone.Security, "under "+at.zone.Name, at.zone.Trouble, at.zone.Until)
+	if referred { // its servers are others
+		return f, next
+	}
 	return f, w.keep(next)
 }
 

@@ -133,7 +133,7 @@ func (h *history) happen(pick func(...string) string, sign func() string) {
 		h.change("vendor.example.", "*.cnf 300 "+pick(ours, theirs))
 	case "tenant":
 		if !h.record && !h.alias && !h.tenanted {
-			h.change("cnf.vendor.example.", "SERVER 192.0.2.66\n"+sign()+"\njkt 300 "+ours)
+			h.change("cnf.vendor.example.", "SERVER "+pick("192.0.2.66", "192.0.2.4")+"\n"+sign()+"\njkt 300 "+ours)
 			h.tenanted = true
 		}
 	case "alias":

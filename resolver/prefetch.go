@@ -23,7 +23,8 @@ type ahead struct {
 	running int
 	total   int64
 	// tried are the ends of the answers that are being renewed or could not be, by
-	// cache key: what failed is not tried again before its end.
+	// cache key: what failed, or ends no later for it (a signature that expires), is
+	// not tried again before its end.
 	tried map[string]time.Time
 	work  sync.WaitGroup
 }
@@ -57,9 +58,9 @@ func (r *Resolver) renew(key []byte, a *dnssec.Answer) {
 	if a.Until.Sub(now)*lastPart > a.Until.Sub(a.Fetched) || failed(a) || !p.begin(key, a.Until, now) {
 		return
 	}
-	kept, name, rrtype := string(key), a.Name, a.Type
+	kept, name, rrtype, end := string(key), a.Name, a.Type, a.Until
 	go func() {
-		_, err := r.cache.Get(p.ctx, kept, now, func(ctx context.Context) (cache.Entry[*entry], error) {
+		e, err := r.cache.Get(p.ctx, kept, now, func(ctx context.Context) (cache.Entry[*entry], error) {
 			ctx, cancel := context.WithTimeout(ctx, questionTime)
 			defer cancel()
 			w := r.newWalk(ctx, r.cfg.Now())
@@ -71,7 +72,7 @@ func (r *Resolver) renew(key []byte, a *dnssec.Answer) {
 			}
 			return cache.Entry[*entry]{Value: keptAnswer(kept, a), Size: answerSize(a), Until: a.Until, Since: a.Fetched}, nil
 		})
-		p.ended(kept, err == nil)
+		p.ended(kept, err == nil && e.answer.Until.After(end))
 	}()
 }
 

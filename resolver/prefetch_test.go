@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"cnfd/dnssec"
+	"cnfd/internal/sandbox/zone"
 
 	"github.com/miekg/dns"
 )
@@ -102,6 +103,26 @@ func TestPrefetch(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestPrefetchOfWhatEndsAllTheSame: a record whose signature expires is not asked for
+// again and again towards its end.
+func TestPrefetchOfWhatEndsAllTheSame(t *testing.T) {
+	short := site{name: "short.example.", at: []string{otherAt}, policy: withKey(t, &zone.Policy{Since: -time.Hour, For: time.Hour + 100*time.Second}), records: "txt 300 TXT x"}
+	bubble(t, tree(short), func(t *testing.T, l *lab) {
+		r := l.resolver(t, func(c *Config) { c.Prefetch = true })
+		end := ask(t, r, "txt.short.example.", dns.TypeTXT).Until
+		for left := 20 * time.Second; left > time.Millisecond; left /= 2 {
+			time.Sleep(time.Until(end) - left)
+			if a, cached := lookup(t, r, dnssec.Question{Type: dns.TypeTXT}, "txt.short.example."); !cached || a.Until.After(end) {
+				t.Errorf("%s before its end: cached %v, until %s later", left, cached, a.Until.Sub(end))
+			}
+		}
+		if n := r.Stats().Renewed; n != 1 {
+			t.Errorf("%d renewals", n)
+		}
+		r.Close(t.Context())
+	})
 }
 
 // TestPrefetchIsBounded: no more than maxAhead at once, whoever asks for how much.

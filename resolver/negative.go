@@ -1,8 +1,10 @@
 package resolver
 
 import (
+	"cmp"
 	"context"
 	"maps"
+	"slices"
 	"time"
 
 	"cnfd/dnssec"
@@ -101,12 +103,13 @@ func (w *walk) override(a *dnssec.Answer) {
 	a.Until = sooner(a.Until, end)
 }
 
-// NegativeAnchors lists the negative trust anchors that hold now, with their ends.
+// NegativeAnchors lists the negative trust anchors that hold now, by name, with their ends.
 func (r *Resolver) NegativeAnchors() []NegativeAnchor {
 	var out []NegativeAnchor
 	for name, end := range r.ntas.Load().at(r.cfg.Now()) {
 		out = append(out, NegativeAnchor{Name: name, Until: end})
 	}
+	slices.SortFunc(out, func(a, b NegativeAnchor) int { return cmp.Compare(a.Name, b.Name) })
 	return out
 }
 
@@ -147,7 +150,7 @@ func (r *Resolver) WatchNegativeAnchors(ctx context.Context, tell func(name stri
 	}
 }
 
-// endNegative takes one away. What was learnt under it goes after it does: a walk
+// endNegative takes one away, and what was learnt under it (RFC 7646 §4), in that order: a walk
 // that began before keeps nothing (see cache.Put), and one that begins now knows
 // no zone that was taken for unsigned because of it (see known).
 func (r *Resolver) endNegative(name string) {

@@ -150,9 +150,9 @@ func (r *Resolver) WatchNegativeAnchors(ctx context.Context, tell func(name stri
 	}
 }
 
-// endNegative takes one away, and what was learnt under it (RFC 7646 §4), in that order: a walk
-// that began before keeps nothing (see cache.Put), and one that begins now knows
-// no zone that was taken for unsigned because of it (see known).
+// endNegative takes one away, and what was learnt under it (RFC 7646 §4), in that
+// order: a walk that began before keeps nothing (see cache.Put), and one that begins
+// now knows no zone that was taken for unsigned because of it (see known).
 func (r *Resolver) endNegative(name string) {
 	left := r.ntas.Load().without(name)
 	r.ntas.Store(&left)
@@ -160,7 +160,8 @@ func (r *Resolver) endNegative(name string) {
 }
 
 // validates reports whether the SOA of a zone under a negative trust anchor would be
-// proven without it (BIND asks the same), in a signed zone or one that is not, by a walk of its own that neither reads nor writes the cache.
+// proven without it (BIND asks the same), be it signed or proven not to be, by a walk
+// of its own that neither reads nor writes the cache.
 func (r *Resolver) validates(ctx context.Context, name string) bool {
 	ctx, cancel := context.WithTimeout(ctx, questionTime)
 	defer cancel()

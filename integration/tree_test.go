@@ -210,37 +210,6 @@ func (d *daemon) proc(t testing.TB) string {
 	return ""
 }
 
-// descriptors counts what the daemon has open.
-func (d *daemon) descriptors(t testing.TB) int {
-	t.Helper()
-	open, err := os.ReadDir(filepath.Join(d.proc(t), "fd"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return len(open)
-}
-
-// clock is a file that moves a daemon's clock.
-type clock string
-
-func newClock(t testing.TB, n *trust) clock {
-	c := clock(filepath.Join(work, n.net+"clock", "offset"))
-	write(t, string(c), "0\n")
-	return c
-}
-
-func (c clock) settings() settings {
-	return settings{sections: "testing: true", resolver: fmt.Sprintf("clock_offset_file: %q", string(c))}
-}
-
-func (c clock) set(t testing.TB, offset time.Duration) {
-	t.Helper()
-	write(t, string(c)+".new", fmt.Sprintf("%+d\n", int64(offset/time.Second)))
-	if err := os.Rename(string(c)+".new", string(c)); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // answerOn serves UDP at an address by handler until the test ends.
 func (n *tree) answerOn(t testing.TB, addr string, handler dns.HandlerFunc) {
 	t.Helper()

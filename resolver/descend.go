@@ -47,7 +47,7 @@ func (w *walk) moved(c *cut) *cut {
 	if p.forwards() || stuck(p) {
 		return nil
 	}
-	got := w.ask(p, name, dns.TypeA, func(r *reply) bool { return r.class == referral && r.child == name })
+	got := w.referral(p, name)
 	if !got.ok {
 		return nil
 	}
@@ -57,6 +57,11 @@ func (w *walk) moved(c *cut) *cut {
 	}
 	next, _ := w.descend(p, got.reply.msg, name, nil)
 	return w.keep(next)
+}
+
+// referral asks the servers of a zone to refer to a child.
+func (w *walk) referral(c *cut, child string) asked {
+	return w.ask(c, child, dns.TypeA, func(r *reply) bool { return r.class == referral && r.child == child })
 }
 
 // knows reports whether a server is among others by its name and all its addresses.

@@ -171,7 +171,10 @@ func (s *search) relax(got asked) {
 
 // settle ends the search with an answer, judged as one of the zone that it is from.
 func (s *search) settle(f dnssec.Finding, msg *dns.Msg) {
-	f = s.placed(f, msg)
+	f, again := s.placed(f, msg)
+	if again {
+		return
+	}
 	if s.rrtype == dnssec.TypeTLSA && f.Kind != dnssec.NoAnswer && unsigned(s.at.zone) {
 		f, s.at = s.unsignedCut(s.at, f, s.name)
 	}
@@ -179,22 +182,42 @@ func (s *search) settle(f dnssec.Finding, msg *dns.Msg) {
 }
 
 // placed judges an answer that another zone may have given that lies hidden on the same
-// servers, and stands there.
-func (s *search) placed(f dnssec.Finding, msg *dns.Msg) dnssec.Finding {
+// servers, and stands there. Where that zone does not prove right on them, while others
+// of them refer to it, it has servers of its own, to be asked again: a server of the
+// parent may hold an old copy.
+func (s *search) placed(f dnssec.Finding, msg *dns.Msg) (_ dnssec.Finding, again bool) {
 	c := s.at
 	if next := s.anchoredBelow(c, s.name, s.rrtype); next != nil {
 		f, s.at = s.judgeAgain(next, msg, s.name, s.rrtype)
-		return f
+		return f, false
 	}
 	if f.Security != dnssec.Bogus || c.zone.Security != dnssec.Secure || !f.Unsigned && f.SignedBy == "" {
-		return f
+		return f, false
 	}
-	if next := s.reveal(c, hiddenAt(f, s.name, s.rrtype)); next != nil {
+	next := s.reveal(c, hiddenAt(f, s.name, s.rrtype))
+	switch {
+	case next != nil && next.zone.Security == dnssec.Bogus && s.refersTo(c, next.zone.Name):
+		return f, true
+	case next != nil:
 		f, s.at = s.judgeAgain(next, msg, s.name, s.rrtype)
-	} else if s.over() {
-		return s.interrupted()
+	case s.over():
+		f = s.interrupted()
 	}
-	return f
+	return f, false
+}
+
+// refersTo goes on from where a server of a cut refers to a child, if any does.
+func (s *search) refersTo(c *cut, child string) bool {
+	got := s.referral(c, child)
+	if !got.ok {
+		return false
+	}
+	next, held := s.descend(c, got.reply.msg, child, nil)
+	if !held || next.zone.Security == dnssec.Bogus {
+		return false
+	}
+	s.at, s.skip = s.keep(next), 0
+	return true
 }
 
 // unanswered is where no server of the cut gave anything of use to the whole question.

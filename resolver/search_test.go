@@ -1,6 +1,7 @@
 package resolver
 
 import (
+	"crypto/ed25519"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"cnfd/dnssec"
+	"cnfd/internal/sandbox/zone"
 
 	"github.com/miekg/dns"
 )
@@ -347,6 +349,42 @@ func TestFollowersOfSilence(t *testing.T) {
 				})
 			}
 			wg.Wait()
+		})
+	}
+}
+
+// TestOldCopyAtTheParent: one of the parent's servers holds an old copy of the child, with keys
+// that no DS vouches for any more; another refers to the child's own servers.
+func TestOldCopyAtTheParent(t *testing.T) {
+	const second = "192.0.2.93"
+	child := site{name: "sub.wide.example.", at: []string{otherAt}, records: "jwk.cnf 300 TLSA 255 255 255 " + key}
+	wide := site{name: "wide.example.", at: []string{vendorAt, second}, records: "x 300 A 192.0.2.1"}
+	for _, c := range []struct {
+		claim string
+		hold  []string // which of the parent's servers
+		want  dnssec.Security
+	}{
+		{"none of them", nil, dnssec.Secure},
+		{"the one that is asked first", []string{vendorAt}, dnssec.Secure},
+		{"both", []string{vendorAt, second}, dnssec.Bogus},
+	} {
+		bubble(t, tree(wide, child), func(t *testing.T, l *lab) {
+			old, err := zone.NewKey(dns.ED25519, 257, ed25519.NewKeyFromSeed(make([]byte, 32)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			copied, err := zone.New("sub.wide.example.", zone.Policy{Keys: []*zone.Key{old}}, parse(t, "sub.wide.example.", "@ 3600 SOA ns1 host 1 7200 3600 1209600 300\n@ 3600 NS ns1\nns1 300 A "+otherAt+"\njwk.cnf 300 TLSA 255 255 255 "+key+"\n"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, at := range c.hold {
+				l.on[mustAddr(at)]["sub.wide.example."] = copied
+			}
+			r := l.resolver(t)
+			r.facts.answered(netip.AddrPortFrom(mustAddr(vendorAt), 53), time.Millisecond)
+			if a := ask(t, r, "jwk.cnf.sub.wide.example.", dns.TypeTLSA); a.Security != c.want {
+				t.Errorf("%s: %s %+v\n%s", c.claim, a.Security, a.Trouble, strings.Join(l.log(), "\n"))
+			}
 		})
 	}
 }

@@ -268,9 +268,12 @@ func TestRootKeyRollover(t *testing.T) {
 	r.set(t, 33*day)
 	r.knows(t, "revoked", "valid")
 	r.says(t, confirmed)
-	if n := r.logged(t, "a configured key is revoked by its owner"); n != 1 {
-		t.Errorf("the log says %d times that the configured key is revoked, want once", n)
-	}
+	await(t, "the log", func() error { // it comes after the file
+		if n := r.logged(t, "a configured key is revoked by its owner"); n != 1 {
+			return fmt.Errorf("it says %d times that the configured key is revoked, want once", n)
+		}
+		return nil
+	})
 	for _, after := range []time.Duration{34 * day, 100 * day} {
 		r.serve(t, oldKey)
 		r.set(t, after)

@@ -160,7 +160,7 @@ func TestForwarders(t *testing.T) {
 
 // FuzzForwarder: what is taken for a forwarder can be asked, and read again as it is printed.
 func FuzzForwarder(f *testing.F) {
-	for _, url := range []string{"udp://192.0.2.1", "tls://dns.example@[2001:db8::1]:853", "https://dns.example@192.0.2.1/dns-query", "https://a%00b@1.2.3.4/", "tls://[fe80::1%25eth0]"} {
+	for _, url := range []string{"udp://192.0.2.1", "tls://dns.example@[2001:db8::1]:853", "https://dns.example@192.0.2.1/dns-query", "https://a%00b@1.2.3.4/", "tls://[fe80::1%25eth0]", "https://a..@192.0.2.1"} {
 		f.Add(url)
 	}
 	f.Fuzz(func(t *testing.T, url string) {

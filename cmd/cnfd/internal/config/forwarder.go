@@ -96,7 +96,7 @@ func forwarderName(u *url.URL) (string, error) {
 		return "", fmt.Errorf("%s has no certificate, so a name before the @ checks nothing: leave it out", u.Scheme)
 	case password:
 		return "", errors.New("want the name of the certificate alone before the @, no password")
-	case !ok || name == "" || strings.ContainsFunc(name, notHost):
+	case !ok || name == "" || strings.HasSuffix(name, ".") || strings.ContainsFunc(name, notHost):
 		return "", fmt.Errorf("%q is not a host name", name)
 	}
 	return name, nil

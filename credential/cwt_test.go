@@ -184,6 +184,7 @@ func FuzzCWT(f *testing.F) {
 		coseMessage("d862 84 40 a0", claims, "81 83 43a10126 a0 4100"), coseMessage("d861 85 43a10105 a0", claims, "4100 81 83 40 a0 40"),
 		"bf" + bareCKT("") + "02 6161 ff", bareCKT("a3") + "02 6161 1802 6162", bareCKT("a3") + "04 fb41d452d9e20ccccd 05 20",
 		"a2 02 6161 08 a1 01 a3 01 01 20 06 21 5820 d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a",
+		"a3 08 a1 05 5820 3030303030303030303030303030303030303030303030303030303030303030 1b fb30303030303030 30 30 30",
 	} {
 		f.Add(octets(f, s))
 	}
@@ -217,8 +218,8 @@ func FuzzCWT(f *testing.F) {
 		}
 		var seen map[any]cbor.RawMessage
 		if err := dec.Unmarshal(payload, &seen); err != nil {
-			// It also judges what the tags of other claims may hold.
-			if strings.Contains(err.Error(), "tag number") {
+			// It also judges what the tags of other claims may hold, and here has no type for labels over an int64.
+			if strings.Contains(err.Error(), "tag number") || strings.Contains(err.Error(), "overflows Go's int64") {
 				return
 			}
 			t.Fatalf("%x is read here; the library says %v", payload, err)

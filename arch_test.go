@@ -26,7 +26,9 @@ var rooms = map[string][]string{
 	"thumbprint":                {"internal/strict"},
 	"thumbprint/keyfile":        {"thumbprint", "internal/strict"},
 	"record":                    {"thumbprint"},
-	"credential":                {"thumbprint", "internal/strict"},
+	"signature":                 {"thumbprint"},
+	"credential":                {"signature", "thumbprint", "internal/strict"},
+	"possession":                {"credential", "signature", "thumbprint", "internal/strict"},
 	"dnssec":                    {},
 	"dnssec/rollover":           {"dnssec"},
 	"cache":                     {},
@@ -54,7 +56,7 @@ var rooms = map[string][]string{
 }
 
 // pure rooms judge; they do not fetch, wait, share or look at a clock.
-var pure = []string{"thumbprint", "record", "credential", "dnssec", "dnssec/rollover", "internal/strict"}
+var pure = []string{"thumbprint", "record", "signature", "credential", "possession", "dnssec", "dnssec/rollover", "internal/strict"}
 
 // impure are the packages that a pure room imports neither themselves nor below;
 // net/netip, which knows addresses by value and no network, is none of them.

@@ -234,6 +234,10 @@ func (f *forwarding) wrongName(t *testing.T) {
 	if r := stranger.resolution(t, "jwk.cnf.vendor.example.", dns.TypeTLSA); r.Security != "indeterminate" || !strings.Contains(r.EDE.Text, "unknown authority") {
 		t.Errorf("by an authority that is not the machine's: %+v", r)
 	}
+	acquainted := f.daemon(t, settings{resolver: fmt.Sprintf("mode: forward\n  forwarders: [%q]\n  forwarder_ca: %q", ways(f.at)["tls"], f.ca)})
+	if v := acquainted.sample(t, f.vendor(t)); v.String() != "confirmed record_matches" {
+		t.Errorf("by an authority that is configured: %s", v.all())
+	}
 }
 
 func (f *forwarding) oneDead(t *testing.T) {

@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"crypto/x509"
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -121,10 +123,29 @@ func resolverConfig(c *config.Config, now func() time.Time) (resolver.Config, er
 	for _, f := range r.Forwarders {
 		rc.Forwarders = append(rc.Forwarders, resolver.Forwarder{Network: f.Network, Address: f.Address, Name: f.Name, Path: f.Path})
 	}
+	if rc.ForwarderRoots, err = authoritiesIn(r.ForwarderCA); err != nil {
+		return resolver.Config{}, err
+	}
 	for _, s := range r.Stubs {
 		rc.Stubs = append(rc.Stubs, resolver.Stub{Zone: s.Zone, Addresses: s.Addresses})
 	}
 	return rc, nil
+}
+
+// authoritiesIn reads the certificates of resolver.forwarder_ca; nil for the machine's own.
+func authoritiesIn(file string) (*x509.CertPool, error) {
+	if file == "" {
+		return nil, nil
+	}
+	pem, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("resolver.forwarder_ca: %w", err)
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("resolver.forwarder_ca: %s has no certificate in PEM", file)
+	}
+	return pool, nil
 }
 
 // anchorsOf returns what is trusted: the anchors that are written, else those of

@@ -62,6 +62,8 @@ type Resolver struct {
 	Mode string `yaml:"mode" default:"iterative" values:"iterative,forward"`
 	// Of mode: forward. udp://192.0.2.1, tcp://…, tls://dns.example@192.0.2.1 (the certificate must name dns.example), https://dns.example@192.0.2.1/dns-query; a port may follow the address. The name is never looked up. They must pass DNSSEC records on; what they keep in their own caches, cache.max_ttl does not bound. What stubs cover is not forwarded; root_hints and qname_minimisation have no say.
 	Forwarders []Forwarder `yaml:"forwarders" default:"[]"`
+	// PEM file of the authorities that may vouch for the certificates of tls:// and https:// forwarders; "": those of the machine.
+	ForwarderCA string `yaml:"forwarder_ca" default:"\"\""`
 	// Name servers of the root; empty: those built in. [{name: a.example., addresses: [192.0.2.1, "2001:db8::1"]}]
 	RootHints []Hint `yaml:"root_hints" default:"[]"`
 	// Zone-file lines, DS or DNSKEY, at any name; empty: the root key-signing keys that IANA publishes; [none]: none at all.

@@ -83,6 +83,7 @@ func TestParseRefuses(t *testing.T) {
 		{"a forwarder by name, over TLS", forwarders("tls://dns.example"), []string{"the address of dns.example is needed too: tls://dns.example@192.0.2.1"}},
 		{"a forwarder by name, over HTTPS", forwarders("https://dns.example/dns-query"), []string{"the address of dns.example is needed too: https://dns.example@192.0.2.1"}},
 		{"a name that nothing is checked for", forwarders("udp://dns.example@192.0.2.1"), []string{"udp has no certificate"}},
+		{"authorities where nobody shows a certificate", "resolver: {mode: forward, forwarder_ca: ca.pem, forwarders: [\"udp://192.0.2.1\"]}", []string{"resolver.forwarder_ca: no forwarder shows a certificate"}},
 		{"a forwarder with a password", forwarders("tls://a:secret@192.0.2.1"), []string{"no password"}},
 		{"a forwarder with a wildcard for a name", forwarders("tls://*.example@192.0.2.1"), []string{`"*.example" is not a host name`}},
 		{"a forwarder with a path that nobody reads", forwarders("tls://dns.example@192.0.2.1/dns-query"), []string{"only https has a path"}},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -118,6 +119,9 @@ func (r *reader) checkForwarders(c *Resolver) {
 		r.at("resolver.mode", "forward needs resolver.forwarders: list those to ask")
 	case c.Mode != "forward" && len(c.Forwarders) > 0:
 		r.at("resolver.forwarders", "only mode: forward asks forwarders: say so, or leave them out")
+	}
+	if c.ForwarderCA != "" && !slices.ContainsFunc(c.Forwarders, func(f Forwarder) bool { return f.Network == "tls" || f.Network == "https" }) {
+		r.at("resolver.forwarder_ca", "no forwarder shows a certificate: only tls:// and https:// do")
 	}
 	if len(c.Forwarders) > maxForwarders {
 		r.at("resolver.forwarders", "%d are too many: %d at most", len(c.Forwarders), maxForwarders)

@@ -1,9 +1,11 @@
 package transport
 
 import (
+	"fmt"
 	"net"
 	"net/netip"
 	"os"
+	"strconv"
 	"syscall"
 )
 
@@ -22,10 +24,11 @@ func (d *datagrams) RemoteAddr() net.Addr { return net.UDPAddrFromAddrPort(d.ser
 // picks by chance.
 func openUDP(server netip.AddrPort) (net.Conn, error) {
 	ip := server.Addr().Unmap()
-	if ip.Zone() != "" {
-		return net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(server)) // link-local: package net knows the interfaces
+	at, err := scope(ip.Zone())
+	if err != nil {
+		return nil, err
 	}
-	family, to := syscall.AF_INET6, syscall.Sockaddr(&syscall.SockaddrInet6{Port: int(server.Port()), Addr: ip.As16()})
+	family, to := syscall.AF_INET6, syscall.Sockaddr(&syscall.SockaddrInet6{Port: int(server.Port()), ZoneId: at, Addr: ip.As16()})
 	if ip.Is4() {
 		family, to = syscall.AF_INET, &syscall.SockaddrInet4{Port: int(server.Port()), Addr: ip.As4()}
 	}
@@ -40,6 +43,22 @@ func openUDP(server netip.AddrPort) (net.Conn, error) {
 	}
 	d.File = os.NewFile(uintptr(fd), "udp")
 	return d, nil
+}
+
+// scope is the number of the interface that a link-local address is behind, by its
+// name or number (RFC 4007 §11.2); 0 for none.
+func scope(zone string) (uint32, error) {
+	if zone == "" {
+		return 0, nil
+	}
+	if n, err := strconv.ParseUint(zone, 10, 32); err == nil {
+		return uint32(n), nil
+	}
+	link, err := net.InterfaceByName(zone)
+	if err != nil {
+		return 0, fmt.Errorf("interface %s: %w", zone, err)
+	}
+	return uint32(link.Index), nil
 }
 
 func connect(fd, family int, to syscall.Sockaddr, local *net.UDPAddr) error {

@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"strings"
 	"syscall"
 	"testing"
 )
@@ -32,6 +33,22 @@ func TestDeafToMTU(t *testing.T) {
 				t.Errorf("%s: %d %v", c.network, got, err)
 			}
 		})
+	}
+}
+
+// TestScope: a link-local server is asked by way of its interface.
+func TestScope(t *testing.T) {
+	lo, err := net.InterfaceByName("lo")
+	if err != nil {
+		t.Skip(err) // a machine without one of that name
+	}
+	for zone, want := range map[string]uint32{"": 0, "lo": uint32(lo.Index), "7": 7} {
+		if got, err := scope(zone); err != nil || got != want {
+			t.Errorf("%q: %d %v", zone, got, err)
+		}
+	}
+	if _, err := openUDP(netip.MustParseAddrPort("[fe80::1%nowhere]:53")); err == nil || !strings.Contains(err.Error(), "nowhere") {
+		t.Errorf("behind no interface: %v", err)
 	}
 }
 

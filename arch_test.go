@@ -27,6 +27,7 @@ var rooms = map[string][]string{
 	"thumbprint/keyfile":        {"thumbprint", "internal/strict"},
 	"record":                    {"thumbprint"},
 	"signature":                 {"thumbprint"},
+	"decryption":                {"thumbprint", "internal/strict"},
 	"credential":                {"signature", "thumbprint", "internal/strict"},
 	"possession":                {"credential", "signature", "thumbprint", "internal/strict"},
 	"dnssec":                    {},
@@ -56,7 +57,7 @@ var rooms = map[string][]string{
 }
 
 // pure rooms judge; they do not fetch, wait, share or look at a clock.
-var pure = []string{"thumbprint", "record", "signature", "credential", "possession", "dnssec", "dnssec/rollover", "internal/strict"}
+var pure = []string{"thumbprint", "record", "signature", "decryption", "credential", "possession", "dnssec", "dnssec/rollover", "internal/strict"}
 
 // impure are the packages that a pure room imports neither themselves nor below;
 // net/netip, which knows addresses by value and no network, is none of them.

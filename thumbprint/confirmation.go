@@ -8,7 +8,7 @@ type Confirmation struct {
 	Method Method
 	// Thumbprint is what it names; zero where Encrypted.
 	Thumbprint Thumbprint
-	// Encrypted says that a member (jwe, or 2) could not be opened, so that it
+	// Encrypted says that a member (jwe, or 2) was opened by no key, so that it
 	// is not known which key the claim names, or not known that its members
 	// name the same one. Nothing may be confirmed by it.
 	Encrypted bool
@@ -20,6 +20,10 @@ type Options struct {
 	X5T       bool // x5t#S256, which names a certificate and not a key
 	TBH       bool // tbh, of an expired draft
 	Symmetric bool // symmetric keys, whose published hash lets anybody try guesses offline
+
+	// Opener opens what was encrypted for this verifier. nil: nothing is opened,
+	// and a claim that holds such a key is Encrypted.
+	Opener Opener
 }
 
 // Error is why a key or a confirmation claim gives no thumbprint. It never

@@ -15,6 +15,9 @@ func FromCOSE(cnf []byte, o Options) (Confirmation, error) {
 	if err := c.read(cnf, &o); err != nil {
 		return Confirmation{}, err
 	}
+	if err := c.open(&o); err != nil {
+		return Confirmation{}, err
+	}
 	if err := c.agree(); err != nil {
 		return Confirmation{}, err
 	}
@@ -23,8 +26,8 @@ func FromCOSE(cnf []byte, o Options) (Confirmation, error) {
 
 // coseClaim is a cnf claim being read.
 type coseClaim struct {
-	key           Key        // that of 1
-	encrypted     bool       // 2 is there
+	key           Key        // that of 1, or of 2 once it is opened
+	sealed        []byte     // 2, as it stands there
 	opaque        bool       // 3 is there and names no key
 	kid, ckt, jkt Thumbprint // what 3, 5 and 323 name
 }
@@ -50,7 +53,7 @@ func (c *coseClaim) read(cnf []byte, o *Options) error {
 		return malformed(err)
 	}
 	// RFC 8747 §3.1: the two are one member written in two ways.
-	if c.encrypted && !c.key.IsZero() {
+	if len(c.sealed) != 0 && !c.key.IsZero() {
 		return &Error{Malformed, "8", "both 1 and 2: a claim holds one key, open or encrypted"}
 	}
 	return nil
@@ -62,7 +65,7 @@ func (c *coseClaim) member(key, value strict.Item, o *Options) error {
 	}
 	label, ok := key.Int()
 	if ok && label == 2 {
-		c.encrypted = true
+		c.sealed = value.Raw
 		return encryptedKey(value)
 	}
 	if err := strict.CheckCBOR(value.Raw, ""); err != nil {
@@ -75,7 +78,7 @@ func (c *coseClaim) member(key, value strict.Item, o *Options) error {
 	}
 	switch label {
 	case 1:
-		return c.openKey(value, o)
+		return c.openKey(value, o, "8.1")
 	case 3:
 		id, ok := value.Bytes()
 		if !ok {
@@ -97,15 +100,15 @@ func (c *coseClaim) member(key, value strict.Item, o *Options) error {
 
 // openKey reads a COSE_Key, be it in a byte string once, as
 // draft-steele-spice-tlsa-cnf prints it.
-func (c *coseClaim) openKey(value strict.Item, o *Options) error {
+func (c *coseClaim) openKey(value strict.Item, o *Options, place string) error {
 	if wrapped, ok := value.Bytes(); ok {
-		if err := strict.CheckCBOR(wrapped, "8.1"); err != nil {
+		if err := strict.CheckCBOR(wrapped, place); err != nil {
 			return malformed(err)
 		}
 		value, _, _ = strict.FirstCBOR(wrapped)
 	}
 	if err := c.key.readCOSE(value, admit{symmetric: o.Symmetric}); err != nil {
-		err.Where = "8.1" + err.Where
+		err.Where = place + err.Where
 		return err
 	}
 	return nil
@@ -166,13 +169,17 @@ func digestOctets(t *Thumbprint, k Kind, value strict.Item, place string) error 
 // members nothing shows to name the same.
 func (c *coseClaim) agree() error {
 	if !c.key.IsZero() {
+		in := "1"
+		if len(c.sealed) != 0 {
+			in = "2"
+		}
 		switch {
 		case !c.kid.IsZero() && c.key.CKT(c.kid.hash) != c.kid:
-			return &Error{Malformed, "8.3", "not the thumbprint URI of the key in 1"}
+			return &Error{Malformed, "8.3", "not the thumbprint URI of the key in " + in}
 		case !c.ckt.IsZero() && c.key.CKT(SHA256) != c.ckt:
-			return &Error{Malformed, "8.5", "not the thumbprint of the key in 1"}
+			return &Error{Malformed, "8.5", "not the thumbprint of the key in " + in}
 		case !c.jkt.IsZero() && c.key.JKT(SHA256) != c.jkt:
-			return &Error{Malformed, "8.323", "not the thumbprint, as a JWK, of the key in 1"}
+			return &Error{Malformed, "8.323", "not the thumbprint, as a JWK, of the key in " + in}
 		}
 		return nil
 	}
@@ -189,8 +196,10 @@ func (c *coseClaim) agree() error {
 
 func (c *coseClaim) reduce() (Confirmation, error) {
 	switch {
-	case c.encrypted:
+	case len(c.sealed) != 0 && c.key.IsZero():
 		return Confirmation{Method: MethodEncryptedCOSEKey, Encrypted: true}, nil
+	case len(c.sealed) != 0:
+		return Confirmation{Method: MethodEncryptedCOSEKey, Thumbprint: c.key.CKT(SHA256)}, nil
 	case !c.key.IsZero():
 		return Confirmation{Method: MethodCOSEKey, Thumbprint: c.key.CKT(SHA256)}, nil
 	case !c.kid.IsZero():

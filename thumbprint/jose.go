@@ -31,6 +31,9 @@ func ReadJOSE(s *strict.Scanner, o *Options) (Confirmation, error) {
 	if err := c.digests(o); err != nil {
 		return Confirmation{}, err
 	}
+	if err := c.open(o); err != nil {
+		return Confirmation{}, err
+	}
 	if err := c.agree(); err != nil {
 		return Confirmation{}, err
 	}
@@ -61,7 +64,7 @@ type joseClaim struct {
 	at     int
 	places [cnfMembers]int // where the members' values are, 0 of one that is absent
 	texts  [cnfMethods]strict.Text
-	key    Key                    // that of jwk
+	key    Key                    // that of jwk, or of jwe once it is opened
 	named  [cnfMethods]Thumbprint // what each member names
 }
 
@@ -149,13 +152,17 @@ func (c *joseClaim) digests(o *Options) error {
 // certificate or a Token Binding cannot be compared with what names a key.
 func (c *joseClaim) agree() error {
 	key, jkt, kid := c.named[cnfJWK], c.named[cnfJKT], c.named[cnfKID]
+	in := "jwk"
+	if key.IsZero() {
+		key, in = c.named[cnfJWE], "jwe"
+	}
 	if !key.IsZero() && !jkt.IsZero() && key != jkt {
-		return c.malformed(c.places[cnfJKT], "not the thumbprint of the key in jwk")
+		return c.malformed(c.places[cnfJKT], "not the thumbprint of the key in "+in)
 	}
 	switch {
 	case kid.IsZero():
 	case !key.IsZero() && c.key.jkt(kid.hash) != kid:
-		return c.malformed(c.places[cnfKID], "not the thumbprint URI of the key in jwk")
+		return c.malformed(c.places[cnfKID], "not the thumbprint URI of the key in "+in)
 	case !key.IsZero() || jkt.IsZero() || kid == jkt:
 	case kid.hash != jkt.hash:
 		return c.malformed(c.places[cnfKID], "made with "+kid.hash.String()+", so that nothing shows it to be the key of jkt: leave one of them out")
@@ -166,7 +173,7 @@ func (c *joseClaim) agree() error {
 }
 
 func (c *joseClaim) reduce() (Confirmation, error) {
-	encrypted := c.places[cnfJWE] != 0
+	encrypted := c.places[cnfJWE] != 0 && c.named[cnfJWE].IsZero()
 	for m := range c.named {
 		if c.named[m].IsZero() && (m != cnfJWE || !encrypted) {
 			continue

@@ -48,7 +48,7 @@ func readClaims(json []byte, f Format, o *Options) (Credential, error) {
 	}
 	var s strict.Scanner
 	s.Reset(json, "claims")
-	c := Credential{Format: f}
+	c := Credential{Format: f, claims: json}
 	hasKey := false
 	for object := s.Object(names); ; {
 		member, ok := object.Next()

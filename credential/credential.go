@@ -34,6 +34,10 @@ type Credential struct {
 	HasExpires, HasNotBefore bool
 
 	hidden bool // an SD-JWT or SD-CWT keeps members of the claim set to disclosures
+	// What is asked for after the parsing is read again from these.
+	source []byte // the token, as it was given
+	claims []byte // the claim set, what is disclosed in it
+	sdHash thumbprint.Hash
 }
 
 // Format is what a credential was read from. The zero Format is none.
@@ -43,7 +47,7 @@ type Format uint8
 const (
 	Claims    Format = iota + 1 // a JWT claim set in JSON (RFC 7519 §4), which the caller has verified
 	JWT                         // a JWS in compact form (RFC 7519)
-	SDJWT                       // an SD-JWT (RFC 9901), of which the issuer-signed part is read
+	SDJWT                       // an SD-JWT (RFC 9901), with what is disclosed
 	CWTClaims                   // a CWT claims map (RFC 8392 §3), which the caller has verified
 	CWT                         // a COSE message with a CWT claims map in it (RFC 8392)
 )

@@ -41,7 +41,11 @@ func ParseCWT(cbor []byte, o *Options) (Credential, error) {
 	if claims.Major != strict.MajorMap {
 		return Credential{}, malformed("claims", "not a map: a nested CWT is not read, send the inner one")
 	}
-	return readClaimsMap(claims, CWT, o)
+	c, err := readClaimsMap(claims, CWT, o)
+	if err == nil {
+		c.source = cbor
+	}
+	return c, err
 }
 
 // The claim keys that are read (RFC 8392 §4, RFC 8747 §3.1).
@@ -64,7 +68,7 @@ func readClaimsMap(claims strict.Item, f Format, o *Options) (Credential, error)
 	if err := claims.DistinctKeys("claims"); err != nil {
 		return Credential{}, wrong("", err)
 	}
-	c := Credential{Format: f}
+	c := Credential{Format: f, claims: claims.Raw}
 	hasKey := false
 	entries := claims.Entries()
 	for entries.Next() {

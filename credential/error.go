@@ -55,7 +55,7 @@ func (c *Credential) NoSubject() error {
 	case c.HasSubject:
 		return nil
 	case c.hidden:
-		return &Error{NoSubject, where, "missing from the issuer-signed part: disclosures are not read, so the issuer must leave " + label + " out of them"}
+		return &Error{NoSubject, where, "missing: neither signed in the clear nor in a disclosure that was sent, so the holder must disclose " + label}
 	}
 	return &Error{NoSubject, where, "missing: a credential is confirmed by the domain of its " + label + ", and of nothing else"}
 }
@@ -67,7 +67,7 @@ func (c *Credential) noKey() error {
 		where, label, what = "claims.8", "cnf (8)", "a COSE_Key (1) or its thumbprint (5)"
 	}
 	if c.hidden {
-		return &Error{NotReducible, where, "missing from the issuer-signed part: disclosures are not read, so the issuer must leave " + label + " out of them"}
+		return &Error{NotReducible, where, "missing: the issuer must sign it in the clear and leave " + label + " out of disclosures"}
 	}
 	return &Error{NotReducible, where, "missing: the credential names no key to confirm; its issuer must add " + label + " with " + what}
 }

@@ -44,7 +44,8 @@ func BenchmarkParse(b *testing.B) {
 	}{
 		{"Claims", []byte(draft), credential.ParseClaims},
 		{"JWT", jwt, credential.ParseJWT},
-		{"SDJWT", append(jwt, "~WyJhIl0~WyJiIl0~"...), credential.ParseJWT},
+		{"SDJWT", append(jwt, '~'), credential.ParseJWT},
+		{"SDJWTDisclosed", []byte(disclosed(`{"_sd":["@0","@1"],`+cnf+`}`, `["salt","sub","https://vendor.example"]`, `["salt","name","Vendor"]`)), credential.ParseJWT},
 		{"CWTClaims", cwtClaims, credential.ParseCWT},
 		{"CWT", cwt, credential.ParseCWT},
 	} {

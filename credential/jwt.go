@@ -8,39 +8,50 @@ import (
 )
 
 // ParseJWT reads a JWT in JWS compact form (RFC 7515 §7.1, RFC 7519), or, where
-// there is a '~' in it, the issuer-signed part of an SD-JWT (RFC 9901): its
-// disclosures and its key-binding token are passed over. The signature is not
-// checked, yet an unsecured token (alg none), one whose critical extensions are
-// not understood, and one whose payload is not base64url are errors. Subject and
-// Issuer do not point into compact. The error is an *Error.
+// there is a '~' in it, an SD-JWT (RFC 9901): what its disclosures say stands where
+// the issuer has left their digests, and its key-binding token is left to
+// KeyBinding. A disclosure that nothing refers to is an error, and so is one of
+// cnf. The signature is not checked, yet an unsecured token (alg none), one whose
+// critical extensions are not understood, and one whose payload is not base64url
+// are errors. Subject and Issuer do not point into compact; Signed and KeyBinding
+// read it again. The error is an *Error.
 func ParseJWT(compact []byte, o *Options) (Credential, error) {
 	if err := tooLarge(len(compact)); err != nil {
 		return Credential{}, err
 	}
-	format := JWT
-	if signed, disclosed, found := bytes.Cut(compact, []byte{'~'}); found {
-		if err := checkDisclosures(disclosed); err != nil {
+	signed, rest, selective := bytes.Cut(compact, []byte{'~'})
+	if selective {
+		if err := checkDisclosures(rest); err != nil {
 			return Credential{}, err
 		}
-		compact, format = signed, SDJWT
 	}
-	payload, err := openJWS(compact)
+	payload, err := openJWS(signed)
 	if err != nil {
 		return Credential{}, err
 	}
-	return readClaims(payload, format, o)
+	if !selective {
+		c, err := readClaims(payload, JWT, o)
+		if err == nil {
+			c.source = compact
+		}
+		return c, err
+	}
+	claims, hash, err := resolve(payload, rest[:bytes.LastIndexByte(rest, '~')+1])
+	if err != nil {
+		return Credential{}, err
+	}
+	c, err := readClaims(claims, SDJWT, o)
+	if err == nil {
+		c.source, c.sdHash = compact, hash
+	}
+	return c, err
 }
 
 // openJWS checks the outside of a JWS and decodes its payload.
 func openJWS(compact []byte) (payload []byte, err error) {
-	var parts [3][]byte
-	rest := compact
-	for i := range parts {
-		var more bool
-		parts[i], rest, more = bytes.Cut(rest, []byte{'.'})
-		if more != (i < 2) {
-			return nil, wrongParts(compact)
-		}
+	parts, err := splitJWS(compact)
+	if err != nil {
+		return nil, err
 	}
 	// One buffer for both: the header is done with before the payload is read.
 	room := make([]byte, 0, base64.RawURLEncoding.DecodedLen(max(len(parts[0]), len(parts[1]))))
@@ -48,7 +59,7 @@ func openJWS(compact []byte) (payload []byte, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkHeader(header); err != nil {
+	if err := checkHeader(header, false); err != nil {
 		return nil, err
 	}
 	if len(parts[2]) == 0 {
@@ -61,6 +72,19 @@ func openJWS(compact []byte) (payload []byte, err error) {
 		return nil, malformed("payload", "empty: a detached payload is not read, send the token with it")
 	}
 	return decode(room, parts[1], "payload")
+}
+
+// splitJWS gives the three parts of a JWS in compact form.
+func splitJWS(compact []byte) (parts [3][]byte, err error) {
+	rest := compact
+	for i := range parts {
+		var more bool
+		parts[i], rest, more = bytes.Cut(rest, []byte{'.'})
+		if more != (i < 2) {
+			return parts, wrongParts(compact)
+		}
+	}
+	return parts, nil
 }
 
 func wrongParts(compact []byte) error {
@@ -85,8 +109,9 @@ const (
 var headerNames = strict.NewNames("alg", "crit", "b64", "zip", "typ")
 
 // checkHeader reads a JOSE header (RFC 7515 §4) for what changes what the
-// payload means or says that nothing is signed.
-func checkHeader(json []byte) error {
+// payload means or says that nothing is signed. A token of the key's holder is no
+// credential; held allows it where one is looked for.
+func checkHeader(json []byte, held bool) error {
 	var s strict.Scanner
 	s.Reset(json, "header")
 	var alg strict.Text
@@ -112,7 +137,7 @@ func checkHeader(json []byte) error {
 			// Some inflate such a payload: it would say two things.
 			return malformed(s.Where(at), "compressed payloads are not read")
 		case headerTyp:
-			if holders(s.Text().Bytes()) {
+			if holders(s.Text().Bytes()) && !held {
 				return malformed(s.Where(at), "a token of the key's holder, and no credential: send the one that its issuer has signed")
 			}
 		}
@@ -143,7 +168,7 @@ func holders(typ []byte) bool {
 
 // checkDisclosures looks at what follows the first '~' of an SD-JWT: each
 // disclosure in base64url and closed by '~', then nothing or a key-binding JWT
-// (RFC 9901 §4). None of it is decoded.
+// (RFC 9901 §4). resolve decodes the disclosures, nobody the key-binding JWT.
 func checkDisclosures(rest []byte) error {
 	for {
 		disclosure, after, more := bytes.Cut(rest, []byte{'~'})

@@ -1,0 +1,127 @@
+package credential
+
+import (
+	"cnfd/internal/strict"
+	"cnfd/thumbprint"
+)
+
+var (
+	cnfOnly = strict.NewNames("cnf")
+	jwkOnly = strict.NewNames("jwk")
+	audOnly = strict.NewNames("aud")
+)
+
+// Key gives the public key that the cnf claim holds, jwk or COSE_Key, where
+// Confirmation is its thumbprint; false where the claim names a key by its
+// thumbprint alone, or holds it encrypted. It reads the claim set again.
+func (c *Credential) Key() (thumbprint.Key, bool) {
+	key, err := thumbprint.Key{}, error(nil)
+	if c.isCWT() {
+		claims, _, _ := strict.FirstCBOR(c.claims)
+		held := entry(entry(claims, keyCnf), 1)
+		if octets, wrapped := held.Bytes(); wrapped {
+			held, _, _ = strict.FirstCBOR(octets)
+		}
+		key, err = thumbprint.ParseCOSEKey(held.Raw)
+	} else {
+		key, err = thumbprint.ParseJWK(c.jwk())
+	}
+	if err != nil || key.Symmetric() || !Is(key, c.Confirmation.Thumbprint) {
+		return thumbprint.Key{}, false
+	}
+	return key, true
+}
+
+// Is reports whether t is the thumbprint of the key, as a JWK or as a COSE_Key
+// by its kind; false for the zero Thumbprint.
+func Is(key thumbprint.Key, t thumbprint.Thumbprint) bool {
+	switch {
+	case t.IsZero() || key.IsZero():
+		return false
+	case t.Kind() == thumbprint.JWK:
+		return key.JKT(t.Hash()) == t
+	case t.Kind() == thumbprint.COSEKey:
+		return key.CKT(t.Hash()) == t
+	}
+	return false
+}
+
+func (c *Credential) jwk() (jwk []byte) {
+	var s strict.Scanner
+	s.Reset(c.claims, "claims")
+	for claims := s.Object(cnfOnly); ; {
+		member, ok := claims.Next()
+		if !ok {
+			break
+		}
+		if member != 0 {
+			continue
+		}
+		for cnf := s.Object(jwkOnly); ; {
+			member, ok := cnf.Next()
+			if !ok {
+				break
+			}
+			if member == 0 {
+				jwk = s.Raw()
+			}
+		}
+	}
+	return jwk
+}
+
+// entry gives the value of an integer key of a map; the zero Item where there
+// is none.
+func entry(item strict.Item, key int64) strict.Item {
+	entries := item.Entries()
+	for entries.Next() {
+		if k, ok := entries.Key.Int(); ok && k == key {
+			return entries.Value
+		}
+	}
+	return strict.Item{}
+}
+
+// For reports whether the aud claim (RFC 7519 §4.1.3; 3 of a CWT) names the
+// audience, alone or among others, and whether there is one at all. Octets are
+// compared as they stand. It reads the claim set again.
+func (c *Credential) For(audience string) (named, present bool) {
+	if c.isCWT() {
+		claims, _, _ := strict.FirstCBOR(c.claims)
+		aud := entry(claims, 3)
+		if text, ok := aud.Text(); ok {
+			return string(text) == audience, true
+		}
+		rest := aud.Body
+		for n := uint64(0); aud.Major == strict.MajorArray && !aud.Indefinite && n < aud.Arg; n++ {
+			var one strict.Item
+			if one, rest, _ = strict.FirstCBOR(rest); one.Raw == nil {
+				return false, true
+			}
+			text, ok := one.Text()
+			named = named || ok && string(text) == audience
+		}
+		return named, aud.Raw != nil
+	}
+	var s strict.Scanner
+	s.Reset(c.claims, "claims")
+	for claims := s.Object(audOnly); ; {
+		member, ok := claims.Next()
+		if !ok {
+			return named, present
+		}
+		if member != 0 {
+			continue
+		}
+		present = true
+		if s.Peek() == '"' {
+			named = s.Text().Is(audience)
+		} else if s.Peek() == '[' {
+			for a := s.Array(); a.Next(); {
+				if s.Peek() == '"' && s.Text().Is(audience) {
+					named = true
+				}
+			}
+		}
+	}
+}

@@ -36,8 +36,8 @@ func readHeaders(where string, protected, unprotected strict.Item) (*coseHeaders
 	h := &coseHeaders{protected: []byte{}, members: map[int64]strict.Item{}}
 	buckets := []strict.Item{unprotected}
 	if len(octets) > 0 {
-		if err := strict.CheckCBOR(octets, "protected"); err != nil {
-			return nil, within(where, asError(err))
+		if err := strict.CheckCBOR(octets, join(where, "protected")); err != nil {
+			return nil, asError(err)
 		}
 		inside, _, err := strict.FirstCBOR(octets)
 		if err != nil || inside.Major != strict.MajorMap {

@@ -61,7 +61,7 @@ func (k *Keys) fitting(w *want, limit int) []*secret {
 	}
 	var named, others []*secret
 	for _, key := range k.keys {
-		switch s := key.secret; {
+		switch s := key.secret(); {
 		case !s.fits(w):
 		case w.kid != nil && s.kid != nil && string(s.kid) == string(w.kid):
 			named = append(named, s)

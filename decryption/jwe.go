@@ -81,7 +81,7 @@ func readJWE(compact []byte) (*jwe, error) {
 	if len(compact) > maxMessage {
 		return nil, malformed("", "over 64 KiB")
 	}
-	parts := bytes.Split(compact, []byte("."))
+	parts := bytes.SplitN(compact, []byte("."), 6)
 	var octets [5][]byte
 	ok := len(parts) == len(octets)
 	for i := 0; ok && i < len(octets); i++ {

@@ -83,6 +83,9 @@ func parseCOSEKey(place string, item strict.Item) found {
 }
 
 func decrypts(ops strict.Item) bool {
+	if ops.Major != strict.MajorArray {
+		return false
+	}
 	for _, op := range elements(ops) {
 		switch id, _ := op.Int(); id {
 		case opDecrypt, opUnwrap, opKey, opBits:

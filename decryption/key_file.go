@@ -26,7 +26,7 @@ func Parse(file []byte) ([]Key, error) {
 		var other *otherUse
 		switch {
 		case f.err == nil:
-			keys = append(keys, Key{f.secret})
+			keys = append(keys, keyOf(f.secret))
 		case errors.As(f.err, &other) && reason == nil:
 			reason = f.err
 		case !errors.As(f.err, &other):

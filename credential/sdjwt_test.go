@@ -253,7 +253,7 @@ func boundBy(t *testing.T, c credential.Credential, want bool) {
 	if !ok {
 		return
 	}
-	payload, s, err := credential.ReadJWS(kb.JWT)
+	_, payload, s, err := credential.ReadJWS(kb.JWT)
 	if err != nil || string(s.Type) != "kb+jwt" {
 		t.Fatal(string(s.Type), err)
 	}

@@ -34,7 +34,7 @@ func (c *Credential) Signed() (Signed, bool) {
 	switch c.Format {
 	case JWT, SDJWT:
 		jws, _, _ := bytes.Cut(c.source, []byte{'~'})
-		_, signed, err := ReadJWS(jws)
+		_, _, signed, err := ReadJWS(jws)
 		return signed, err == nil
 	case CWT:
 		return signedCOSE(c.source)
@@ -75,26 +75,26 @@ func (c *Credential) Token() []byte {
 var signedNames = strict.NewNames("alg", "kid", "typ")
 
 // ReadJWS reads a JWS in compact form whatever its payload is: what ParseJWT says
-// of its outside holds, but that a token of the key's holder is read too. The
+// of its outside holds, but that a token of the key's holder is read too. It
+// gives the header and the payload in JSON, of which the header has been read. The
 // caller has bounded its length. The error is an *Error.
-func ReadJWS(jws []byte) (payload []byte, s Signed, err error) {
+func ReadJWS(jws []byte) (header, payload []byte, s Signed, err error) {
 	parts, err := splitJWS(jws)
 	if err != nil {
-		return nil, Signed{}, err
+		return nil, nil, Signed{}, err
 	}
-	header, err := decode(nil, parts[0], "header")
-	if err != nil {
-		return nil, Signed{}, err
+	if header, err = decode(nil, parts[0], "header"); err != nil {
+		return nil, nil, Signed{}, err
 	}
 	if err := checkHeader(header, true); err != nil {
-		return nil, Signed{}, err
+		return nil, nil, Signed{}, err
 	}
 	value, err := decode(nil, parts[2], "signature")
 	if err != nil {
-		return nil, Signed{}, err
+		return nil, nil, Signed{}, err
 	}
 	if payload, err = decode(nil, parts[1], "payload"); err != nil {
-		return nil, Signed{}, err
+		return nil, nil, Signed{}, err
 	}
 	one := Signature{Octets: jws[:len(parts[0])+1+len(parts[1])], Value: value}
 	var scan strict.Scanner
@@ -114,10 +114,10 @@ func ReadJWS(jws []byte) (payload []byte, s Signed, err error) {
 		}
 	}
 	if err := scan.Close(); err != nil {
-		return nil, Signed{}, wrong("", err)
+		return nil, nil, Signed{}, wrong("", err)
 	}
 	s.Signatures = []Signature{one}
-	return payload, s, nil
+	return header, payload, s, nil
 }
 
 // signedCOSE gives what a COSE_Sign1 or COSE_Sign signs (RFC 9052 §4.4), without

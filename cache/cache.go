@@ -11,6 +11,7 @@ import (
 	"math"
 	"math/bits"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -25,6 +26,9 @@ type Cache[V any] struct {
 
 	fills context.Context // what fills run on; ended by Close
 	end   context.CancelFunc
+
+	dropping sync.Mutex                // one DropFunc at a time
+	seen     atomic.Pointer[time.Time] // the clock, a second behind at most; see heed
 
 	mu      sync.Mutex // guards the three below
 	closed  bool
@@ -119,13 +123,42 @@ func (c *Cache[V]) Peek(key []byte, oldest time.Time) (V, bool) {
 // given: on a hit, reading it costs about as much as all the rest.
 func (c *Cache[V]) PeekAt(key []byte, now, oldest time.Time) (V, bool) {
 	h := maphash.Bytes(c.seed, key)
+	c.heed(now)
 	return peek(&c.shards[h>>c.shift], uint32(h), key, nanos(oldest), now.UnixNano())
 }
 
 // PeekString is Peek for a key that is a string.
 func (c *Cache[V]) PeekString(key string, oldest time.Time) (V, bool) {
 	h := maphash.String(c.seed, key)
-	return peek(&c.shards[h>>c.shift], uint32(h), key, nanos(oldest), c.now().UnixNano())
+	now := c.now()
+	c.heed(now)
+	return peek(&c.shards[h>>c.shift], uint32(h), key, nanos(oldest), now.UnixNano())
+}
+
+// heed forgets everything where the clock was set back by more than overtaken: nobody
+// knows how much longer any of it is true. It is seen by a reading that lies before an
+// earlier one, or, once a second, by less time having passed than by the monotonic
+// clock, where the Cache's clock has both.
+func (c *Cache[V]) heed(now time.Time) {
+	mark := c.seen.Load()
+	if mark != nil {
+		passed := now.UnixNano() - mark.UnixNano()
+		if passed >= -overtaken && passed <= overtaken {
+			return
+		}
+		if passed < 0 { // the caller may have read the clock a while ago
+			now = c.now()
+			passed = now.UnixNano() - mark.UnixNano()
+		}
+		back := passed < -overtaken || passed < int64(now.Sub(*mark))-overtaken
+		next := now // so that nothing is allocated on the way out above
+		if c.seen.CompareAndSwap(mark, &next) && back {
+			c.DropFunc(func(string, V) bool { return true })
+		}
+		return
+	}
+	first := now
+	c.seen.CompareAndSwap(nil, &first)
 }
 
 // Put keeps e under key, in place of what was there and of what a fill that is
@@ -158,7 +191,7 @@ func (c *Cache[V]) Drop(key string) bool {
 	now := c.now().UnixNano()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.dropped = now
+	s.dropped = max(s.dropped, now)
 	s.overtake(key)
 	p, e := find(&s.table, uint32(h), key)
 	if e == nil {
@@ -172,9 +205,19 @@ func (c *Cache[V]) Drop(key string) bool {
 // is being filled cannot be shown to f yet, so no fill that is under way is kept.
 // f runs under a lock: it must not call the Cache.
 func (c *Cache[V]) DropFunc(f func(key string, v V) bool) int {
-	n, now := 0, c.now().UnixNano()
+	c.dropping.Lock()
+	defer c.dropping.Unlock()
+	n := 0
+	// What is learnt in the meantime may rest on what is still there.
 	for i := range c.shards {
-		n += c.shards[i].dropFunc(f, now)
+		c.shards[i].shut(math.MaxInt64)
+	}
+	for i := range c.shards {
+		n += c.shards[i].dropFunc(f)
+	}
+	now := c.now().UnixNano()
+	for i := range c.shards {
+		c.shards[i].shut(now)
 	}
 	return n
 }

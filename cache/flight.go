@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"math"
 	"runtime/debug"
 	"time"
 )
@@ -12,14 +13,26 @@ import (
 // flight is one run of fill for one key, and those who wait for it.
 type flight[V any] struct {
 	begun int64
-	stale bool          // a Put or Drop of the key came after it began; guarded by the shard's lock
-	done  chan struct{} // closed once the two below are set
-	entry Entry[V]
-	err   error
+	stale bool // a Put or Drop of the key came after it began; guarded by the shard's lock
+	// waiting are the callers who have joined and not left; guarded by the shard's lock.
+	waiting int
+	abandon context.CancelCauseFunc // ends fill's context
+	done    chan struct{}           // closed once the two below are set
+	entry   Entry[V]
+	err     error
 }
 
 // ErrClosed is what Get returns for a missing key once Close was called.
 var ErrClosed = errors.New("cache closed")
+
+// errAbandoned is the cause of the end of a fill's context that nobody waits for any more.
+var errAbandoned = errors.New("cache: all who wanted it have given up")
+
+// abandons reports whether who leaves has no use for what the fill may still bring.
+func abandons(ctx context.Context) bool {
+	var a interface{ Abandons() bool }
+	return errors.As(context.Cause(ctx), &a) && a.Abandons()
+}
 
 var errNoReturn = errors.New("cache: fill ended its goroutine")
 
@@ -44,13 +57,17 @@ func (e *PanicError) Error() string { return fmt.Sprintf("cache: fill panicked: 
 //
 // fill runs in a goroutine of its own, on the Cache's context, and to its end
 // whatever becomes of the callers: each leaves with its context's error when
-// that ends. An error is handed to all who wait and is not kept; a panic becomes
+// that ends. But where the last of them leaves with a cause (context.Cause) that has a
+// method Abandons() bool, which gives true, fill's context ends, and the fill is joined by
+// nobody any more. An error is handed to all who wait and is not kept; a panic becomes
 // a *PanicError, since one bad answer must not end a process that serves others.
 func (c *Cache[V]) Get(ctx context.Context, key string, oldest time.Time, fill func(context.Context) (Entry[V], error)) (V, error) {
 	h := maphash.String(c.seed, key)
 	s, tag := &c.shards[h>>c.shift], uint32(h)
 	bound := nanos(oldest)
-	v, ok := peek(s, tag, key, bound, c.now().UnixNano())
+	now := c.now()
+	c.heed(now)
+	v, ok := peek(s, tag, key, bound, now.UnixNano())
 	if ok {
 		return v, nil
 	}
@@ -66,6 +83,7 @@ func (c *Cache[V]) Get(ctx context.Context, key string, oldest time.Time, fill f
 		select {
 		case <-b.flight.done:
 		case <-ctx.Done():
+			s.leave(key, b.flight, abandons(ctx))
 			return v, ctx.Err()
 		}
 		// A caller that has outlived one flight came before any later one began,
@@ -93,17 +111,20 @@ func (c *Cache[V]) board(s *shard[V], tag uint32, key string, bound int64, fill 
 	}
 	f := s.flights[key]
 	if f != nil {
+		f.waiting++
 		return boarding[V]{flight: f, fresh: !f.stale && f.begun >= bound}, nil
 	}
 	if !c.begin() {
 		return b, ErrClosed
 	}
-	f = &flight[V]{begun: now, done: make(chan struct{}), err: errNoReturn}
+	f = &flight[V]{begun: now, stale: s.dropped == math.MaxInt64, waiting: 1, done: make(chan struct{}), err: errNoReturn}
 	if s.flights == nil {
 		s.flights = map[string]*flight[V]{}
 	}
 	s.flights[key] = f
-	go c.fly(s, tag, key, f, fill)
+	var ctx context.Context
+	ctx, f.abandon = context.WithCancelCause(c.fills)
+	go c.fly(ctx, s, tag, key, f, fill)
 	return boarding[V]{flight: f, own: true}, nil
 }
 
@@ -111,6 +132,19 @@ func (c *Cache[V]) board(s *shard[V], tag uint32, key string, bound int64, fill 
 // far as the value says.
 func (f *flight[V]) meets(bound int64) bool {
 	return f.err != nil || f.entry.Since.IsZero() || nanos(f.entry.Since) >= bound
+}
+
+// leave takes one of those who wait for a flight away, and ends it where none is left
+// and that one has no use for it.
+func (s *shard[V]) leave(key string, f *flight[V], abandons bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if f.waiting--; f.waiting > 0 || !abandons || s.flights[key] != f {
+		return
+	}
+	f.stale = true
+	delete(s.flights, key)
+	f.abandon(errAbandoned)
 }
 
 // overtake makes what a flight of key brings go to those who wait for it and no further.
@@ -122,15 +156,16 @@ func (s *shard[V]) overtake(key string) {
 
 // fly runs fill and lands, whichever way fill ends: by returning, by a panic, or
 // by runtime.Goexit, which leaves errNoReturn standing.
-func (c *Cache[V]) fly(s *shard[V], tag uint32, key string, f *flight[V], fill func(context.Context) (Entry[V], error)) {
+func (c *Cache[V]) fly(ctx context.Context, s *shard[V], tag uint32, key string, f *flight[V], fill func(context.Context) (Entry[V], error)) {
 	defer c.ended()
+	defer f.abandon(nil)
 	defer func() {
 		if p := recover(); p != nil {
 			f.err = &PanicError{Value: p, Stack: debug.Stack()}
 		}
 		s.land(tag, key, f, c.now().UnixNano())
 	}()
-	e, err := fill(c.fills)
+	e, err := fill(ctx)
 	if err == nil {
 		f.entry = e
 	}
@@ -143,7 +178,9 @@ func (s *shard[V]) land(tag uint32, key string, f *flight[V], now int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	defer close(f.done)
-	delete(s.flights, key)
+	if s.flights[key] == f {
+		delete(s.flights, key)
+	}
 	if f.err != nil || f.stale {
 		return
 	}

@@ -135,13 +135,20 @@ func (s *shard[V]) evict(now int64) {
 	}
 }
 
-func (s *shard[V]) dropFunc(f func(string, V) bool, now int64) (n int) {
+// shut keeps out what was learnt before a time, by Put or by a flight that is under way;
+// math.MaxInt64: everything, and flights that begin meanwhile as well.
+func (s *shard[V]) shut(until int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.dropped = now
+	s.dropped = until
 	for _, flight := range s.flights {
 		flight.stale = true
 	}
+}
+
+func (s *shard[V]) dropFunc(f func(string, V) bool) (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for p := 0; p < len(s.table.slots); {
 		e := &s.table.slots[p]
 		if e.state&inUse == 0 || !f(e.key(), e.value) {

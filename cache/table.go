@@ -86,10 +86,11 @@ func home(tag, n uint32) uint32 { return uint32(uint64(tag) * uint64(n) >> 32) }
 
 // key is the slot's key; it does not point into the slot.
 func (e *slot[V]) key() string {
-	if e.state&isLong == 0 {
-		return string(e.short[:e.state&length])
+	state := atomic.LoadUint32(&e.state) // readers mark it meanwhile
+	if state&isLong == 0 {
+		return string(e.short[:state&length])
 	}
-	return e.text(e.state)
+	return e.text(state)
 }
 
 // text is the key of a slot in that state; a short one points into the slot, and

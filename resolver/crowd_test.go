@@ -166,3 +166,19 @@ func TestRootLeaderGivesWay(t *testing.T) {
 		})
 	}
 }
+
+// TestAgesAreByTheCalendar: what the machine slept through is time that has passed, which
+// a monotonic clock does not count.
+func TestAgesAreByTheCalendar(t *testing.T) {
+	l := newLab(t, tree()...)
+	r := l.resolver(t)
+	a := ask(t, r, owner, dnssec.TypeTLSA)
+	if !strings.Contains(time.Now().String(), "m=") {
+		t.Fatal("the test does not test: the clock has no monotonic reading")
+	}
+	for what, at := range map[string]time.Time{"fetched": a.Fetched, "until": a.Until} {
+		if a.Security != dnssec.Secure || strings.Contains(at.String(), "m=") {
+			t.Errorf("%s, %s at %s", a.Security, what, at)
+		}
+	}
+}

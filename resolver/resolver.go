@@ -200,7 +200,8 @@ func (r *Resolver) walkTo(ctx context.Context, name string, rrtype uint16, oldes
 	w := r.newWalk(ctx, now)
 	w.oldest = oldest
 	a := w.resolve(name, rrtype, nil)
-	return a, context.Cause(ctx) != errCrowded || !failed(a)
+	cut := ctx.Err() != nil && context.Cause(ctx) != context.DeadlineExceeded // gave way, or nobody waits any more
+	return a, !cut || !failed(a)
 }
 
 // at resolves as of another time. Nothing cached is read or written: an answer

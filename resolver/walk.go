@@ -39,6 +39,8 @@ type walk struct {
 }
 
 func (r *Resolver) newWalk(ctx context.Context, at time.Time) *walk {
+	// Ages and ends are counted by the calendar: what the machine slept through is time.
+	at = at.Round(0)
 	b := &dnssec.Budget{}
 	return &walk{
 		r: r, ctx: ctx, budget: b,

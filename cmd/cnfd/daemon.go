@@ -27,7 +27,7 @@ type daemon struct {
 	engine *engine
 	http   *http.Server
 	dns    *listener.Server
-	left   snapshot
+	left   *snapshot
 
 	addresses addresses
 	failed    chan error // the first socket that ended by itself
@@ -73,6 +73,9 @@ func startDaemon(ctx context.Context, c *config.Config, logger *slog.Logger) (d 
 	defer func() {
 		if err != nil {
 			d.undo()
+			if d.left != nil {
+				d.left.unlock()
+			}
 			d = nil
 		}
 	}()
@@ -244,14 +247,20 @@ func (d *daemon) Failed() <-chan error { return d.failed }
 // and then ends everything. The error says what was not finished.
 func (d *daemon) Close(ctx context.Context) error {
 	var errs []error
+	dnsEnded := make(chan error, 1)
+	go func() { // at the same time: neither is to be answered while the other is waited for
+		if d.dns == nil {
+			dnsEnded <- nil
+			return
+		}
+		dnsEnded <- d.dns.Shutdown(ctx)
+	}()
 	if err := d.http.Shutdown(ctx); err != nil {
 		errs = append(errs, fmt.Errorf("api: requests were cut off: %w", err))
 		d.http.Close()
 	}
-	if d.dns != nil {
-		if err := d.dns.Shutdown(ctx); err != nil {
-			errs = append(errs, fmt.Errorf("dns: questions were cut off: %w", err))
-		}
+	if err := <-dnsEnded; err != nil {
+		errs = append(errs, fmt.Errorf("dns: questions were cut off: %w", err))
 	}
 	if err := d.engine.resolver.Close(ctx); err != nil {
 		errs = append(errs, fmt.Errorf("resolver: %w", err))

@@ -51,6 +51,10 @@ func serve(cmd *cobra.Command, file string) error {
 	ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	d, err := startDaemon(ctx, &c, log)
+	if err != nil && ctx.Err() != nil {
+		log.Info("stopped before anything was served")
+		return nil
+	}
 	if err != nil {
 		return err
 	}

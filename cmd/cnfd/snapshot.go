@@ -18,29 +18,40 @@ import (
 // one that begins, so that a restart does not ask the whole world anew. It is read
 // once: what is learnt, purged or withdrawn after it was read is in no file, and must
 // not come back from an old one if the machine fails.
+//
+// It belongs to the one daemon that holds its lock: another on the same directory would
+// bring back what this one has purged.
 type snapshot struct {
 	path  string // "" for none
 	off   bool   // none is to be read or written
 	limit int64  // octets
 	log   *slog.Logger
+	lock  *os.File // held until the end; nil: it is another's
 }
 
-func newSnapshot(c *config.Config, log *slog.Logger) snapshot {
-	return snapshot{path: stateOf(c, "cache-snapshot"), off: !c.Cache.Snapshot, limit: min(int64(c.Cache.MaxBytes)/4, maxSnapshot), log: log}
+func newSnapshot(c *config.Config, log *slog.Logger) *snapshot {
+	return &snapshot{path: stateOf(c, "cache-snapshot"), off: !c.Cache.Snapshot, limit: min(int64(c.Cache.MaxBytes)/4, maxSnapshot), log: log}
 }
 
 const (
-	// maxSnapshot bounds the file; a quarter of the cache does as well, since it is
-	// in memory while it is read.
-	maxSnapshot = 64 << 20
-	// restoreTime is how long a start may be delayed: some 20,000 signatures.
+	// maxSnapshot bounds the file, to what can be proven in restoreTime: some 18,000
+	// answers. A quarter of the cache does as well, since it is in memory while it is read.
+	maxSnapshot = 8 << 20
+	// restoreTime is how long a start may be delayed.
 	restoreTime = 3 * time.Second
 )
 
 // restore takes what the last daemon left into the cache. Whatever is wrong with it
 // is one line in the log: a daemon with an empty cache works as well.
-func (s snapshot) restore(ctx context.Context, r *resolver.Resolver) {
+func (s *snapshot) restore(ctx context.Context, r *resolver.Resolver) {
 	if s.path == "" {
+		return
+	}
+	var err error
+	if s.lock, err = lockFile(s.path + ".lock"); err != nil {
+		if !s.off {
+			s.log.Warn("cache snapshot: not used and not written", "file", s.path, "why", err)
+		}
 		return
 	}
 	if s.off {
@@ -50,6 +61,7 @@ func (s snapshot) restore(ctx context.Context, r *resolver.Resolver) {
 	got, err := s.read(ctx, r)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
+	case ctx.Err() != nil: // stopped before anything was served
 	case err != nil:
 		s.log.Warn("cache snapshot: not used, the cache begins empty", "file", s.path, "why", err)
 	default:
@@ -57,38 +69,48 @@ func (s snapshot) restore(ctx context.Context, r *resolver.Resolver) {
 	}
 }
 
-func (s snapshot) read(ctx context.Context, r *resolver.Resolver) (got resolver.Restored, err error) {
-	info, err := os.Lstat(s.path)
-	switch {
-	case err != nil:
-		return got, err
-	case !info.Mode().IsRegular():
-		return got, errors.New("it is not a regular file")
-	case info.Mode().Perm()&0o022 != 0:
-		return got, fmt.Errorf("others may write to it (mode %04o)", info.Mode().Perm())
-	}
-	// Once it has another name nobody reads it a second time.
+func (s *snapshot) read(ctx context.Context, r *resolver.Resolver) (got resolver.Restored, err error) {
+	// Whatever is wrong with it: once it has another name nobody reads it a second time.
 	reading := s.path + ".read"
 	if err := os.Rename(s.path, reading); err != nil {
 		return got, err
 	}
-	f, err := os.Open(reading)
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("%w; it is kept as %s", err, reading)
+		}
+	}()
+	f, err := openOwn(reading)
 	if err != nil {
 		return got, err
 	}
 	defer f.Close()
-	ctx, cancel := context.WithTimeout(ctx, restoreTime)
+	limited, cancel := context.WithTimeout(ctx, restoreTime)
 	defer cancel()
-	if got, err = r.Restore(ctx, f, s.limit); err != nil {
-		return got, fmt.Errorf("%w; it is kept as %s", err, reading)
+	if got, err = r.Restore(limited, f, s.limit); err != nil {
+		return got, err
+	}
+	if ctx.Err() != nil { // nothing was served: the next one may read it
+		return got, os.Rename(reading, s.path)
 	}
 	return got, os.Remove(reading)
 }
 
+func (s *snapshot) unlock() {
+	if s.lock != nil {
+		s.lock.Close()
+		s.lock = nil
+	}
+}
+
 // leave writes down what the next daemon may begin with. Whatever ends the process in
 // the middle, the file is there as a whole or not at all.
-func (s snapshot) leave(r *resolver.Resolver) {
-	if s.path == "" || s.off || r.Stats().Cache.Entries == 0 {
+func (s *snapshot) leave(r *resolver.Resolver) {
+	if s.lock == nil {
+		return
+	}
+	defer s.unlock()
+	if s.off || r.Stats().Cache.Entries == 0 {
 		return
 	}
 	zones, answers, err := s.write(r)
@@ -99,7 +121,7 @@ func (s snapshot) leave(r *resolver.Resolver) {
 	s.log.Info("cache snapshot: written", "zones", zones, "answers", answers)
 }
 
-func (s snapshot) write(r *resolver.Resolver) (zones, answers int, err error) {
+func (s *snapshot) write(r *resolver.Resolver) (zones, answers int, err error) {
 	dir := filepath.Dir(s.path)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return 0, 0, err

@@ -8,11 +8,14 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"cnfd/cmd/cnfd/internal/config"
+	"cnfd/internal/testneeds"
 )
 
 // life runs a daemon of the playground's configuration once: it verifies what is
@@ -115,8 +118,48 @@ func TestASnapshotIsReadOnce(t *testing.T) {
 	}
 	c.API.Listen, c.API.Unix, c.DNS.Listen, c.StateDir = "", filepath.Join(t.TempDir(), "s"), "", p.path("restarted")
 	start(t, &c)
-	if left, _ := filepath.Glob(file + "*"); len(left) != 0 {
+	if left := left(file); len(left) != 0 {
 		t.Errorf("while it runs there are %v", left)
+	}
+}
+
+// left are the files of a snapshot, its lock apart.
+func left(file string) []string {
+	all, _ := filepath.Glob(file + "*")
+	return slices.DeleteFunc(all, func(name string) bool { return strings.HasSuffix(name, ".lock") })
+}
+
+// TestOneDaemonASnapshot: of two daemons on one directory the second neither reads what the
+// first has left nor leaves anything: it would bring back what the first has purged.
+func TestOneDaemonASnapshot(t *testing.T) {
+	p := play(t, sandboxOptions{})
+	file := p.path(filepath.Join("restarted", "cache-snapshot-testing"))
+	life(t, p, nil, "vendor.jwt")
+	good, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := loadConfig(p.path(configFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.API.Listen, c.API.Unix, c.DNS.Listen, c.StateDir = "", filepath.Join(t.TempDir(), "s"), "", p.path("restarted")
+	first := start(t, &c)
+	if err := os.WriteFile(file, good, 0o600); err != nil { // as a third may have
+		t.Fatal(err)
+	}
+	_, sent, said := life(t, p, nil, "vendor.jwt")
+	if now, _ := os.ReadFile(file); sent <= 1 || !strings.Contains(said, "another daemon works on the same state_dir") || !bytes.Equal(now, good) {
+		t.Errorf("beside the first: sent %d, %d octets for %d: %s", sent, len(now), len(good), said)
+	}
+	if err := first.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := os.WriteFile(file, good, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, sent, said = life(t, p, nil, "vendor.jwt"); sent > 1 {
+		t.Errorf("after the first: sent %d: %s", sent, said)
 	}
 }
 
@@ -129,6 +172,7 @@ func TestFilesThatAreNoSnapshots(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	const anotherUsers = "one that another user may have written"
 	for _, c := range []struct {
 		claim, says string
 		make        func() error
@@ -144,31 +188,49 @@ func TestFilesThatAreNoSnapshots(t *testing.T) {
 			}
 			return os.Chmod(file, 0o622)
 		}, nil},
+		{anotherUsers, "belongs to another user", func() error {
+			if err := os.WriteFile(file, good, 0o600); err != nil {
+				return err
+			}
+			return os.Chown(file, 65534, -1)
+		}, nil},
+		{"one in a directory that others may write to", "its directory: others may write", func() error {
+			if err := os.WriteFile(file, good, 0o600); err != nil {
+				return err
+			}
+			return os.Chmod(filepath.Dir(file), 0o777)
+		}, nil},
+		{"a pipe", "not a regular file", func() error { return syscall.Mkfifo(file, 0o600) }, nil},
 		{"a directory", "not a regular file", func() error { return os.Mkdir(file, 0o700) }, nil},
 		{"a link", "not a regular file", func() error { return os.Symlink("/etc/passwd", file) }, nil},
 		{"one of another setting", "other servers", func() error { return os.WriteFile(file, good, 0o600) }, func(c *config.Config) { c.Resolver.AllowLocalServers = false }},
 		{"a directory that is none", "not a directory", func() error { return os.WriteFile(p.path("restarted"), nil, 0o600) }, nil},
 	} {
-		if err := os.RemoveAll(p.path("restarted")); err != nil {
-			t.Fatal(err)
-		}
-		if c.claim != "a directory that is none" {
-			if err := os.Mkdir(p.path("restarted"), 0o700); err != nil {
+		t.Run(c.claim, func(t *testing.T) {
+			if c.claim == anotherUsers {
+				testneeds.Root(t)
+			}
+			if err := os.RemoveAll(p.path("restarted")); err != nil {
 				t.Fatal(err)
 			}
-		}
-		if err := c.make(); err != nil {
-			t.Fatal(err)
-		}
-		answers, sent, said := life(t, p, c.edit, "vendor.jwt")
-		if sent == 0 || len(answers) != 1 || strings.Count(said, "not used") != min(1, len(c.says)) || !strings.Contains(said, c.says) {
-			t.Errorf("%s: sent %d: %s", c.claim, sent, said)
-		}
-		// Whatever was there, at the end there is a new one, or a line that says why not.
-		_, err := os.Stat(file + ".new")
-		if text, _ := os.ReadFile(file); err == nil || strings.Contains(said, "not written") == bytes.Contains(text, []byte(`"sha256"`)) {
-			t.Errorf("%s: left %d octets, %v: %s", c.claim, len(text), err, said)
-		}
+			if c.claim != "a directory that is none" {
+				if err := os.Mkdir(p.path("restarted"), 0o700); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := c.make(); err != nil {
+				t.Fatal(err)
+			}
+			answers, sent, said := life(t, p, c.edit, "vendor.jwt")
+			if sent == 0 || len(answers) != 1 || strings.Count(said, "not used") != min(1, len(c.says)) || !strings.Contains(said, c.says) {
+				t.Errorf("%s: sent %d: %s", c.claim, sent, said)
+			}
+			// Whatever was there, at the end there is a new one, or a line that says why not.
+			_, err := os.Stat(file + ".new")
+			if text, _ := os.ReadFile(file); err == nil || strings.Contains(said, "not written") == bytes.Contains(text, []byte(`"sha256"`)) {
+				t.Errorf("%s: left %d octets, %v: %s", c.claim, len(text), err, said)
+			}
+		})
 	}
 }
 
@@ -178,7 +240,7 @@ func TestNoSnapshotWhereNoneIsWanted(t *testing.T) {
 	p := play(t, sandboxOptions{})
 	life(t, p, nil, "vendor.jwt")
 	_, sent, said := life(t, p, func(c *config.Config) { c.Cache.Snapshot = false }, "vendor.jwt")
-	if left, _ := filepath.Glob(p.path(filepath.Join("restarted", "cache-snapshot*"))); sent <= 1 || strings.Contains(said, "snapshot") || len(left) > 0 {
+	if left := left(p.path(filepath.Join("restarted", "cache-snapshot"))); sent <= 1 || strings.Contains(said, "snapshot") || len(left) > 0 {
 		t.Errorf("sent %d, left %v: %s", sent, left, said)
 	}
 }

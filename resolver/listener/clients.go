@@ -101,14 +101,17 @@ func addressOf(from net.Addr) netip.Addr {
 }
 
 // most is what a client may have of the whole. All programs of this machine come from
-// its loopback addresses, so that one of those may have half; never all, or a single
-// client could keep the others out.
+// its loopback addresses, so that one of those may have half, and leaves half of the
+// resolver to others: a single client must not keep them out.
 func (b bounds) most(client netip.Prefix) int {
 	if client.IsValid() && client.Addr().IsLoopback() {
-		return max(b.each, b.whole/2)
+		return max(b.each, min(b.whole/2, maxLoopback))
 	}
 	return b.each
 }
+
+// maxLoopback is half of what the resolver works on at once.
+const maxLoopback = 500
 
 // enter begins a question, or returns nil where there is no room and nobody gives way.
 // giveWay is called when it must end before its time, and in any case by leave.

@@ -92,7 +92,7 @@ func TestAClientHasItsPart(t *testing.T) {
 	}{
 		{"an IPv4 address", "192.0.2.1", "192.0.2.2", 0, 100},
 		{"an IPv6 network", "2001:db8::1", "2001:db8:0:1::1", 0, 100},
-		{"this machine", "127.0.0.1", "127.0.0.2", 0, 1024},
+		{"this machine", "127.0.0.1", "127.0.0.2", 0, 500},
 		{"this machine, where there is little room", "127.0.0.1", "192.0.2.1", 300, 150},
 		{"this machine, where there is next to none", "127.0.0.1", "192.0.2.1", 120, 100},
 	} {

@@ -150,13 +150,23 @@ func (s *Server) ServeDNS(w dns.ResponseWriter, q *dns.Msg) {
 	s.write(w, q, s.answer(q, clientOf(from)))
 }
 
+// gaveWay is why a question ends before its time. Nobody is to work on it any more, unless
+// somebody else has asked the same: else a client could fill the resolver with such.
+type gaveWay struct{}
+
+func (gaveWay) Error() string { return "the question gave way to others" }
+
+// Abandons says so to whoever works on it (cache.Cache.Get).
+func (gaveWay) Abandons() bool { return true }
+
 // answer looks a question up, if there is room for one more. What there is no room
 // for is not dropped: a stub would wait for nothing, and ask again. Nor is it REFUSED,
 // which says that this client may not ask.
 func (s *Server) answer(q *dns.Msg, client netip.Prefix) *dns.Msg {
-	ctx, cancel := context.WithTimeout(context.Background(), answerTime)
+	ctx, giveWay := context.WithCancelCause(context.Background())
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
-	place := s.places.enter(client, s.cfg.Now(), cancel)
+	place := s.places.enter(client, s.cfg.Now(), func() { giveWay(gaveWay{}) })
 	if place == nil {
 		return crowded(q)
 	}
@@ -166,8 +176,8 @@ func (s *Server) answer(q *dns.Msg, client netip.Prefix) *dns.Msg {
 		return refusal(q, dns.RcodeServerFailure)
 	}
 	a, _, err := s.cfg.Source.Lookup(ctx, dnssec.Question{Name: name, Type: q.Question[0].Qtype})
-	if err != nil && ctx.Err() == context.Canceled {
-		return crowded(q) // it gave way
+	if err != nil && context.Cause(ctx) == error(gaveWay{}) {
+		return crowded(q)
 	}
 	if err != nil {
 		return refusal(q, dns.RcodeServerFailure)

@@ -138,8 +138,14 @@ func (r *reader) checkResolver(c *Resolver) {
 }
 
 func (r *reader) checkName(path, name string) {
-	if _, ok := dns.IsDomainName(name); !ok || name == "" {
+	_, ok := dns.IsDomainName(name)
+	switch odd := strings.IndexFunc(name, func(c rune) bool { return c <= ' ' || c > '~' }); {
+	case !ok || name == "":
 		r.at(path, "%q is not a domain name", name)
+	case odd >= 0:
+		r.at(path, "%q: no name in the DNS is written so: an internationalised one as its A-labels (xn--…), other octets as \\DDD", name)
+	case strings.HasPrefix(name, "*"):
+		r.at(path, "%q: a wildcard covers nothing here: the name alone covers all below it", name)
 	}
 }
 
@@ -183,6 +189,13 @@ func (r *reader) checkDNS(d *DNS) {
 	if len(d.Allow) == 0 {
 		r.at("dns.allow", "nobody may ask: list who may, or turn dns.listen off")
 	}
+	for i, p := range d.Allow {
+		if p.Addr().Is4In6() {
+			r.at(fmt.Sprintf("dns.allow[%d]", i), "%s: clients with IPv4 addresses are known by those: write it as IPv4", p)
+		}
+	}
+	r.follow("dns.max_per_client", &d.MaxPerClient, d.MaxInFlight)
+	r.follow("dns.max_tcp_per_client", &d.MaxTCPPerClient, d.MaxTCP)
 	for key, bounds := range map[string][2]uint16{"in_flight": {d.MaxInFlight, d.MaxPerClient}, "tcp": {d.MaxTCP, d.MaxTCPPerClient}} {
 		each := map[string]string{"in_flight": "dns.max_per_client", "tcp": "dns.max_tcp_per_client"}[key]
 		switch {
@@ -191,6 +204,13 @@ func (r *reader) checkDNS(d *DNS) {
 		case bounds[1] == 0 || bounds[1] > bounds[0]:
 			r.at(each, "want from 1 to dns.max_%s, which is %d", key, bounds[0])
 		}
+	}
+}
+
+// follow keeps a part that is not written within a whole that is.
+func (r *reader) follow(path string, part *uint16, whole uint16) {
+	if _, written := r.places[path]; !written && whole > 0 {
+		*part = min(*part, whole)
 	}
 }
 

@@ -119,7 +119,7 @@ type DNS struct {
 	Allow []netip.Prefix `yaml:"allow" default:"[127.0.0.0/8, \"::1/128\"]"`
 	// Questions under way at once. Where there is no room the oldest gives way, once it has had 200 ms; else the new one gets SERVFAIL.
 	MaxInFlight uint16 `yaml:"max_in_flight" default:"2048"`
-	// The same for one client: an IPv4 address or an IPv6 /64. A loopback address, which all programs of the machine share, has half of all.
+	// The same for one client: an IPv4 address or an IPv6 /64. A loopback address, which all programs of the machine share, has half of all, 500 at most.
 	MaxPerClient uint16 `yaml:"max_per_client" default:"100"`
 	// TCP connections at once, and of one client; one too many is closed.
 	MaxTCP          uint16 `yaml:"max_tcp" default:"1024"`

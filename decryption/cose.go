@@ -173,6 +173,8 @@ func (m *coseMessage) read(parts []strict.Item) error {
 		return malformed("", "no algorithm (1)")
 	case c == nil:
 		return refused("1", "not an algorithm that is known: AES-GCM, AES-CCM or ChaCha20/Poly1305")
+	case !h.safeAlg: // RFC 9052 §3.1: authenticated where it can be, as here
+		return malformed("1", "not among the protected headers")
 	case h.has(headerPartialIV):
 		return refused("6", "a Partial IV, and no key here has the rest of it: send the whole one (5)")
 	}

@@ -22,6 +22,7 @@ const (
 // coseHeaders are both buckets of a layer's header parameters.
 type coseHeaders struct {
 	protected []byte // as it is sent; empty where there is none
+	safeAlg   bool   // the algorithm is among the protected ones
 	kid       []byte // nil for none
 	members   map[int64]strict.Item
 }
@@ -48,7 +49,7 @@ func readHeaders(where string, protected, unprotected strict.Item) (*coseHeaders
 			h.protected = octets
 		}
 	}
-	for _, bucket := range buckets {
+	for i, bucket := range buckets {
 		for entries := bucket.Entries(); entries.Next(); {
 			label, ok := entries.Key.Int()
 			if !ok {
@@ -58,6 +59,7 @@ func readHeaders(where string, protected, unprotected strict.Item) (*coseHeaders
 				return nil, malformed(join(where, strconv.FormatInt(label, 10)), "both protected and not")
 			}
 			h.members[label] = entries.Value
+			h.safeAlg = h.safeAlg || label == headerAlg && i == 1
 		}
 	}
 	if h.has(headerCrit) {

@@ -116,6 +116,7 @@ func TestOpenCOSERefusesBeforeAnyKeyIsAsked(t *testing.T) {
 		{"two elements", plain()[:2], thumbprint.Malformed, shape},
 		{"a long one", with(plain(), 2, make([]byte, 64<<10)), thumbprint.Malformed, "over 64 KiB"},
 		{"no algorithm", with(plain(), 0, []byte{}), thumbprint.Malformed, "no algorithm (1)"},
+		{"an algorithm that is not protected", with(seal(t, []byte(cek), headers{1: 1}), 0, []byte{}), thumbprint.Malformed, "1: not among the protected headers"},
 		{"AES-CBC", with(plain(), 0, []byte{0xa1, 0x01, 0x39, 0xff, 0xfd}), thumbprint.NotReducible, "1: not an algorithm that is known: AES-GCM, AES-CCM or ChaCha20/Poly1305"},
 		{"an algorithm in text", with(plain(), 0, encode(t, headers{1: "A128GCM"})), thumbprint.NotReducible, "1: not an algorithm that is known: AES-GCM, AES-CCM or ChaCha20/Poly1305"},
 		{"alg protected and not", seal(t, []byte(cek), headers{1: 3}), thumbprint.Malformed, "1: both protected and not"},

@@ -52,6 +52,8 @@ func (z *Zone) Delegation(child string, msg *dns.Msg, t *Terms) Delegation {
 		out.Trouble = Trouble{}
 	case t.Budget.spent():
 		out.Trouble = t.Budget.Trouble()
+	case d.overfull.Text != "":
+		out.Trouble = d.overfull
 	case d.costly:
 		out.Cut, out.How = CutInsecure, "NSEC3 with too many iterations"
 		out.Until = t.Now.Add(time.Minute)

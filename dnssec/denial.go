@@ -20,6 +20,9 @@ type denial struct {
 	costly bool
 	// trouble is what was wrong with the first record that did not hold.
 	trouble Trouble
+	// overfull says of what there is more than is looked at. It is no more than the
+	// message's trouble, which any server can make: the budget is not spent by it.
+	overfull Trouble
 	// records are those that hold, with their signatures: what a stub may be shown.
 	records []dns.RR
 	proofs  []Proof // those that may be kept for other questions
@@ -48,30 +51,30 @@ func (s shown) trouble(name, zone string) Trouble {
 
 // denials proves each NSEC and NSEC3 RRset of an authority section and keeps
 // those that hold. Of a section with more of them than are looked at none is:
-// what it would prove is not known, and the budget is spent.
+// what it would prove is not known.
 func (z *Zone) denials(section []dns.RR, t *Terms) *denial {
 	d := &denial{zone: z.Name, ttl: 1 << 62}
 	d.nsec3 = &nsec3Set{zone: z.Name, terms: t}
-	if !t.Budget.bears(section) {
+	signed := signedDenials(section)
+	if d.overfull = signed.overfull(section); d.overfull.Text != "" {
 		return d
 	}
-	seen := map[string]bool{}
-	left := map[uint16]int{dns.TypeNSEC: maxNSEC, dns.TypeNSEC3: maxNSEC3}
 	for _, rr := range section {
-		h := rr.Header()
-		if h.Class != dns.ClassINET || left[h.Rrtype] == 0 {
+		at, ok := denialAt(rr)
+		if !ok {
 			continue
 		}
-		name := Canonical(h.Name)
-		key := name + dns.Type(h.Rrtype).String()
-		if seen[key] {
+		todo, known := signed[at]
+		if !known && d.trouble.Text == "" {
+			d.trouble = z.bogus(CodeSignatureMissing, RRset{Name: at.name, Type: at.rrtype}, "has no signature")
+		}
+		if !todo {
 			continue
 		}
-		seen[key] = true
-		left[h.Rrtype]--
-		set := find(section, name, h.Rrtype)
+		signed[at] = false
+		set := find(section, at.name, at.rrtype)
 		p, trouble := z.proveRRset(set, t)
-		if trouble.Text == "" && p.labels != ownLabels(name) {
+		if trouble.Text == "" && p.labels != ownLabels(at.name) {
 			// A denial is never the product of a wildcard.
 			trouble = z.bogus(CodeBogus, set, "was expanded from a wildcard")
 		}
@@ -84,6 +87,58 @@ func (z *Zone) denials(section []dns.RR, t *Terms) *denial {
 		d.keep(set, p, t)
 	}
 	return d
+}
+
+// place is where an RRset of a section is.
+type place struct {
+	name   string
+	rrtype uint16
+}
+
+// denialAt is the place of a record that denies something, if it is one.
+func denialAt(rr dns.RR) (place, bool) {
+	h := rr.Header()
+	if h.Class != dns.ClassINET || h.Rrtype != dns.TypeNSEC && h.Rrtype != dns.TypeNSEC3 {
+		return place{}, false
+	}
+	return place{Canonical(h.Name), h.Rrtype}, true
+}
+
+// places are those of the denials that somebody has signed, which alone can prove
+// anything; true, until they were looked at.
+type places map[place]bool
+
+func signedDenials(section []dns.RR) places {
+	out := places{}
+	for _, rr := range section {
+		if sig, ok := rr.(*dns.RRSIG); ok && sig.Hdr.Class == dns.ClassINET && (sig.TypeCovered == dns.TypeNSEC || sig.TypeCovered == dns.TypeNSEC3) {
+			out[place{Canonical(sig.Hdr.Name), sig.TypeCovered}] = true
+		}
+	}
+	return out
+}
+
+// overfull is the trouble where more denials are signed than are looked at, each of
+// which may cost a signature check and hashes for every label of a name.
+func (p places) overfull(section []dns.RR) Trouble {
+	nsec, nsec3 := 0, 0
+	for _, rr := range section {
+		at, ok := denialAt(rr)
+		switch {
+		case !ok || !p[at]:
+		case at.rrtype == dns.TypeNSEC:
+			nsec++
+		default:
+			nsec3++
+		}
+	}
+	switch {
+	case nsec3 > maxNSEC3:
+		return tooCostly("8 NSEC3 records in a message")
+	case nsec > maxNSEC:
+		return tooCostly("16 NSEC records in a message")
+	}
+	return Trouble{}
 }
 
 // ownLabels is the Labels field that a signature over a name itself has.

@@ -28,6 +28,9 @@ type Finding struct {
 	// Unsigned: the zone is signed, and no record of the answer carries a
 	// signature by it. An insecure zone may be hidden on the same servers.
 	Unsigned bool
+	// Overfull: the message holds more signed denials than are looked at. Kind is
+	// NoAnswer, and another server's message may have fewer.
+	Overfull bool
 	// SignedBy is a zone below this one, and above the name, whose signature
 	// the answer carries: a zone hidden on the same servers.
 	SignedBy string
@@ -117,8 +120,8 @@ func (z *Zone) expanded(f *Finding, name, encloser string, msg *dns.Msg, t *Term
 	case shownOptOut, shownCostly:
 		f.Security, f.Trouble = Insecure, s.trouble(name, z.Name)
 	default:
-		if t.Budget.spent() {
-			*f = givenUp(t)
+		if t.Budget.spent() || d.overfull.Text != "" {
+			*f = d.givenUp(t)
 			return
 		}
 		f.Security, f.Trouble = z.unproven(d, name+" comes from a wildcard, and nothing proves that no closer name exists")
@@ -130,6 +133,15 @@ func (z *Zone) expanded(f *Finding, name, encloser string, msg *dns.Msg, t *Term
 // message would have proved is not known, so it is neither Bogus nor handed out.
 func givenUp(t *Terms) Finding {
 	return Finding{Security: Indeterminate, Kind: NoAnswer, Rcode: dns.RcodeServerFailure, Trouble: t.Budget.Trouble()}
+}
+
+// givenUp is the same where it may be for this one message that no more was looked at.
+func (d *denial) givenUp(t *Terms) Finding {
+	f := givenUp(t)
+	if !t.Budget.spent() {
+		f.Trouble, f.Overfull = d.overfull, true
+	}
+	return f
 }
 
 // tooMany is the finding where a set has more confirmation records than anybody needs.
@@ -183,8 +195,8 @@ func (z *Zone) negative(msg *dns.Msg, name string, rrtype uint16, t *Terms) Find
 	case shownOptOut, shownCostly:
 		f.Security, f.Trouble = Insecure, s.trouble(name, z.Name)
 	default:
-		if t.Budget.spent() {
-			return givenUp(t)
+		if t.Budget.spent() || d.overfull.Text != "" {
+			return d.givenUp(t)
 		}
 		f.Security, f.Trouble = z.unproven(d, z.Name+" does not prove that "+name+" "+dns.Type(rrtype).String()+" is absent")
 		f.Unsigned = d.empty() && !d.costly

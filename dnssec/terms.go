@@ -1,10 +1,6 @@
 package dnssec
 
-import (
-	"time"
-
-	"github.com/miekg/dns"
-)
+import "time"
 
 // Terms are what a judgement is made under: the time, the bounds and the
 // policy. They travel together so that no judge reads a clock or a setting.
@@ -31,8 +27,8 @@ const (
 	maxSigsPerSet  = 8   // RRSIGs looked at in one RRset (Unbound: 8)
 	maxKeysPerTag  = 4   // DNSKEYs that share a tag (PowerDNS: 2)
 	maxDS          = 8   // DS records looked at in one set (PowerDNS: 8)
-	maxNSEC3       = 8   // NSEC3 records looked at in one message (Knot: 8)
-	maxNSEC        = 16  // NSEC records looked at in one message: each is searched for among all its records
+	maxNSEC3       = 8   // signed NSEC3 records looked at in one message (Knot: 8); past that another server is asked
+	maxNSEC        = 16  // signed NSEC records looked at in one message: each is searched for among all its records
 	maxTypes       = 64  // types looked at in an answer to ANY: each is searched for among all records
 	maxTLSA        = 255 // records in a TLSA set: past that it is proven, and not handed out (docs/profile.md §3)
 	maxIterations  = 50  // NSEC3 iterations; past that a proof is Insecure with EDE 27 (RFC 9276 §3.2; BIND, PowerDNS, Knot: 50)
@@ -78,8 +74,10 @@ func (b *Budget) LookupNS() bool {
 }
 
 // Trouble says which bound was reached.
-func (b *Budget) Trouble() Trouble {
-	return Trouble{Code: 0, Text: "the question costs too much: " + b.Exhausted, Budget: true}
+func (b *Budget) Trouble() Trouble { return tooCostly(b.Exhausted) }
+
+func tooCostly(bound string) Trouble {
+	return Trouble{Code: 0, Text: "the question costs too much: " + bound, Budget: true}
 }
 
 func (b *Budget) check() bool {
@@ -92,24 +90,6 @@ func (b *Budget) fail() bool {
 
 func (b *Budget) hash(n int) bool {
 	return b == nil || b.spend(&b.hashes, n, maxHashes, "600 NSEC3 hashes")
-}
-
-// bears reports whether a section has no more denials than are looked at, each
-// of which may cost a signature check and hashes for every label of a name.
-func (b *Budget) bears(section []dns.RR) bool {
-	if b == nil {
-		return true
-	}
-	nsec, nsec3 := 0, 0
-	for _, rr := range section {
-		switch rr.(type) {
-		case *dns.NSEC:
-			nsec++
-		case *dns.NSEC3:
-			nsec3++
-		}
-	}
-	return b.spend(new(int), nsec3, maxNSEC3, "8 NSEC3 records in a message") && b.spend(new(int), nsec, maxNSEC, "16 NSEC records in a message")
 }
 
 func (b *Budget) spent() bool { return b != nil && b.Exhausted != "" }

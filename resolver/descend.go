@@ -117,7 +117,7 @@ func (w *walk) delegation(c *cut, child string, msg *dns.Msg) dnssec.Delegation 
 	if msg != nil {
 		d := c.zone.Delegation(child, msg, w.terms)
 		w.learn(c, d.Proofs)
-		if d.Cut == dnssec.CutSecure || d.Cut == dnssec.CutInsecure || d.Trouble.Budget {
+		if d.Cut == dnssec.CutSecure || d.Cut == dnssec.CutInsecure || w.budget.Exhausted != "" {
 			return d
 		}
 	}

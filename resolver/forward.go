@@ -116,7 +116,7 @@ func (w *walk) findForwarded(c *cut, name string, rrtype uint16) (dnssec.Finding
 			at = next
 		}
 		f, at = w.judgeAgain(at, r.msg, name, rrtype)
-		return f.Security != dnssec.Bogus || at.zone.Security == dnssec.Bogus || w.over()
+		return !f.Overfull && (f.Security != dnssec.Bogus || at.zone.Security == dnssec.Bogus || w.over())
 	})
 	switch {
 	case got.trouble.Budget:

@@ -79,14 +79,14 @@ func (s *search) step() {
 		if qname != s.name {
 			return r.lame == ""
 		}
-		// A Bogus answer may be one server's fault: others are asked
-		// before it stands (RFC 4035 §4.7, DNSSEC-lame servers).
+		// A Bogus answer, or one with too much in it, may be one server's fault: others
+		// are asked before it stands (RFC 4035 §4.7, DNSSEC-lame servers).
 		found := c.zone.Answer(r.msg, s.name, s.rrtype, s.terms)
 		if r.lame != "" && found.Security != dnssec.Secure {
 			return false
 		}
 		f = found
-		return f.Security != dnssec.Bogus || c.zone.Security == dnssec.Bogus || f.SignedBy != ""
+		return !f.Overfull && (f.Security != dnssec.Bogus || c.zone.Security == dnssec.Bogus || f.SignedBy != "")
 	})
 	switch {
 	case !got.usable && qname == s.name:

@@ -4,6 +4,7 @@ package fuzz
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"net/url"
@@ -38,7 +39,8 @@ func (k key) claimedBy(media string, body []byte) string {
 	} else if media == "application/cwt" {
 		return k.inCWT(body)
 	}
-	parts := strings.Split(string(body), ".")
+	issued := strings.Split(strings.TrimSpace(string(body)), "~")
+	parts := strings.Split(issued[0], ".")
 	if len(parts) < 2 {
 		return "it is no JWT"
 	}
@@ -46,7 +48,49 @@ func (k key) claimedBy(media string, body []byte) string {
 	if err != nil {
 		return err.Error()
 	}
+	if len(issued) > 1 {
+		if claims, err = disclosed(claims, issued[1:]); err != nil {
+			return err.Error()
+		}
+	}
 	return k.inClaims(claims)
+}
+
+// disclosed puts the disclosures of an SD-JWT in place of their digests (RFC 9901 section 7.1), and checks nothing.
+func disclosed(claims []byte, disclosures []string) ([]byte, error) {
+	of := map[string][]any{}
+	for _, text := range disclosures {
+		var parts []any
+		octets, _ := unpadded.DecodeString(text)
+		if json.Unmarshal(octets, &parts) == nil {
+			sum := sha256.Sum256([]byte(text))
+			of[b64(sum[:])] = parts
+		}
+	}
+	var whole any
+	if err := json.Unmarshal(claims, &whole); err != nil {
+		return nil, err
+	}
+	var fill func(any, int)
+	fill = func(v any, depth int) {
+		object, ok := v.(map[string]any)
+		if !ok || depth > 32 {
+			return
+		}
+		digests, _ := object["_sd"].([]any)
+		for _, digest := range digests {
+			text, _ := digest.(string)
+			if parts := of[text]; len(parts) == 3 {
+				name, _ := parts[1].(string)
+				object[name] = parts[2]
+			}
+		}
+		for _, v := range object {
+			fill(v, depth+1)
+		}
+	}
+	fill(whole, 0)
+	return json.Marshal(whole)
 }
 
 func (k key) inClaims(text []byte) string {
@@ -138,7 +182,10 @@ func hostOf(sub string) string {
 	lower := strings.ToLower(sub)
 	switch {
 	case strings.HasPrefix(lower, "did:web:"):
-		host, _, _ = strings.Cut(sub[len("did:web:"):], ":")
+		host = sub[len("did:web:"):]
+		if i := strings.IndexAny(host, ":?#/"); i >= 0 { // what follows is a DID URL's
+			host = host[:i]
+		}
 		host, _ = url.PathUnescape(host)
 		if before, _, ok := strings.Cut(host, ":"); ok {
 			host = before
@@ -148,7 +195,9 @@ func hostOf(sub string) string {
 		if strings.HasPrefix(host, "//") {
 			_, host, _ = strings.Cut(host[2:], "/")
 		}
-		host, _, _ = strings.Cut(host, "?")
+		if i := strings.IndexAny(host, "?#"); i >= 0 {
+			host = host[:i]
+		}
 		host, _ = url.PathUnescape(host)
 	default: // RFC 3986 section 3.2; octets of the host may be percent-encoded
 		_, host, _ = strings.Cut(sub, "://")

@@ -5,6 +5,7 @@ package fuzz
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -84,6 +85,7 @@ type desk struct {
 	vendor  key
 	secrets [][]byte // what no problem may repeat
 	seeds   []input
+	refused []input
 	answers sync.Map // what was answered → *atomic.Int64
 }
 
@@ -114,6 +116,12 @@ func newDesk(t *testing.T) *desk {
 			t.Fatalf("seed %d is not confirmed: %d %s\n%s", i, status, answer, s.whole())
 		}
 	}
+	for i, s := range d.refused {
+		if status, answer := d.send(s.media, s.whole()); status == http.StatusOK {
+			t.Fatalf("what is to be refused, %d: %d %s\n%s", i, status, answer, s.whole())
+		}
+	}
+	d.seeds = append(d.seeds, d.refused...)
 	return d
 }
 
@@ -125,20 +133,35 @@ func (d *desk) seed(t *testing.T, k key) {
 	cwt := k.cwt(t, "coaps://vendor.example:5684/x")
 	text := func(b []byte) []byte { return fmt.Appendf(nil, `{"token":%q,"max_age":60,"time":true}`, b) }
 	whole := func(b []byte) []byte { return fmt.Appendf(nil, `{"claims":%s,"time":false}`, b) }
-	sd := func(b []byte) []byte {
-		return append(jwt(b), "~"+b64([]byte(`["salt","sub","https://attacker.example"]`))+"~"...)
+	jwk := fmt.Sprintf(`{"jwk":{"kty":"EC","crv":"P-256","x":"%s","y":"%s"}}`, b64(k.x), b64(k.y))
+	// What is disclosed, or the payload that it belongs to, is changed; the digest is right.
+	sd := func(payload string) func([]byte) []byte {
+		return func(disclosure []byte) []byte {
+			text := b64(disclosure)
+			sum := sha256.Sum256([]byte(text))
+			return append(jwt([]byte(strings.ReplaceAll(payload, "@", b64(sum[:])))), "~"+text+"~"...)
+		}
 	}
+	sub, cnf, name := []byte(`["salt","sub","https://vendor.example"]`), []byte(`["salt","cnf",`+jwk+`]`), []byte(`["salt","name","x"]`)
+	bare := strings.TrimSuffix(string(claims), "}") + `,"_sd":["@"]}`
+	named := func(payload []byte) []byte { return sd(string(payload))(name) }
 	d.seeds = append(d.seeds,
 		input{"application/json", nil, claims, whole},
 		input{"application/jwt", nil, claims, jwt},
 		input{"application/jwt", nil, did, jwt},
-		input{"application/dc+sd-jwt", nil, claims, sd},
+		input{"application/dc+sd-jwt", nil, name, sd(bare)},
+		input{"application/dc+sd-jwt", nil, []byte(bare), named},
+		input{"application/dc+sd-jwt", nil, sub, sd(`{"_sd":["@"],"cnf":` + jwk + `}`)},
 		input{"application/json", nil, claims, func(b []byte) []byte { return text(jwt(b)) }},
-		input{"application/json", nil, claims, func(b []byte) []byte { return text(sd(b)) }},
+		input{"application/json", nil, []byte(bare), func(b []byte) []byte { return text(named(b)) }},
 		input{"application/json", nil, cwt, func(b []byte) []byte { return text([]byte(b64(sign1(b)))) }},
 		input{"application/cwt", cwt, nil, nil},
 		input{"application/cwt", nil, cwt, sign1},
 		input{"application/json", nil, kid, whole},
+	)
+	d.refused = append(d.refused, // the key is not disclosed, ever
+		input{"application/dc+sd-jwt", nil, cnf, sd(`{"sub":"https://vendor.example","_sd":["@"]}`)},
+		input{"application/dc+sd-jwt", nil, []byte(`["salt","jwk",` + strings.TrimSuffix(strings.TrimPrefix(jwk, `{"jwk":`), "}") + `]`), sd(`{"sub":"https://vendor.example","cnf":{"_sd":["@"]}}`)},
 	)
 }
 
@@ -256,6 +279,7 @@ var words = []string{
 	"vendor.example", "attacker.example", "empty.example", "sub", "Sub", "SUB", "su\\u0062", "cnf", "Cnf", "jwk", "jkt", "kid", "jwe", "jku", "x5t#S256",
 	"https://", "HTTPS://", "https:", "did:web:", "dns:", "dns://x/", "urn:", "\\u0000", "\x00", "@", "#", "?", "/", "\\", "%2e", "%00", ":443", ".", "..",
 	"{", "}", "[", "]", ",", ":", "\"", "null", "true", "1e999", "-0", "EC", "RSA", "oct", "P-256", "secp256k1", "\xff", "\u3002", "\uff0e", "\u00ad", "\u212a",
+	"~", "_sd", "...", `["s","sub","https://vendor.example"]`, `"_sd_alg":"sha-256",`,
 	`"sub":"https://attacker.example",`, `"sub":"https://vendor.example",`, `"cnf":{},`, `"exp":0,`, `"d":"AAAA",`, `"aud":["a"],`, `"x":"",`,
 	"\xa1\x01\x02", "\xbf", "\xff", "\xd8\x3d", "\xd2", "\x02", "\x08", "\x1b\xff\xff\xff\xff\xff\xff\xff\xff",
 }

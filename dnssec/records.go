@@ -94,17 +94,17 @@ func packed(rrs []dns.RR) (Records, error) {
 	return wire[12:], nil // the header of the message
 }
 
-// RRs parses the records anew: the caller may change what it gets.
+// RRs parses the records anew: the caller may change what it gets. One that the
+// library does not take back is left out.
 func (r Records) RRs() []dns.RR {
 	var out []dns.RR
 	var whole []byte
 	r.each(func(owner, rest []byte) bool {
 		whole = append(append(whole[:0], owner...), rest...)
-		rr, _, err := dns.UnpackRR(whole, 0)
-		if err == nil {
+		if rr, _, err := dns.UnpackRR(whole, 0); err == nil {
 			out = append(out, rr)
 		}
-		return err == nil
+		return true
 	})
 	return out
 }

@@ -124,6 +124,10 @@ func namesIn(rr dns.RR) []*string {
 		return []*string{&x.Md}
 	case *dns.MF:
 		return []*string{&x.Mf}
+	case *dns.SIG:
+		return []*string{&x.SignerName}
+	case *dns.NXT:
+		return []*string{&x.NextDomain}
 	}
 	return nil
 }

@@ -20,7 +20,7 @@ const (
 	tagSign     = 98
 )
 
-// openCOSE finds the payload of a COSE message. What go-cose reads it reads,
+// openCOSE finds the payload of a COSE message, with what is disclosed in it. What go-cose reads it reads,
 // since a signature will be checked over what it read.
 func openCOSE(message strict.Item) (payload []byte, err error) {
 	if message.Major == strict.MajorTag && message.Arg == tagCWT {
@@ -57,7 +57,10 @@ func openCOSE(message strict.Item) (payload []byte, err error) {
 	case payload == nil:
 		return nil, malformed("cwt", "its payload is detached: send the message with it")
 	}
-	return payload, nil
+	if err := strict.WellFormedCBOR(payload, "claims"); err != nil {
+		return nil, wrong("", err)
+	}
+	return resolveCWT(payload, &headers[0])
 }
 
 // openSign1 reads a COSE_Sign1 (RFC 9052 §4.2). The library's own errors may

@@ -190,17 +190,7 @@ func toBeSigned(context string, payload []byte, protected ...[]byte) []byte {
 	return appendBytes(append(out, 0x40), payload) // no external data
 }
 
-// appendBytes appends a byte string with the shortest head (RFC 8949 §4.2.1).
+// appendBytes appends a byte string.
 func appendBytes(dst, octets []byte) []byte {
-	switch n := len(octets); {
-	case n < 24:
-		dst = append(dst, 0x40+byte(n))
-	case n < 1<<8:
-		dst = append(dst, 0x58, byte(n))
-	case n < 1<<16:
-		dst = append(dst, 0x59, byte(n>>8), byte(n))
-	default:
-		dst = append(dst, 0x5a, byte(n>>24), byte(n>>16), byte(n>>8), byte(n))
-	}
-	return append(dst, octets...)
+	return append(appendHead(dst, strict.MajorBytes, uint64(len(octets))), octets...)
 }

@@ -210,3 +210,19 @@ func check(t *testing.T, err error) {
 		t.Fatal(err)
 	}
 }
+
+// sdCWTExample is the issuer's SD-CWT of draft-ietf-spice-sd-cwt, in hex.
+func sdCWTExample(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile("../thumbprint/testdata/thumbprints.json")
+	check(t, err)
+	var all []vector
+	check(t, json.Unmarshal(text, &all))
+	for _, v := range all {
+		if v.Name == "sd-cwt-issuer_cwt" {
+			return v.InputHex
+		}
+	}
+	t.Fatal("not there")
+	return ""
+}

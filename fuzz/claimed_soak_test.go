@@ -5,6 +5,7 @@ package fuzz
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"net/url"
@@ -216,3 +217,5 @@ func hostOf(sub string) string {
 	}
 	return strings.TrimSuffix(ascii, ".")
 }
+
+var unpadded = base64.RawURLEncoding

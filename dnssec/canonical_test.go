@@ -25,6 +25,7 @@ func TestSignedForm(t *testing.T) {
 		dns.TypeSIG: fold(strings.Repeat("A", 18) + name + "AAAA"), dns.TypeNXT: fold(name + "\x00\x01\x40"),
 		dns.TypeNSEC: keep(name + "\x00\x01\x40"), dns.TypeHINFO: keep("\x01A\x01B"), dns.TypeTXT: keep("\x01A\x00\x02\\\""),
 		dns.TypeLP: keep("AA" + name), dns.TypeHTTPS: keep("\x00\x01" + name), dns.TypeTALINK: keep(name + name),
+		dns.TypeCAA: keep("\x00\x05issue" + `a\b\\c\065\`), dns.TypeURI: keep("\x00\x01\x00\x01" + `http://a/\b\\c\065\`),
 		dns.TypeTLSA: keep("\xff\xff\xffA"), 65400: keep(name),
 	} {
 		set := RRset{Name: "x.example.", Type: rrtype, RRs: []dns.RR{received(t, "X.Example.", rrtype, rdata[0])}}

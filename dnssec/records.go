@@ -3,6 +3,8 @@ package dnssec
 import (
 	"bytes"
 	"encoding/binary"
+	"slices"
+	"strings"
 
 	"github.com/miekg/dns"
 )
@@ -87,11 +89,37 @@ func signerAt(owner, rest []byte) int {
 // library leaves the records as they are, which others may be reading.
 func packed(rrs []dns.RR) (Records, error) {
 	msg := dns.Msg{Answer: rrs}
+	for i, rr := range rrs {
+		if p := Packable(rr); p != rr {
+			if &msg.Answer[0] == &rrs[0] {
+				msg.Answer = slices.Clone(rrs)
+			}
+			msg.Answer[i] = p
+		}
+	}
 	wire, err := msg.Pack()
 	if err != nil {
 		return nil, err
 	}
 	return wire[12:], nil // the header of the message
+}
+
+// Packable is a parsed record in the form that the library packs the same octets from; a
+// copy where that is another. In a CAA value and a URI target it takes a backslash for the
+// beginning of an escape, and drops it, but it parses them as they are (miekg/dns 1.1.73).
+func Packable(rr dns.RR) dns.RR {
+	escaped := func(s string) string { return strings.ReplaceAll(s, `\`, `\\`) }
+	switch x := rr.(type) {
+	case *dns.CAA:
+		if v := escaped(x.Value); v != x.Value {
+			return &dns.CAA{Hdr: x.Hdr, Flag: x.Flag, Tag: x.Tag, Value: v}
+		}
+	case *dns.URI:
+		if v := escaped(x.Target); v != x.Target {
+			return &dns.URI{Hdr: x.Hdr, Priority: x.Priority, Weight: x.Weight, Target: v}
+		}
+	}
+	return rr
 }
 
 // RRs parses the records anew: the caller may change what it gets. One that the

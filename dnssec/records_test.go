@@ -74,6 +74,25 @@ func TestRecordsAreSmall(t *testing.T) {
 	}
 }
 
+// TestRecordsWithBackslashes: what is kept is what was received, octet for octet, and stays so
+// when it is parsed and kept once more.
+func TestRecordsWithBackslashes(t *testing.T) {
+	for rrtype, rdata := range map[uint16]string{
+		dns.TypeCAA: "\x00\x05issue" + `a\b\\c\065\`, dns.TypeURI: "\x00\x01\x00\x01" + `http://a/\b\\c\065\`, dns.TypeTXT: "\x02\\\\",
+	} {
+		x := received(t, "a.example.", rrtype, rdata)
+		before := x.String()
+		kept := PackRecords([]dns.RR{rr("a.example. 1 IN A 192.0.2.1"), x})
+		if got := kept.RDATA(rrtype); len(got) != 1 || string(got[0]) != rdata {
+			t.Errorf("%q became %q", rdata, got)
+		}
+		again := PackRecords(kept.RRs())
+		if got := again.RDATA(rrtype); len(got) != 1 || string(got[0]) != rdata || x.String() != before {
+			t.Errorf("%q was kept again as %q", rdata, got)
+		}
+	}
+}
+
 // FuzzRecords: no octets make it panic, and what is parsed is the same once it is
 // packed and parsed again.
 func FuzzRecords(f *testing.F) {

@@ -68,7 +68,7 @@ func section(rrs []dns.RR, asked uint16, do bool, age, life time.Duration) []dns
 		h := rr.Header()
 		left := min(time.Duration(h.Ttl)*time.Second-max(age, 0), life)
 		h.Ttl = uint32(max(left, 0) / time.Second)
-		out = append(out, rr)
+		out = append(out, dnssec.Packable(rr))
 	}
 	return out
 }

@@ -6,30 +6,44 @@ import (
 )
 
 var (
-	cnfOnly = strict.NewNames("cnf")
-	jwkOnly = strict.NewNames("jwk")
-	audOnly = strict.NewNames("aud")
+	cnfOnly  = strict.NewNames("cnf")
+	keysOnly = strict.NewNames("jwk", "jwe")
+	audOnly  = strict.NewNames("aud")
 )
 
-// Key gives the public key that the cnf claim holds, jwk or COSE_Key, where
-// Confirmation is its thumbprint; false where the claim names a key by its
-// thumbprint alone, or holds it encrypted. It reads the claim set again.
-func (c *Credential) Key() (thumbprint.Key, bool) {
-	key, err := thumbprint.Key{}, error(nil)
+// Key gives the public key that the cnf claim holds, in the clear or as opener
+// opens it (nil: none does), where Confirmation is its thumbprint; false where the
+// claim only names a key by its thumbprint. It reads the claim set again.
+func (c *Credential) Key(opener thumbprint.Opener) (thumbprint.Key, bool) {
+	var key thumbprint.Key
+	var err error
 	if c.isCWT() {
-		claims, _, _ := strict.FirstCBOR(c.claims)
-		held := entry(entry(claims, keyCnf), 1)
-		if octets, wrapped := held.Bytes(); wrapped {
-			held, _, _ = strict.FirstCBOR(octets)
-		}
-		key, err = thumbprint.ParseCOSEKey(held.Raw)
+		key, err = thumbprint.ParseCOSEKey(c.coseKey(opener))
 	} else {
-		key, err = thumbprint.ParseJWK(c.jwk())
+		key, err = thumbprint.ParseJWK(c.jwk(opener))
 	}
 	if err != nil || key.Symmetric() || !Is(key, c.Confirmation.Thumbprint) {
 		return thumbprint.Key{}, false
 	}
 	return key, true
+}
+
+// coseKey gives the COSE_Key of the claim, nil where there is none.
+func (c *Credential) coseKey(opener thumbprint.Opener) []byte {
+	claims, _, _ := strict.FirstCBOR(c.claims)
+	cnf := entry(claims, keyCnf)
+	held, sealed := entry(cnf, 1), entry(cnf, 2)
+	if octets, wrapped := held.Bytes(); wrapped {
+		return octets
+	}
+	if held.Raw != nil || sealed.Raw == nil || opener == nil {
+		return held.Raw
+	}
+	key, err := opener.OpenCOSE(sealed.Raw)
+	if err != nil {
+		return nil
+	}
+	return key
 }
 
 // Is reports whether t is the thumbprint of the key, as a JWK or as a COSE_Key
@@ -46,9 +60,11 @@ func Is(key thumbprint.Key, t thumbprint.Thumbprint) bool {
 	return false
 }
 
-func (c *Credential) jwk() (jwk []byte) {
+// jwk gives the JWK of the claim, nil where there is none.
+func (c *Credential) jwk(opener thumbprint.Opener) (jwk []byte) {
 	var s strict.Scanner
 	s.Reset(c.claims, "claims")
+	var sealed strict.Text
 	for claims := s.Object(cnfOnly); ; {
 		member, ok := claims.Next()
 		if !ok {
@@ -57,17 +73,26 @@ func (c *Credential) jwk() (jwk []byte) {
 		if member != 0 {
 			continue
 		}
-		for cnf := s.Object(jwkOnly); ; {
+		for cnf := s.Object(keysOnly); ; {
 			member, ok := cnf.Next()
 			if !ok {
 				break
 			}
-			if member == 0 {
+			switch member {
+			case 0:
 				jwk = s.Raw()
+			case 1:
+				sealed = s.Text()
 			}
 		}
 	}
-	return jwk
+	if jwk != nil || !sealed.Present() || opener == nil {
+		return jwk
+	}
+	if jwk, err := opener.OpenJWE(sealed.AppendTo(nil)); err == nil {
+		return jwk
+	}
+	return nil
 }
 
 // entry gives the value of an integer key of a map; the zero Item where there

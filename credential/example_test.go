@@ -1,7 +1,10 @@
 package credential_test
 
 import (
+	"bytes"
+	"encoding/base64"
 	"fmt"
+	"os"
 	"testing"
 	"time"
 
@@ -30,6 +33,27 @@ func ExampleParse() {
 	_, err := credential.Parse([]byte("eyJhbGciOiJub25lIn0.e30."), nil)
 	fmt.Println(err)
 	// Output: header.alg: none: an unsecured token proves nothing (RFC 8725 §3.2)
+}
+
+func ExampleCredential_KeyBinding() {
+	// The presentation of RFC 9901 §5.2.
+	token, err := os.ReadFile("testdata/rfc9901/5.2.txt")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	c, err := credential.Parse(bytes.TrimSpace(token), nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	issuer, _ := c.Signed()
+	holder, bound := c.KeyBinding()
+	fmt.Printf("%s of %s, signed by %s\n", c.Format, c.Subject, issuer.Signatures[0].Algorithm)
+	fmt.Println(bound, base64.RawURLEncoding.EncodeToString(holder.SDHash()))
+	// Output:
+	// sd-jwt of user_42, signed by ES256
+	// true 1-Lcf6CiBmP72JDFuBF0bvalS-FzIlXyiCkJXp7pJmc
 }
 
 func BenchmarkParse(b *testing.B) {

@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"os"
 	"testing"
 
@@ -154,12 +155,12 @@ func TestKey(t *testing.T) {
 	jwk := `"cnf":{"jwk":{"kty":"EC","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}}`
 	c, err := credential.ParseJWT([]byte(compact(es256, `{"sub":"a",`+jwk+`}`)), nil)
 	check(t, err)
-	if key, ok := c.Key(); !ok || key.JKT(thumbprint.SHA256) != c.Confirmation.Thumbprint {
+	if key, ok := c.Key(nil); !ok || key.JKT(thumbprint.SHA256) != c.Confirmation.Thumbprint {
 		t.Error("no key")
 	}
 	c, err = credential.ParseJWT([]byte(compact(es256, `{"sub":"a",`+cnf+`}`)), nil)
 	check(t, err)
-	if key, ok := c.Key(); ok {
+	if key, ok := c.Key(nil); ok {
 		t.Errorf("a key of a thumbprint: %s", key.Algorithm())
 	}
 	for _, wrapped := range []bool{false, true} {
@@ -169,8 +170,53 @@ func TestKey(t *testing.T) {
 		}
 		c, err = credential.ParseCWT(append(octets(t, "a1 08 a1 01"), held...), nil)
 		check(t, err)
-		if key, ok := c.Key(); !ok || key.CKT(thumbprint.SHA256) != c.Confirmation.Thumbprint {
+		if key, ok := c.Key(nil); !ok || key.CKT(thumbprint.SHA256) != c.Confirmation.Thumbprint {
 			t.Errorf("wrapped %v: no key", wrapped)
+		}
+	}
+}
+
+// opener opens one text and one message; everything else is closed to it.
+type opener struct{ jwe, jwk, message, coseKey string }
+
+func (o opener) OpenJWE(compact []byte) ([]byte, error) {
+	if string(compact) != o.jwe {
+		return nil, errors.New("closed")
+	}
+	return []byte(o.jwk), nil
+}
+
+func (o opener) OpenCOSE(message []byte) ([]byte, error) {
+	if string(message) != o.message {
+		return nil, errors.New("closed")
+	}
+	return []byte(o.coseKey), nil
+}
+
+// TestKeyThatIsEncrypted is given by the Opener that the parser had, and by no
+// other, nor where it gives another key than before.
+func TestKeyThatIsEncrypted(t *testing.T) {
+	message := octets(t, "83 40 a0 41 00")
+	o := opener{
+		jwe: "a.b.c.d.e", jwk: `{"kty":"EC","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}`,
+		message: string(message), coseKey: string(octets(t, "a4 01 02 20 01 21 5820 d7cc072de2205bdc1537a543d53c60a6acb62eccd890c7fa27c9e354089bbe13 22 5820 f95e1d4b851a2cc80fff87d8e23f22afb725d535e515d020731e79a3b4e47120")),
+	}
+	options := &credential.Options{Confirmation: thumbprint.Options{Opener: o}}
+	jwt, err := credential.ParseClaims([]byte(`{"sub":"a","cnf":{"jwe":"a.b.c.d.e"}}`), options)
+	check(t, err)
+	cwt, err := credential.ParseCWT(append(octets(t, "a1 08 a1 02"), message...), options)
+	check(t, err)
+	other := o
+	other.jwk, other.coseKey = rfc9901Issuer, o.coseKey[:40]
+	for name, c := range map[string]credential.Credential{"jwe": jwt, "Encrypted_COSE_Key": cwt} {
+		key, ok := c.Key(o)
+		if !ok || !credential.Is(key, c.Confirmation.Thumbprint) {
+			t.Errorf("%s: not opened", name)
+		}
+		for _, o := range []thumbprint.Opener{nil, opener{}, other} {
+			if key, ok := c.Key(o); ok {
+				t.Errorf("%s: a key of another opener: %s", name, key.Algorithm())
+			}
 		}
 	}
 }

@@ -73,7 +73,7 @@ func TestKeyBindingsMadeElsewhere(t *testing.T) {
 		t.Run(p.name, func(t *testing.T) {
 			c, err := credential.Parse([]byte(p.token), nil)
 			check(t, err)
-			key, ok := c.Key()
+			key, ok := c.Key(nil)
 			kb, bound := c.KeyBinding()
 			if !ok || bound == (p.name == "no key binding") {
 				t.Fatalf("key %v, key binding %v", ok, bound)

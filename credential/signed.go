@@ -2,6 +2,7 @@ package credential
 
 import (
 	"bytes"
+	"strconv"
 
 	"github.com/veraison/go-cose"
 
@@ -13,8 +14,8 @@ import (
 // Signed is what somebody has signed with a public key, and with what they say
 // they have. Nothing in it is checked.
 type Signed struct {
-	// Type is the typ header (RFC 7515 §4.1.9; 16 of COSE, RFC 9596) as it
-	// stands there; empty where there is none, or a number.
+	// Type is the typ header (RFC 7515 §4.1.9; 16 of COSE, RFC 9596, protected)
+	// as it stands there, a number in decimal; empty where there is none.
 	Type       []byte
 	Signatures []Signature // one, or those of a COSE_Sign
 }
@@ -171,8 +172,13 @@ func signatureOf(h *cose.Headers, value []byte) Signature {
 }
 
 func typeOf(h *cose.Headers) []byte {
-	text, _ := h.Protected[int64(16)].(string)
-	return []byte(text)
+	switch typ := h.Protected[int64(16)].(type) {
+	case string:
+		return []byte(typ)
+	case int64:
+		return strconv.AppendInt(nil, typ, 10)
+	}
+	return nil
 }
 
 // toBeSigned writes a Sig_structure (RFC 9052 §4.4) of protected headers as they

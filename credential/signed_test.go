@@ -108,7 +108,7 @@ func TestSignedSDCWT(t *testing.T) {
 		}
 	}
 	s, ok := c.Signed()
-	if !ok || len(s.Signatures) != 1 || s.Signatures[0].Algorithm != signature.ES384 {
+	if !ok || len(s.Signatures) != 1 || s.Signatures[0].Algorithm != signature.ES384 || string(s.Type) != "293" {
 		t.Fatalf("got %+v %v", s, ok)
 	}
 	one := s.Signatures[0]

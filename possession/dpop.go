@@ -19,8 +19,9 @@ const MaxProof = 16 << 10
 const MaxJTI = 256
 
 // Seen remembers the proofs that were taken. It reports whether id has been given
-// to it before, and remembers it until then at least; it is asked about proofs of
-// confirmed keys only. Where several verifiers share one audience they share it.
+// to it before, and remembers it until then at least; one that cannot remember it
+// reports true. It is asked about proofs of confirmed keys only. Where several
+// verifiers answer for one resource they must share it.
 type Seen interface {
 	Seen(id string, until time.Time) bool
 }
@@ -40,7 +41,8 @@ type Request struct {
 
 // DPoP judges a DPoP proof (RFC 9449 §4.3): nil where the confirmed key has signed
 // it, for this method, resource and access token, lately and once. The jwk in it
-// is believed in nothing but that it is the confirmed key. The error is an *Error.
+// is believed in nothing but that it is the confirmed key. That the request has one
+// DPoP header and no more (check 1) is the caller's to see. The error is an *Error.
 func DPoP(proof []byte, r *Request) error {
 	switch {
 	case len(proof) == 0:

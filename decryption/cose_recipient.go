@@ -120,12 +120,12 @@ func (m *coseMessage) readRecipient(where string, h *coseHeaders, key strict.Ite
 	return r, nil
 }
 
-func (r *recipient) readEphemeral(where string) error {
+func (r *recipient) readEphemeral(place string) error {
 	item, ok := r.headers.members[headerEphemeral]
 	if !ok {
-		return malformed(where, "no ephemeral key (-1), which its algorithm needs")
+		return malformed(place, "no ephemeral key (-1), which its algorithm needs")
 	}
-	where = join(where, "-1")
+	where := join(place, "-1")
 	k, err := thumbprint.ParseCOSEKey(item.Raw)
 	if err != nil {
 		return within(where, err)
@@ -136,7 +136,7 @@ func (r *recipient) readEphemeral(where string) error {
 	r.want.shape = shapeOf(r.ephemeral.Curve())
 	if salt, ok := r.headers.members[headerSalt]; ok {
 		if _, ok := salt.Bytes(); !ok {
-			return malformed(where, "a salt (-20) that is not a byte string")
+			return malformed(join(place, "-20"), "a salt that is not a byte string")
 		}
 	}
 	return nil

@@ -64,6 +64,12 @@ func seal(t testing.TB, cek []byte, unprotected headers, recipients ...any) arra
 	return m
 }
 
+// A point on P-256 (RFC 9052 §C.7).
+const (
+	p256x = "65eda5a12577c2bae829437fe338701a10aaa375e1bb5b5de108de439c08551d"
+	p256y = "1e52ed75701163f7f9e40ddf9f341b3dc9ba860af7e0ca7ca7e9eecd0084d19c"
+)
+
 const cek = "0123456789abcdef"
 
 var symmetric = []byte(`{"kty":"oct","k":"MDEyMzQ1Njc4OWFiY2RlZg"}`) // cek
@@ -121,6 +127,8 @@ func TestOpenCOSERefusesBeforeAnyKeyIsAsked(t *testing.T) {
 		{"an algorithm in text", with(plain(), 0, encode(t, headers{1: "A128GCM"})), thumbprint.NotReducible, "1: not an algorithm that is known: AES-GCM, AES-CCM or ChaCha20/Poly1305"},
 		{"alg protected and not", seal(t, []byte(cek), headers{1: 3}), thumbprint.Malformed, "1: both protected and not"},
 		{"alg protected twice", with(plain(), 0, []byte{0xa2, 0x01, 0x01, 0x01, 0x03}), thumbprint.Malformed, "protected.1: given twice"},
+		{"protected headers in no byte string", with(plain(), 0, headers{1: 1}), thumbprint.Malformed, "not a layer of an encrypted message: protected headers in a byte string, then a map"},
+		{"a salt in text", sent(array{encode(t, headers{1: -25}), headers{-1: headers{1: 2, -1: 1, -2: octets(t, p256x), -3: octets(t, p256y)}, -20: "salt"}, []byte{}}), thumbprint.Malformed, "recipients[0].-20: a salt that is not a byte string"},
 		{"protected headers that are no map", with(plain(), 0, []byte{0x80}), thumbprint.Malformed, "protected headers that are not a map"},
 		{"crit", with(plain(), 0, encode(t, headers{1: 1, 2: array{-1}})), thumbprint.NotReducible, "2: asks for extensions (crit), of which none is known (RFC 9052 §3.1)"},
 		{"a kid in text", seal(t, []byte(cek), headers{4: "a"}), thumbprint.Malformed, "4: a kid that is not a byte string"},
@@ -288,5 +296,28 @@ func TestOpenCOSETriesAFewKeysInAll(t *testing.T) {
 	}
 	if _, err := k.OpenCOSE(encode(t, seal(t, []byte(cek), nil, append(recipients, last)...))); !closed(err) {
 		t.Errorf("the sixth: %v", err)
+	}
+}
+
+// A key is of the length that the algorithm's name says, also where AES would
+// take another.
+func TestAKeyOfAnotherLengthDoesNotUnwrap(t *testing.T) {
+	const kek = "0123456789abcdef0123456789abcdef"
+	k := keys(t, []byte(`{"kty":"oct","k":"`+b64([]byte(kek))+`"}`))
+	for _, c := range []struct {
+		cose  int
+		jose  string
+		opens bool
+	}{{-3, "A128KW", false}, {-5, "A256KW", true}} {
+		_, err := k.OpenCOSE(encode(t, seal(t, []byte(cek), nil, array{[]byte{}, headers{1: c.cose}, wrapped(t, kek)})))
+		if c.opens != (err == nil) || !c.opens && !closed(err) {
+			t.Errorf("COSE %d: %v", c.cose, err)
+		}
+		aad, iv := []byte(b64([]byte(`{"alg":"`+c.jose+`","enc":"A128GCM"}`))), make([]byte, 12)
+		sealed := gcm(t, []byte(cek)).Seal(nil, iv, []byte("x"), aad)
+		_, err = k.OpenJWE([]byte(string(aad) + "." + b64(wrapped(t, kek)) + "." + b64(iv) + "." + b64(sealed[:1]) + "." + b64(sealed[1:])))
+		if c.opens != (err == nil) || !c.opens && !closed(err) {
+			t.Errorf("%s: %v", c.jose, err)
+		}
 	}
 }

@@ -20,6 +20,8 @@ type outgoing struct {
 	// of servers that are known not to keep it. caseLost tells that one did.
 	anyCase, caseLost bool
 	lost              loss // malformed records that were left out of the reply
+	opt               dns.OPT
+	extra             [1]dns.RR // room for the usual additional section, which is opt alone
 }
 
 var (

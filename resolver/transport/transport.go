@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -178,7 +179,8 @@ func (n *Net) caseless(server netip.AddrPort) {
 // address packs a query and gives it an ID, its case but where asItIs is set, and
 // a cookie where there is one. The query is not changed.
 func address(query *dns.Msg, asItIs bool, cookie string) (*outgoing, error) {
-	wire, err := query.PackBuffer(make([]byte, usualQuery))
+	out := &outgoing{query: query, anyCase: asItIs}
+	wire, err := out.packed()
 	if err == nil && cookie != "" {
 		wire, err = bearing(wire, query, cookie)
 	}
@@ -192,11 +194,23 @@ func address(query *dns.Msg, asItIs bool, cookie string) (*outgoing, error) {
 	rand.Read(random[:]) // never fails: crypto/rand ends the program first
 	wire[0], wire[1] = random[0], random[1]
 	name := wire[headerSize : headerSize+questionLength(wire)-4]
-	out := &outgoing{query: query, wire: wire, asked: bytes.Clone(name), anyCase: asItIs}
+	out.wire, out.asked = wire, bytes.Clone(name)
 	if !asItIs {
 		scramble(name, random[2:])
 	}
 	return out, nil
+}
+
+// packed packs the query. The library writes the extended RCODE into the OPT record that
+// it packs: that is one of our own, since others may be sending the same query.
+func (o *outgoing) packed() ([]byte, error) {
+	q := *o.query
+	if opt := q.IsEdns0(); opt != nil {
+		o.opt = *opt
+		q.Extra = append(o.extra[:0], q.Extra...)
+		q.Extra[slices.Index(q.Extra, dns.RR(opt))] = &o.opt
+	}
+	return q.PackBuffer(make([]byte, usualQuery))
 }
 
 // usualQuery has room for a query with its OPT record and a cookie.

@@ -100,13 +100,3 @@ func (d *daemon) processorTime(t testing.TB) time.Duration {
 	fmt.Sscan(fields[12], &system)
 	return time.Duration(user+system) * 10 * time.Millisecond
 }
-
-// descriptors counts what the daemon has open.
-func (d *daemon) descriptors(t testing.TB) int {
-	t.Helper()
-	open, err := os.ReadDir(filepath.Join(d.proc(t), "fd"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return len(open)
-}

@@ -105,6 +105,7 @@ func FuzzRecords(f *testing.F) {
 		}
 		f.Add([]byte(plain))
 	}
+	f.Add([]byte(PackRecords([]dns.RR{received(f, "a.", dns.TypeCAA, "\x00\x05issue"+`a\b`), received(f, "a.", dns.TypeNSEC3, "\x01\x00\x00\x00\x05"), rr(record)})))
 	f.Add([]byte{pointer, 0, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		r := Records(b)

@@ -141,6 +141,15 @@ func (p places) overfull(section []dns.RR) Trouble {
 	return Trouble{}
 }
 
+// givenUp is the finding where the budget is spent, or else this message is overfull.
+func (d *denial) givenUp(t *Terms) Finding {
+	f := givenUp(t)
+	if !t.Budget.spent() {
+		f.Trouble, f.Overfull = d.overfull, true
+	}
+	return f
+}
+
 // ownLabels is the Labels field that a signature over a name itself has.
 func ownLabels(name string) int {
 	if isWildcard(name) {

@@ -135,15 +135,6 @@ func givenUp(t *Terms) Finding {
 	return Finding{Security: Indeterminate, Kind: NoAnswer, Rcode: dns.RcodeServerFailure, Trouble: t.Budget.Trouble()}
 }
 
-// givenUp is the same where it may be for this one message that no more was looked at.
-func (d *denial) givenUp(t *Terms) Finding {
-	f := givenUp(t)
-	if !t.Budget.spent() {
-		f.Trouble, f.Overfull = d.overfull, true
-	}
-	return f
-}
-
 // tooMany is the finding where a set has more confirmation records than anybody needs.
 // It comes after the proof: a forger must not end the search for a server that does not lie.
 func tooMany(name string) Finding {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"sync"
 	"testing"
 	"time"
 
@@ -94,6 +95,7 @@ type spoiler func(n int, reply []byte) []byte
 // attacker would who can guess everything.
 type wire struct {
 	tree  *tree
+	mu    sync.Mutex // guards spoil's turns and n: one question asks several at once
 	spoil spoiler
 	n     int
 }
@@ -110,10 +112,12 @@ func (w *wire) Exchange(_ context.Context, server netip.AddrPort, _ string, q *d
 	if err != nil {
 		return nil, err
 	}
+	w.mu.Lock()
 	if w.spoil != nil {
 		out = w.spoil(w.n, out)
 	}
 	w.n++
+	w.mu.Unlock()
 	m := new(dns.Msg)
 	if err := m.Unpack(out); err != nil {
 		return nil, err

@@ -80,7 +80,8 @@ type Stub struct {
 
 // Exchanger carries one message to one server and brings the reply back.
 // network is "udp" or "tcp". A reply must match its question; see
-// transport.Net for what that means.
+// transport.Net for what that means. It is called by several at once, by one
+// question too.
 type Exchanger interface {
 	Exchange(ctx context.Context, server netip.AddrPort, network string, query *dns.Msg) (*dns.Msg, error)
 }

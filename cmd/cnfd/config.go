@@ -44,7 +44,7 @@ func newConfigCheck() *cobra.Command {
 		Example: "  cnfd config check cnfd.yaml",
 		Args:    exactly(1, "the configuration file"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			_, err := loadConfig(args[0])
+			c, err := loadConfig(args[0])
 			var problems config.Problems
 			if errors.As(err, &problems) {
 				for _, p := range problems {
@@ -52,10 +52,26 @@ func newConfigCheck() *cobra.Command {
 				}
 				return exit(exitError)
 			}
+			if err != nil {
+				return err
+			}
 			for _, w := range warnings(args[0]) {
 				fmt.Fprintf(cmd.ErrOrStderr(), "%s:%d:%d: warning: %s\n", w.File, w.Line, w.Column, w.What)
 			}
-			return err
+			broken := false
+			for _, f := range decryptionKeys(&c) {
+				switch {
+				case f.err != nil:
+					fmt.Fprintf(cmd.ErrOrStderr(), "%s: %v\n", args[0], f.err)
+					broken = true
+				case f.warning != "":
+					fmt.Fprintf(cmd.ErrOrStderr(), "%s: warning: %s\n", args[0], f.warning)
+				}
+			}
+			if broken {
+				return exit(exitError)
+			}
+			return nil
 		},
 	}
 }

@@ -36,6 +36,10 @@ func newEngine(c *config.Config, now func() time.Time, log *slog.Logger, forComm
 	if err != nil {
 		return nil, err
 	}
+	opener, err := openerOf(c, log)
+	if err != nil {
+		return nil, err
+	}
 	keeper := anchor.Open(anchor.Config{
 		Now: now, Configured: *rc.Anchors, SHA1: rc.SHA1, Dir: anchorDir(c), ReadOnly: forCommand, Log: log,
 		Still: !c.Resolver.TrustAnchorUpdates,
@@ -51,6 +55,7 @@ func newEngine(c *config.Config, now func() time.Time, log *slog.Logger, forComm
 		return nil, err
 	}
 	vc.Source, vc.Now = r, now
+	vc.Credential.Confirmation.Opener = opener
 	v, err := verifier.New(vc)
 	if err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net"
@@ -59,6 +60,15 @@ func sandboxFiles(t *testing.T) string {
 			t.Fatal(err)
 		}
 	}
+	// The key that decryption.txtar's tokens hold, encrypted.
+	for _, line := range []string{
+		"jwe.cnf.vendor.example. 300 IN TLSA 255 255 255 fe2137e9f08bfdcc9910ecf6f0d571c425700e2cf45afe8aadb1620f3b6533a0",
+		"2.8.vendor.example. 300 IN TLSA 255 255 255 239d79af9bba2174235463093c227a308e95c5f1d83e23025058045b7020cb86",
+	} {
+		if err := net.Replace("vendor.example.", line); err != nil {
+			t.Fatal(err)
+		}
+	}
 	hint := net.Hints()[0]
 	// The same Internet, by somebody who trusts another root.
 	const stranger = ". IN DS 1 13 2 0000000000000000000000000000000000000000000000000000000000000000"
@@ -104,6 +114,12 @@ var scriptCommands = map[string]func(*testscript.TestScript, bool, []string){
 		if got, want := strings.Count(ts.ReadFile(args[0]), "\n"), args[1]; strconv.Itoa(got) != want {
 			ts.Fatalf("%s has %d lines, want %s", args[0], got, want)
 		}
+	},
+	// unhex FILE OUT: the octets that a file holds in hexadecimal.
+	"unhex": func(ts *testscript.TestScript, neg bool, args []string) {
+		octets, err := hex.DecodeString(strings.TrimSpace(ts.ReadFile(args[0])))
+		ts.Check(err)
+		ts.Check(os.WriteFile(ts.MkAbs(args[1]), octets, 0o600))
 	},
 	// await PATH: until something listens on the unix socket.
 	"await": func(ts *testscript.TestScript, neg bool, args []string) {

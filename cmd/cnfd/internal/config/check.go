@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -24,6 +25,7 @@ func (r *reader) check(c *Config) {
 	r.checkDNS(&c.DNS)
 	r.checkCache(&c.Cache)
 	r.checkRecord(&c.Record)
+	r.checkKeyFiles(c.DecryptionKeys)
 	if c.StateDir != "" && !filepath.IsAbs(c.StateDir) {
 		r.at("state_dir", "want an absolute path")
 	}
@@ -242,6 +244,20 @@ func (r *reader) checkRecord(c *Record) {
 			r.at(fmt.Sprintf("record.forms[%d]", i), "%s is named twice", f)
 		}
 		seen[f] = true
+	}
+}
+
+// checkKeyFiles wants absolute paths, none of them twice. What is no path is not
+// repeated: it may be a key.
+func (r *reader) checkKeyFiles(paths []string) {
+	for i, p := range paths {
+		at := fmt.Sprintf("decryption_keys[%d]", i)
+		switch {
+		case !filepath.IsAbs(p):
+			r.at(at, "want the absolute path of a file with keys; the keys themselves do not stand here")
+		case slices.Contains(paths[:i], p):
+			r.at(at, "%s is named twice", p)
+		}
 	}
 }
 

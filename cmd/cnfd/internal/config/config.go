@@ -29,6 +29,8 @@ type Config struct {
 	Subjects Subjects `yaml:"subjects"`
 	// Which records are looked up and which of them may confirm.
 	Record Record `yaml:"record"`
+	// Files with the keys that open an encrypted cnf (jwe, Encrypted_COSE_Key), by their absolute paths: private or symmetric keys as JWK, JWK Set, PEM or COSE_Key. Read at the start; keep them from everybody else (chmod 600). Without any, what is encrypted is undecryptable.
+	DecryptionKeys []string `yaml:"decryption_keys" default:"[]"`
 }
 
 // API is the section api.

@@ -49,6 +49,10 @@ func TestParseRefuses(t *testing.T) {
 		{"an empty address", "resolver: {root_hints: [{name: a., addresses: [\"\"]}]}\n", []string{"addresses[0]: empty"}},
 		{"a hint without addresses", "resolver:\n  root_hints:\n    - {name: a.}\n", []string{"c:3:7: resolver.root_hints[0].addresses: want at least one"}},
 		{"a hint without a name", "resolver: {root_hints: [{addresses: [192.0.2.1]}]}\n", []string{`root_hints[0].name: "" is not a domain name`}},
+		{"a key file by a relative path", "decryption_keys: [a.jwk]\n", []string{"c:1:19: decryption_keys[0]: want the absolute path"}},
+		{"a key file twice", "decryption_keys: [/a, /b, /a]\n", []string{"c:1:27: decryption_keys[2]: /a is named twice"}},
+		{"a key file that is no list", "decryption_keys: /a\n", []string{"c:1:18: decryption_keys: want a list"}},
+		{"a key in the place of its file", "decryption_keys: [{kty: oct}]\n", []string{"c:1:19: decryption_keys[0]: want a single value"}},
 		{"an anchor that is no record", "resolver: {trust_anchors: [\"20326 8 2\"]}\n", []string{"c:1:28: resolver.trust_anchors[0]: not a zone-file line"}},
 		{"an anchor of another type", "resolver: {trust_anchors: [\". IN A 192.0.2.1\"]}\n", []string{"trust_anchors[0]: a A record; DS or DNSKEY are wanted"}},
 		{"two anchors in one string", "resolver:\n  trust_anchors:\n    - |\n      . IN DS 1 8 2 00\n      . IN DS 2 8 2 00\n", []string{"more than one line"}},
@@ -182,6 +186,22 @@ func FuzzForwarder(f *testing.F) {
 	})
 }
 
+// Whoever writes a key where its file should be named does not find it in a log.
+func TestAKeyInThePlaceOfItsFileIsNotRepeated(t *testing.T) {
+	for _, value := range []string{`'{"kty":"oct","k":"s3cretAAAA"}'`, "s3cretAAAA", "|\n  -----BEGIN PRIVATE KEY-----\n  s3cretAAAA\n  -----END PRIVATE KEY-----", "{kty: oct, k: s3cretAAAA}"} {
+		_, err := Parse("c", []byte("decryption_keys:\n- "+value+"\n"), Default(User{Root: true}))
+		var problems Problems
+		if !errors.As(err, &problems) {
+			t.Fatalf("%s: %v", value, err)
+		}
+		for _, p := range problems {
+			if strings.Contains(p.String(), "s3cret") || !strings.Contains(p.String(), "decryption_keys[0]") {
+				t.Errorf("%s", p)
+			}
+		}
+	}
+}
+
 func TestParseAccepts(t *testing.T) {
 	d := Default(User{Root: true})
 	for _, tt := range []struct {
@@ -200,6 +220,7 @@ func TestParseAccepts(t *testing.T) {
 		{"a size in bytes", "cache: {max_bytes: 33554432}\n", func(c Config) bool { return c.Cache.MaxBytes == 32<<20 }},
 		{"a time without quotes", "testing: true\nresolver: {validation_time: 2020-01-01T00:00:00Z}\n", func(c Config) bool { return c.Resolver.ValidationTime == "2020-01-01T00:00:00Z" }},
 		{"no anchors at all", "resolver: {trust_anchors: [none]}\n", func(c Config) bool { return c.Resolver.TrustAnchors[0] == NoAnchors }},
+		{"key files", "decryption_keys: [/etc/cnfd/a.jwk, /etc/cnfd/b.pem]\n", func(c Config) bool { return len(c.DecryptionKeys) == 2 && c.DecryptionKeys[1] == "/etc/cnfd/b.pem" }},
 		{"a list of its own in place of the default", "dns: {allow: [\"::/0\"]}\n", func(c Config) bool { return len(c.DNS.Allow) == 1 }},
 		{"testing keys at their defaults", "resolver: {server_port: 53, validation_time: \"\"}\n", func(c Config) bool { return c.Resolver.ServerPort == 53 }},
 	} {

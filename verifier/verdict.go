@@ -18,7 +18,7 @@ type Verdict struct {
 	Subject []byte
 	Domain  string            // A-labels, lower case, no trailing dot
 	Method  thumbprint.Method // how the credential names its key
-	// Thumbprint is the key's; zero where the key is encrypted.
+	// Thumbprint is the key's; zero where that is encrypted and no key here opens it.
 	Thumbprint thumbprint.Thumbprint
 	// Asked reports whether the DNS was asked; where it was not, Record and
 	// DNS say nothing (and are absent from the JSON).

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"strings"
 	"time"
 
 	"cnfd/internal/sandbox/zone"
@@ -27,7 +28,11 @@ func broken() []spec {
 		{name: "future.example.", why: "its signatures begin in five days", want: bogus, policy: zone.Policy{Since: 5 * day, For: 25 * day}},
 		{name: "wrongds.example.", why: "its DS matches no key", want: bogus, ds: func(ds []dns.RR) []dns.RR {
 			d := ds[0].(*dns.DS)
-			d.Digest = "00" + d.Digest[2:]
+			first := "00"
+			if strings.HasPrefix(d.Digest, first) { // as one in 256 does
+				first = "ff"
+			}
+			d.Digest = first + d.Digest[2:]
 			return ds
 		}},
 		{name: "stripped.example.", why: "the record's signature is missing", want: bogus, policy: zone.Policy{Spoil: func(s *dns.RRSIG) *dns.RRSIG {

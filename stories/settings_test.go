@@ -12,9 +12,12 @@ import (
 	"testing"
 	"time"
 
+	"cnfd/credential"
+	"cnfd/decryption"
 	"cnfd/dnssec"
 	"cnfd/record"
 	"cnfd/resolver"
+	"cnfd/thumbprint"
 	"cnfd/verifier"
 
 	"github.com/goccy/go-yaml"
@@ -139,6 +142,8 @@ func (s *settings) anchors(w *world) (dnssec.Anchors, error) {
 func (s *settings) verifierConfig(source verifier.Source, now func() time.Time) (verifier.Config, error) {
 	c := verifier.Config{
 		Source: source, Now: now,
+		// As the daemon without decryption_keys: nothing is opened, and what may never be is refused.
+		Credential:    credential.Options{Confirmation: thumbprint.Options{Opener: (*decryption.Keys)(nil)}},
 		AllowInsecure: s.Record.AllowInsecure, AllowWildcard: s.Record.AllowWildcard, AllowDelegated: s.Record.AllowDelegated,
 	}
 	for _, stub := range s.Resolver.Stubs {

@@ -132,7 +132,7 @@ var reasons = [reasonCount]reasonEntry{
 
 	Undecryptable: {"undecryptable", Unproven, false,
 		"The confirmation key is encrypted and no configured key opens it; the DNS was not asked.",
-		"Configure the recipient's key, or have the credential issued with a plain key."},
+		"Configure the recipient's key (`decryption_keys`), or have the credential issued with a plain key."},
 	TooCostly: {"too_costly", Unproven, false,
 		"Proving the answer would have taken more work than one question is allowed: signatures, hashes, queries, or more than 255 records.",
 		"The domain's operator trims the record set, the keys or the alias chain; `dns.ede` says which bound was reached."},

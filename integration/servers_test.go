@@ -1,6 +1,9 @@
 package integration
 
 import (
+	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -59,7 +62,15 @@ func (in *internet) sound(t *testing.T) {
 }
 
 func (in *internet) keys(t *testing.T) {
-	d := in.daemon(t, settings{})
+	recipient, err := os.ReadFile("tokens/recipient.jwk")
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "recipient.jwk")
+	if err := os.WriteFile(path, recipient, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d, keyless := in.daemon(t, settings{sections: fmt.Sprintf("decryption_keys: [%q]\n", path)}), in.daemon(t, settings{})
 	seen := 0
 	for name, k := range tokens(t) {
 		if k.domain() != keyZone {
@@ -74,8 +85,14 @@ func (in *internet) keys(t *testing.T) {
 			t.Errorf("%s: thumbprint %s at %s by %s, want %s at %s by %s", name,
 				v.Thumbprint.Hex, v.Record.Name, v.Method, k.Thumbprint, k.owner(), k.Method)
 		}
+		if k.Method != "jwe" {
+			continue
+		}
+		if v := keyless.verify(t, k, nil); v.String() != "unproven undecryptable" {
+			t.Errorf("%s, without its recipient's key: %v, %s", name, v, v.all())
+		}
 	}
-	if seen != 4*6 {
+	if seen != 4*7 {
 		t.Errorf("%d tokens seen: some kind is missing", seen)
 	}
 }

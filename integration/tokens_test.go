@@ -18,7 +18,7 @@ type wish struct {
 	Name    string `json:"name"`
 	Format  string `json:"format"`
 	Key     string `json:"key"`    // P-256, P-384, Ed25519, RSA
-	Method  string `json:"method"` // jwk, jkt; 1, 5, 323
+	Method  string `json:"method"` // jwk, jkt, jwe; 1, 5, 323
 	Subject string `json:"subject"`
 	Exp     int64  `json:"exp,omitempty"`
 	Nbf     int64  `json:"nbf,omitempty"`
@@ -59,7 +59,7 @@ func wishes() (all []wish) {
 			wish{Name: z + " jwt", Format: "jwt", Key: "P-256", Method: "jwk", Subject: subject},
 			wish{Name: z + " cwt", Format: "cwt", Key: "P-256", Method: "1", Subject: subject})
 	}
-	for format, methods := range map[string][]string{"jwt": {"jwk", "jkt"}, "sd-jwt": {"jwk"}, "cwt": {"1", "5", "323"}} {
+	for format, methods := range map[string][]string{"jwt": {"jwk", "jkt", "jwe"}, "sd-jwt": {"jwk"}, "cwt": {"1", "5", "323"}} {
 		for _, method := range methods {
 			for _, key := range []string{"P-256", "P-384", "Ed25519", "RSA"} {
 				all = append(all, wish{Name: format + " " + method + " " + key, Format: format, Key: key, Method: method,

@@ -1,8 +1,10 @@
 // Reads wishes as JSON from standard input and writes {name: {token, thumbprint}}: JWTs and SD-JWTs whose
-// cnf names a fresh key, and that key's RFC 7638 thumbprint in hexadecimal, both made by npm's jose.
+// cnf names a fresh key, and that key's RFC 7638 thumbprint in hexadecimal, both made by npm's jose. A cnf.jwe is
+// encrypted for the verifier that has recipient.jwk, a key of these tests alone.
 import { webcrypto } from "node:crypto";
+import { readFile } from "node:fs/promises";
 globalThis.crypto ??= webcrypto; // Node 18, which Debian 12 has
-const { SignJWT, base64url, calculateJwkThumbprint, exportJWK, generateKeyPair } = await import("jose");
+const { CompactEncrypt, SignJWT, base64url, calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK } = await import("jose");
 const { SDJwtInstance } = await import("@sd-jwt/core");
 const { ES256, digest, generateSalt } = await import("@sd-jwt/crypto-nodejs");
 
@@ -21,10 +23,16 @@ const formats = {
   "sd-jwt": (claims) => sdjwt.issue({ ...claims, email: "holder@vendor.example" }, { _sd: ["email"] }),
 };
 
+const { d, ...recipient } = JSON.parse(await readFile("recipient.jwk"));
+const encrypted = async (jwk) =>
+  new CompactEncrypt(new TextEncoder().encode(JSON.stringify(jwk)))
+    .setProtectedHeader({ alg: "ECDH-ES+A256KW", enc: "A256GCM", kid: recipient.kid })
+    .encrypt(await importJWK(recipient, "ECDH-ES+A256KW"));
+
 async function make({ format, key, method, subject, exp, nbf }) {
   const holder = await exportJWK((await keys[key]()).publicKey);
   const thumbprint = await calculateJwkThumbprint(holder, "sha256");
-  const cnf = method === "jwk" ? { jwk: holder } : { jkt: thumbprint };
+  const cnf = { jwk: { jwk: holder }, jkt: { jkt: thumbprint }, jwe: method === "jwe" && { jwe: await encrypted(holder) } }[method];
   const claims = { iss: "https://issuer.example", sub: subject, exp, nbf, cnf };
   return {
     token: await formats[format](claims),

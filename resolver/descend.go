@@ -83,8 +83,11 @@ func (w *walk) vouch(c *cut, child string, msg *dns.Msg) (*cut, dnssec.Delegatio
 		if del.Cut != dnssec.CutUnproven || w.over() {
 			return c, del
 		}
-		next := w.reveal(c, dnssec.Parent(child))
+		next, unheard := w.reveal(c, dnssec.Parent(child))
 		if next == nil {
+			if unheard.Unreachable {
+				del.Trouble = unheard
+			}
 			return c, del
 		}
 		c = next
@@ -104,7 +107,7 @@ func (w *walk) above(c *cut, child string, msg *dns.Msg) *cut {
 		}
 		signer := dnssec.Canonical(sig.SignerName)
 		if signer != c.zone.Name && signer != child && dnssec.IsSubdomain(signer, c.zone.Name) && dnssec.IsSubdomain(child, signer) {
-			if next := w.reveal(c, signer); next != nil {
+			if next, _ := w.reveal(c, signer); next != nil {
 				return w.above(next, child, msg)
 			}
 		}
@@ -202,24 +205,28 @@ func (w *walk) anchoredBelow(c *cut, name string, rrtype uint16) *cut {
 
 // reveal looks for zone cuts between a zone and a name below it that no
 // referral shows, since the same servers hold both: it asks for DS records
-// label by label (RFC 4035 §4.2). It returns the first cut, nil where none is.
-func (w *walk) reveal(c *cut, upto string) *cut {
+// label by label (RFC 4035 §4.2). It returns the first cut, nil where none is, or where
+// nobody was heard: unheard says so then.
+func (w *walk) reveal(c *cut, upto string) (found *cut, unheard dnssec.Trouble) {
 	for n := dnssec.Labels(c.zone.Name) + 1; n <= dnssec.Labels(upto); n++ {
 		name := dnssec.Ancestor(upto, n)
 		hidden := &cut{servers: c.servers, fixed: c.fixed, until: c.until, granted: c.granted}
 		if w.r.anchors.Load().At(name) != nil || !w.ntas[name].IsZero() {
 			hidden.zone = w.proveChild(hidden, c, name, dnssec.Delegation{})
-			return w.keep(hidden)
+			return w.keep(hidden), dnssec.Trouble{}
 		}
 		del := w.delegation(c, name, nil)
 		switch del.Cut {
 		case dnssec.NoCut:
 		case dnssec.CutSecure, dnssec.CutInsecure:
 			hidden.zone = w.proveChild(hidden, c, name, del)
-			return w.keep(hidden)
+			return w.keep(hidden), dnssec.Trouble{}
 		default:
-			return nil
+			if del.Trouble.Unreachable {
+				unheard = del.Trouble
+			}
+			return nil, unheard
 		}
 	}
-	return nil
+	return nil, dnssec.Trouble{}
 }

@@ -194,7 +194,7 @@ func (s *search) placed(f dnssec.Finding, msg *dns.Msg) (_ dnssec.Finding, again
 	if f.Security != dnssec.Bogus || c.zone.Security != dnssec.Secure || !f.Unsigned && f.SignedBy == "" {
 		return f, false
 	}
-	next := s.reveal(c, hiddenAt(f, s.name, s.rrtype))
+	next, unheard := s.reveal(c, hiddenAt(f, s.name, s.rrtype))
 	switch {
 	case next != nil && next.zone.Security == dnssec.Bogus && s.refersTo(c, next.zone.Name):
 		return f, true
@@ -202,6 +202,8 @@ func (s *search) placed(f dnssec.Finding, msg *dns.Msg) (_ dnssec.Finding, again
 		f, s.at = s.judgeAgain(next, msg, s.name, s.rrtype)
 	case s.over():
 		f = s.interrupted()
+	case unheard.Unreachable:
+		f = lost(unheard)
 	}
 	return f, false
 }

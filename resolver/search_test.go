@@ -388,3 +388,24 @@ func TestOldCopyAtTheParent(t *testing.T) {
 		})
 	}
 }
+
+// TestLossIsNotBogus: where the questions that would show a hidden zone get lost, its answer is
+// not known to be Bogus.
+func TestLossIsNotBogus(t *testing.T) {
+	hid := site{name: "hid.vendor.example.", at: []string{vendorAt, vendor2At}, records: "jwk.cnf 300 TLSA 255 255 255 " + key}
+	for _, loss := range []bool{false, true} {
+		bubble(t, tree(hid), func(t *testing.T, l *lab) {
+			r := l.resolver(t)
+			l.lie(func(_ string, q, r *dns.Msg) *dns.Msg {
+				if loss && q.Question[0].Qtype == dns.TypeDS {
+					return nil
+				}
+				return r
+			}, vendorAt, vendor2At)
+			a := ask(t, r, "jwk.cnf.hid.vendor.example.", dns.TypeTLSA)
+			if lost := a.Security == dnssec.Indeterminate && a.Trouble.Unreachable; lost != loss || !loss && a.Security != dnssec.Secure {
+				t.Errorf("loss %v: %s %+v", loss, a.Security, a.Trouble)
+			}
+		})
+	}
+}

@@ -84,10 +84,12 @@ func (w *walk) judgeAgain(c *cut, msg *dns.Msg, name string, rrtype uint16) (dns
 		if f.Security != dnssec.Bogus || c.zone.Security != dnssec.Secure || !f.Unsigned && f.SignedBy == "" {
 			return f, c
 		}
-		next := w.reveal(c, hiddenAt(f, name, rrtype))
+		next, unheard := w.reveal(c, hiddenAt(f, name, rrtype))
 		switch {
 		case next == nil && w.over():
 			return w.interrupted(), c
+		case next == nil && unheard.Unreachable:
+			return lost(unheard), c
 		case next == nil:
 			return f, c
 		}

@@ -5,28 +5,10 @@ import (
 	"cnfd/thumbprint"
 )
 
-var setMembers = strict.NewNames("keys")
-
 // parseJSON reads a JWK or a JWK Set (RFC 7517 §5).
 func parseJSON(text []byte) ([]found, error) {
-	var s strict.Scanner
-	s.Reset(text, "json")
-	var keys [][]byte
-	set := false
-	for o := s.Object(setMembers); ; {
-		m, ok := o.Next()
-		if !ok {
-			break
-		}
-		if m == strict.Other {
-			continue
-		}
-		set = true
-		for a := s.Array(); a.Next(); {
-			keys = append(keys, s.Raw())
-		}
-	}
-	if err := s.Close(); err != nil {
+	keys, set, err := thumbprint.SplitJWKSet(text)
+	if err != nil {
 		return nil, err
 	}
 	if !set {

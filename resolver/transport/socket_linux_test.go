@@ -7,6 +7,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"cnfd/internal/testneeds"
 )
 
 // TestDeafToMTU: sockets of both families ignore ICMP's word on the path's MTU.
@@ -18,20 +20,21 @@ func TestDeafToMTU(t *testing.T) {
 		{"udp4", "127.0.0.1:53", syscall.IPPROTO_IP, syscall.IP_MTU_DISCOVER},
 		{"udp6", "[::1]:53", syscall.IPPROTO_IPV6, syscall.IPV6_MTU_DISCOVER},
 	} {
-		conn, err := openUDP(netip.MustParseAddrPort(c.at))
-		if err != nil {
-			t.Logf("%s: %v", c.network, err) // a machine without IPv6
-			continue
-		}
-		defer conn.Close()
-		raw, err := conn.(*datagrams).SyscallConn()
-		if err != nil {
-			t.Fatal(err)
-		}
-		raw.Control(func(fd uintptr) {
-			if got, err := syscall.GetsockoptInt(int(fd), c.level, c.option); err != nil || got != 5 { // IP_PMTUDISC_OMIT and IPV6_PMTUDISC_OMIT of linux/in.h and in6.h
-				t.Errorf("%s: %d %v", c.network, got, err)
+		t.Run(c.network, func(t *testing.T) {
+			conn, err := openUDP(netip.MustParseAddrPort(c.at))
+			if err != nil {
+				testneeds.Lacking(t, c.network+": "+err.Error())
 			}
+			defer conn.Close()
+			raw, err := conn.(*datagrams).SyscallConn()
+			if err != nil {
+				t.Fatal(err)
+			}
+			raw.Control(func(fd uintptr) {
+				if got, err := syscall.GetsockoptInt(int(fd), c.level, c.option); err != nil || got != 5 { // IP_PMTUDISC_OMIT and IPV6_PMTUDISC_OMIT of linux/in.h and in6.h
+					t.Errorf("%d %v", got, err)
+				}
+			})
 		})
 	}
 }
@@ -40,7 +43,7 @@ func TestDeafToMTU(t *testing.T) {
 func TestScope(t *testing.T) {
 	lo, err := net.InterfaceByName("lo")
 	if err != nil {
-		t.Skip(err) // a machine without one of that name
+		testneeds.Lacking(t, "an interface lo: "+err.Error())
 	}
 	for zone, want := range map[string]uint32{"": 0, "lo": uint32(lo.Index), "7": 7} {
 		if got, err := scope(zone); err != nil || got != want {

@@ -11,15 +11,6 @@ import (
 	"cnfd/thumbprint"
 )
 
-// memory is a Seen as it is meant; it keeps what it was asked.
-type memory map[string]time.Time
-
-func (m memory) Seen(id string, until time.Time) bool {
-	_, seen := m[id]
-	m[id] = until
-	return seen
-}
-
 type request struct {
 	h               *holder
 	header, payload object
@@ -39,7 +30,19 @@ func newRequest(t testing.TB) request {
 
 func (r request) judge(t testing.TB) error {
 	t.Helper()
+	_, err := r.proof(t)
+	return err
+}
+
+func (r request) proof(t testing.TB) (possession.Proof, error) {
+	t.Helper()
 	return possession.DPoP([]byte(r.h.sign(t, r.header, r.payload)), &r.terms)
+}
+
+// judge is what DPoP says of a proof, without what is to be remembered of it.
+func judge(proof []byte, r *possession.Request) error {
+	_, err := possession.DPoP(proof, r)
+	return err
 }
 
 // TestDPoP: the proof is good, and with one thing changed it is not.
@@ -101,41 +104,32 @@ func TestDPoP(t *testing.T) {
 		{"no time", func(r *request) { r.terms.Now = time.Time{} }, possession.Unasked},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r, seen := good, memory{}
-			r.terms.Seen = seen
+			r := good
 			c.change(&r)
-			wants(t, r.judge(t), c.want)
-			if (len(seen) == 1) != (c.want == 0) {
-				t.Errorf("remembered %v: only what is good is, and that always", seen)
+			proof, err := r.proof(t)
+			wants(t, err, c.want)
+			if (len(proof.JTI) > 0) != (c.want == 0) || proof.Until.IsZero() != (c.want != 0) {
+				t.Errorf("to be remembered: %+v: only what is good is, and that always", proof)
 			}
 		})
 	}
-	t.Run("nobody remembers", func(t *testing.T) { wants(t, good.judge(t), possession.Unasked) })
-	t.Run("none at all", func(t *testing.T) { wants(t, possession.DPoP(nil, &good.terms), possession.Missing) })
+	t.Run("none at all", func(t *testing.T) { wants(t, judge(nil, &good.terms), possession.Missing) })
 }
 
-// TestReplay: a proof is good once, for as long as it could be good; another's
-// jti, or another jti, is not it.
-func TestReplay(t *testing.T) {
-	r, seen := newRequest(t), memory{}
-	r.terms.Seen = seen
-	proof := []byte(r.h.sign(t, r.header, r.payload))
-	wants(t, possession.DPoP(proof, &r.terms), 0)
-	wants(t, possession.DPoP(proof, &r.terms), possession.Replayed)
-	wants(t, r.judge(t), possession.Replayed) // signed anew
-	for id, until := range seen {
-		r.terms.Now = until
-		wants(t, r.judge(t), possession.Time)
-		if len(id) > 2*32+1+possession.MaxJTI {
-			t.Errorf("%d octets to remember", len(id))
+// TestRemembered: what is remembered of a proof is its jti, for as long as it
+// could be good.
+func TestRemembered(t *testing.T) {
+	for _, iat := range []float64{float64(now.Unix()), float64(now.Unix() + 60), float64(now.Unix()) - 119.5, float64(now.Unix() - 120)} {
+		r := newRequest(t)
+		r.payload = with(r.payload, "iat", iat)
+		proof, err := r.proof(t)
+		wants(t, err, 0)
+		if string(proof.JTI) != r.payload["jti"] {
+			t.Errorf("jti %q", proof.JTI)
 		}
+		r.terms.Now = proof.Until
+		wants(t, r.judge(t), possession.Time)
 	}
-	r.terms.Now = now
-	r.payload = with(r.payload, "jti", "another")
-	wants(t, r.judge(t), 0)
-	other := newRequest(t)
-	other.terms.Seen = seen
-	wants(t, other.judge(t), 0)
 }
 
 // TestRFC9449 holds the RFC's own proofs: figure 2 (§4.1) has no ath, since it is
@@ -150,17 +144,16 @@ func TestRFC9449(t *testing.T) {
 	check(t, err)
 	resource := possession.Request{
 		Confirmed: jkt, Method: "GET", URL: "https://resource.example.org/protectedresource",
-		Token: []byte("Kz~8mXK1EalYznwH-LC-1fBAo.4Ljp~zsPE_NeO.gxU"), Now: time.Unix(1562262618, 0), Seen: memory{},
+		Token: []byte("Kz~8mXK1EalYznwH-LC-1fBAo.4Ljp~zsPE_NeO.gxU"), Now: time.Unix(1562262618, 0),
 	}
-	wants(t, possession.DPoP([]byte(figure13), &resource), 0)
-	wants(t, possession.DPoP([]byte(figure13), &resource), possession.Replayed)
+	wants(t, judge([]byte(figure13), &resource), 0)
 	token := resource
 	token.Method, token.URL = "POST", "https://server.example.com/token"
-	wants(t, possession.DPoP([]byte(figure13), &token), possession.Method)
-	wants(t, possession.DPoP([]byte(figure2), &token), possession.Hash)
+	wants(t, judge([]byte(figure13), &token), possession.Method)
+	wants(t, judge([]byte(figure2), &token), possession.Hash)
 	token.URL = "https://server.example.com/other"
-	wants(t, possession.DPoP([]byte(figure2), &token), possession.URI)
+	wants(t, judge([]byte(figure2), &token), possession.URI)
 	flipped := []byte(figure13)
 	flipped[len(flipped)-3] ^= 1
-	wants(t, possession.DPoP(flipped, &resource), possession.Signature)
+	wants(t, judge(flipped, &resource), possession.Signature)
 }

@@ -22,13 +22,16 @@ func ExampleDPoP() {
 	confirmed, _ := thumbprint.New(thumbprint.JWK, thumbprint.SHA256, sum)
 	request := &possession.Request{
 		Confirmed: confirmed, Method: "GET", URL: "https://resource.example.org/protectedresource?page=2",
-		Token: []byte("Kz~8mXK1EalYznwH-LC-1fBAo.4Ljp~zsPE_NeO.gxU"), Now: time.Unix(1562262620, 0), Seen: memory{},
+		Token: []byte("Kz~8mXK1EalYznwH-LC-1fBAo.4Ljp~zsPE_NeO.gxU"), Now: time.Unix(1562262620, 0),
 	}
-	fmt.Println(possession.DPoP([]byte(proof), request))
-	fmt.Println(possession.DPoP([]byte(proof), request))
+	good, err := possession.DPoP([]byte(proof), request)
+	fmt.Printf("%s is good once, and too old after %s: %v\n", good.JTI, good.Until.UTC().Format(time.TimeOnly), err)
+	request.Method = "POST"
+	_, err = possession.DPoP([]byte(proof), request)
+	fmt.Println(err)
 	// Output:
-	// <nil>
-	// payload.jti: a proof that was used before
+	// e1j3V_bKic8-LAEB is good once, and too old after 17:52:19: <nil>
+	// payload.htm: not the method of this request
 }
 
 // FuzzHeld: whatever is sent as a key-binding token or a proof, it is good only
@@ -45,11 +48,9 @@ func FuzzHeld(f *testing.F) {
 		if err := possession.KeyBinding(bound, &p.terms); err == nil && kbJWT != kb {
 			t.Fatalf("%q is taken", kbJWT)
 		}
-		seen := memory{}
-		r.terms.Seen = seen
-		err := possession.DPoP([]byte(dpop), &r.terms)
-		if err == nil && dpop != proof || (err == nil) != (len(seen) == 1) {
-			t.Fatalf("%q: %v, remembered %v", dpop, err, seen)
+		once, err := possession.DPoP([]byte(dpop), &r.terms)
+		if err == nil && dpop != proof || (err == nil) != (len(once.JTI) > 0) {
+			t.Fatalf("%q: %v, to be remembered: %+v", dpop, err, once)
 		}
 	})
 }
@@ -88,8 +89,7 @@ func BenchmarkDPoP(b *testing.B) {
 	proof := []byte(r.h.sign(b, r.header, r.payload))
 	b.ReportAllocs()
 	for b.Loop() {
-		r.terms.Seen = memory{}
-		if err := possession.DPoP(proof, &r.terms); err != nil {
+		if _, err := possession.DPoP(proof, &r.terms); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -29,12 +29,11 @@ func TestProofsMadeElsewhere(t *testing.T) {
 		t.Run(c.Alg, func(t *testing.T) {
 			r := possession.Request{
 				Confirmed: jkt(t, c.JKT), Method: "POST", URL: "https://vendor.example:443/token?x", Token: []byte(made.Token),
-				Nonce: "n-1", Now: time.Unix(1795349000, 0), Seen: memory{},
+				Nonce: "n-1", Now: time.Unix(1795349000, 0),
 			}
-			wants(t, possession.DPoP([]byte(c.Proof), &r), 0)
-			wants(t, possession.DPoP([]byte(c.Proof), &r), possession.Replayed)
+			wants(t, judge([]byte(c.Proof), &r), 0)
 			r.Confirmed = jkt(t, made.Proofs[(i+1)%len(made.Proofs)].JKT)
-			wants(t, possession.DPoP([]byte(c.Proof), &r), possession.Key)
+			wants(t, judge([]byte(c.Proof), &r), possession.Key)
 			r.Confirmed = jkt(t, c.JKT)
 			dot := strings.LastIndexByte(c.Proof, '.') + 1
 			flipped := []byte(c.Proof)
@@ -43,9 +42,9 @@ func TestProofsMadeElsewhere(t *testing.T) {
 			} else {
 				flipped[dot+4] = 'A'
 			}
-			wants(t, possession.DPoP(flipped, &r), possession.Signature)
+			wants(t, judge(flipped, &r), possession.Signature)
 			r.Now = r.Now.Add(time.Hour)
-			wants(t, possession.DPoP([]byte(c.Proof), &r), possession.Time)
+			wants(t, judge([]byte(c.Proof), &r), possession.Time)
 		})
 	}
 }

@@ -52,19 +52,18 @@ const (
 	Time                        // too old, of the future, expired or not yet valid
 	Hash                        // over another token: sd_hash, ath
 	ID                          // jti missing or too long
-	Replayed                    // its jti has been seen
 	Certificate                 // not the certificate that the token names
 )
 
 // String returns a short name: "missing", "unasked", "malformed", "type", "key",
 // "signature", "nonce", "audience", "method", "uri", "time", "hash", "id",
-// "replayed", "certificate"; "" for none.
+// "certificate"; "" for none.
 func (r Rule) String() string {
 	if r > Certificate {
 		return ""
 	}
 	return [...]string{"", "missing", "unasked", "malformed", "type", "key", "signature", "nonce", "audience",
-		"method", "uri", "time", "hash", "id", "replayed", "certificate"}[r]
+		"method", "uri", "time", "hash", "id", "certificate"}[r]
 }
 
 // held is a token that a key's holder has signed, with its signature checked.

@@ -15,7 +15,9 @@ import (
 // critical extensions are not understood, and one whose payload is not base64url
 // are errors. Subject and Issuer do not point into compact; Signed and KeyBinding
 // read it again. The error is an *Error.
-func ParseJWT(compact []byte, o *Options) (Credential, error) {
+func ParseJWT(compact []byte, o *Options) (Credential, error) { return parseJWT(compact, o, nil) }
+
+func parseJWT(compact []byte, o *Options, scratch *Scratch) (Credential, error) {
 	if err := tooLarge(len(compact)); err != nil {
 		return Credential{}, err
 	}
@@ -25,7 +27,7 @@ func ParseJWT(compact []byte, o *Options) (Credential, error) {
 			return Credential{}, err
 		}
 	}
-	payload, err := openJWS(signed)
+	payload, err := openJWS(signed, scratch)
 	if err != nil {
 		return Credential{}, err
 	}
@@ -48,13 +50,13 @@ func ParseJWT(compact []byte, o *Options) (Credential, error) {
 }
 
 // openJWS checks the outside of a JWS and decodes its payload.
-func openJWS(compact []byte) (payload []byte, err error) {
+func openJWS(compact []byte, scratch *Scratch) (payload []byte, err error) {
 	parts, err := splitJWS(compact)
 	if err != nil {
 		return nil, err
 	}
 	// One buffer for both: the header is done with before the payload is read.
-	room := make([]byte, 0, base64.RawURLEncoding.DecodedLen(max(len(parts[0]), len(parts[1]))))
+	room := scratch.room(base64.RawURLEncoding.DecodedLen(max(len(parts[0]), len(parts[1]))))
 	header, err := decode(room, parts[0], "header")
 	if err != nil {
 		return nil, err

@@ -10,7 +10,9 @@ import (
 // ParseCWT). A bare claims map is refused: it is no token, nobody has signed it,
 // and a JWT of alg none is not read either. White space around it is an error.
 // The error is an *Error.
-func Parse(token []byte, o *Options) (Credential, error) {
+func Parse(token []byte, o *Options) (Credential, error) { return parse(token, o, nil) }
+
+func parse(token []byte, o *Options, scratch *Scratch) (Credential, error) {
 	if err := tooLarge(len(token)); err != nil {
 		return Credential{}, err
 	}
@@ -18,9 +20,9 @@ func Parse(token []byte, o *Options) (Credential, error) {
 	case len(token) == 0:
 		return Credential{}, malformed("", "empty: want a JWT, an SD-JWT or a CWT in base64url")
 	case bytes.ContainsAny(token, ".~"):
-		return ParseJWT(token, o)
+		return parseJWT(token, o, scratch)
 	}
-	cbor, err := decode(make([]byte, 0, base64.RawURLEncoding.DecodedLen(len(token))), token, "")
+	cbor, err := decode(scratch.room(base64.RawURLEncoding.DecodedLen(len(token))), token, "")
 	if err != nil {
 		return Credential{}, malformed("", "not a token: want a JWT, an SD-JWT, or a CWT in base64url without padding or white space")
 	}

@@ -19,6 +19,9 @@ type Request struct {
 	// At is the time of the judgement, of the token and of DNSSEC signatures
 	// alike; zero is now.
 	At time.Time
+	// Scratch is memory for what is decoded, so that nothing is allocated. A
+	// Verdict's Subject may point into it; one question at a time uses it. May be nil.
+	Scratch *credential.Scratch
 }
 
 // Input is what a Request's bytes are.
@@ -43,11 +46,11 @@ type Freshness struct {
 func (v *Verifier) parse(q *Request) (credential.Credential, error) {
 	switch q.Input {
 	case InputToken:
-		return credential.Parse(q.Bytes, &v.credential)
+		return q.Scratch.Parse(q.Bytes, &v.credential)
 	case InputClaims:
 		return credential.ParseClaims(q.Bytes, &v.credential)
 	case InputJWT, InputSDJWT:
-		return credential.ParseJWT(q.Bytes, &v.credential)
+		return q.Scratch.ParseJWT(q.Bytes, &v.credential)
 	case InputCWT:
 		return credential.ParseCWT(q.Bytes, &v.credential)
 	}

@@ -133,7 +133,9 @@ func (c *Credential) For(audience string) (named, present bool) {
 	for claims := s.Object(audOnly); ; {
 		member, ok := claims.Next()
 		if !ok {
-			return named, present
+			// What is not read to its end names nobody, and is not nothing.
+			whole := s.Close() == nil
+			return named && whole, present || !whole
 		}
 		if member != 0 {
 			continue

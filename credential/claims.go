@@ -24,15 +24,16 @@ const (
 	claimExp
 	claimNbf
 	claimIss
-	claimSD // RFC 9901 §4.2.4.1: digests of members that are in disclosures
+	claimSD  // RFC 9901 §4.2.4.1: digests of members that are in disclosures
+	claimAud // read by For; here so that nothing looks like it
 	claimCredentialSubject
 	claimVC
 )
 
 var (
-	claimNames = strict.NewNames("sub", "cnf", "exp", "nbf", "iss", "_sd")
+	claimNames = strict.NewNames("sub", "cnf", "exp", "nbf", "iss", "_sd", "aud")
 	// vcClaimNames are read where Options.CredentialSubject is set.
-	vcClaimNames = strict.NewNames("sub", "cnf", "exp", "nbf", "iss", "_sd", "credentialSubject", "vc")
+	vcClaimNames = strict.NewNames("sub", "cnf", "exp", "nbf", "iss", "_sd", "aud", "credentialSubject", "vc")
 	vcNames      = strict.NewNames("credentialSubject")
 	vcIDNames    = strict.NewNames("id")
 )

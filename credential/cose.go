@@ -20,8 +20,8 @@ const (
 	tagSign     = 98
 )
 
-// openCOSE finds the payload of a COSE message, with what is disclosed in it. What go-cose reads it reads,
-// since a signature will be checked over what it read.
+// openCOSE finds the payload of a COSE message, with what is disclosed in it. What
+// go-cose reads it reads, since a signature will be checked over what it read.
 func openCOSE(message strict.Item) (payload []byte, err error) {
 	if message.Major == strict.MajorTag && message.Arg == tagCWT {
 		if message, _, err = strict.FirstCBOR(message.Body); err != nil {
@@ -30,6 +30,11 @@ func openCOSE(message strict.Item) (payload []byte, err error) {
 	}
 	if message.Major != strict.MajorTag {
 		return nil, malformed("cwt", "neither a claims map nor a COSE message with its tag (18, 98, 17 or 97)")
+	}
+	if message.Arg == tagSign1 {
+		if payload, plain := plainSign1(message.Body); plain {
+			return payload, checkPayload(payload)
+		}
 	}
 	var headers []cose.Headers
 	switch message.Arg {
@@ -57,10 +62,14 @@ func openCOSE(message strict.Item) (payload []byte, err error) {
 	case payload == nil:
 		return nil, malformed("cwt", "its payload is detached: send the message with it")
 	}
-	if err := strict.WellFormedCBOR(payload, "claims"); err != nil {
-		return nil, wrong("", err)
+	if err := checkPayload(payload); err != nil {
+		return nil, err
 	}
 	return resolveCWT(payload, &headers[0])
+}
+
+func checkPayload(payload []byte) error {
+	return wrongOrNil(strict.WellFormedCBOR(payload, "claims"))
 }
 
 // openSign1 reads a COSE_Sign1 (RFC 9052 §4.2). The library's own errors may

@@ -1,0 +1,110 @@
+package credential
+
+import (
+	"bytes"
+
+	"cnfd/internal/strict"
+)
+
+// plainSign1 gives the payload of a COSE_Sign1 (RFC 9052 §4.2) whose headers have
+// nothing but what most CWTs have: plainHeaders says what. It is false for every
+// other, which go-cose is left to judge. What it takes go-cose takes too, and as
+// the same (FuzzSign1): it is there to take it without allocating.
+func plainSign1(body []byte) (payload []byte, ok bool) {
+	if len(body) == 0 || body[0] != 0x84 {
+		return nil, false
+	}
+	var parts [4]strict.Item
+	rest := body[1:]
+	for i := range parts {
+		var err error
+		if parts[i], rest, err = strict.FirstCBOR(rest); err != nil {
+			return nil, false
+		}
+	}
+	protected, isBytes := parts[0].Bytes()
+	if !isBytes || len(rest) > 0 || !plainHeaders(parts[1]) {
+		return nil, false
+	}
+	if len(protected) > 0 {
+		inner, rest, err := strict.FirstCBOR(protected)
+		if err != nil || len(rest) > 0 || !plainHeaders(inner) {
+			return nil, false
+		}
+	}
+	if value, isBytes := parts[3].Bytes(); !isBytes || len(value) == 0 {
+		return nil, false
+	}
+	return parts[2].Bytes()
+}
+
+// The header parameters of RFC 9052 §3.1, RFC 9596 and RFC 9360 that neither say
+// how to read the payload nor are checked for more than their type.
+const (
+	labelAlg         = 1
+	labelContentType = 3
+	labelKID         = 4
+	labelTyp         = 16
+	labelX5Chain     = 33
+	labelX5T         = 34
+)
+
+// plainHeaders reports whether a bucket of headers is a map of these alone, each
+// once and of a type that go-cose lets it have.
+func plainHeaders(bucket strict.Item) bool {
+	if bucket.Major != strict.MajorMap || bucket.Indefinite {
+		return false
+	}
+	var seen uint64
+	headers := bucket.Entries()
+	for headers.Next() {
+		label, isInt := headers.Key.Int()
+		if !isInt || label < 0 || label > 63 || seen&(1<<label) != 0 {
+			return false
+		}
+		seen |= 1 << label
+		if !plainHeader(label, headers.Value) {
+			return false
+		}
+	}
+	return headers.Err() == nil
+}
+
+func plainHeader(label int64, value strict.Item) bool {
+	n, isInt := value.Int()
+	text, isText := value.Text()
+	_, isBytes := value.Bytes()
+	switch label {
+	case labelAlg:
+		return isInt || isText
+	case labelContentType, labelTyp:
+		return isInt && n >= 0 || isText && isMediaType(text)
+	case labelKID:
+		return isBytes
+	case labelX5Chain, labelX5T:
+		if isBytes {
+			return true
+		}
+		if value.Major != strict.MajorArray || value.Indefinite {
+			return false
+		}
+		for rest := value.Body; len(rest) > 0; {
+			var one strict.Item
+			var err error
+			if one, rest, err = strict.FirstCBOR(rest); err != nil {
+				return false
+			}
+			_, isInt := one.Int()
+			if _, isBytes := one.Bytes(); !isInt && !isBytes {
+				return false
+			}
+		}
+		return true
+	}
+	return false
+}
+
+// isMediaType is what go-cose asks of a content type and a typ in text.
+func isMediaType(text []byte) bool {
+	return len(text) > 0 && text[0] != ' ' && text[len(text)-1] != ' ' && bytes.Count(text, []byte{'/'}) == 1
+}

@@ -30,3 +30,21 @@ func TestLookAlikesOfAnAudience(t *testing.T) {
 		t.Error("two audiences, one after the other")
 	}
 }
+
+// TestNothingOfAKeyIsDisclosed: an SD-CWT's cnf is read as the issuer has signed
+// it; what a disclosure would put into it, an element of an encrypted key among
+// it, is no part of it.
+func TestNothingOfAKeyIsDisclosed(t *testing.T) {
+	const sealed = "08 a1 02 83 43a10101 a1054c000000000000000000000000 "
+	const ciphertext = "5820 0000000000000000000000000000000000000000000000000000000000000000"
+	for _, c := range []struct{ name, claims, want string }{
+		{"in the clear", "a3 02 61 61" + sealed + ciphertext + "1901f4 81 d83c @0", "a 2"},
+		{"disclosed", "a2 02 61 61" + sealed + "d83c @0", "malformed sd_claims[0]: nothing in the token refers to it"},
+		{"withheld", "a3 02 61 61" + sealed + "d83c 41ff" + "1901f4 81 d83c @0", "malformed claims.8.2: CBOR tag isn't allowed"},
+	} {
+		got, err := credential.ParseCWT(sdCWT(t, es256Header, c.claims, "82"+salt+ciphertext), nil)
+		if is := outcome(t, got, err); is != c.want {
+			t.Errorf("%s:\ngot  %q\nwant %q", c.name, is, c.want)
+		}
+	}
+}

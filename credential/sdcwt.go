@@ -172,7 +172,11 @@ func (d *cwtDisclosures) merge(dst []byte, item strict.Item, depth int) ([]byte,
 		key, value := entries.Key, entries.Value
 		var err error
 		body = append(body, key.Raw...)
-		if body, err = d.merge(body, value, depth+1); err != nil {
+		if n, ok := key.Int(); ok && n == keyCnf && depth == 1 {
+			// All of a key is in the clear: a tag or a mark in it stays, and is
+			// an error to who reads it.
+			body = append(body, value.Raw...)
+		} else if body, err = d.merge(body, value, depth+1); err != nil {
 			return nil, err
 		}
 		if key.Major != strict.MajorSimple || key.Arg != redactedKeys {

@@ -90,7 +90,8 @@ func TestSDCWT(t *testing.T) {
 		{"an unknown hash", "a2 01 26 12 01", "a2 02 61 61" + ckt, nil, "malformed cwt: its sd_alg is not a hash that is known: SHA-256, SHA-384 or SHA-512"},
 		{"two hashes", "a3 01 26 12 2f 18aa 382a", "a2 02 61 61" + ckt, nil, "malformed cwt: its sd_alg is not one integer"},
 		{"a hash that the digests are not of", "a2 01 26 12 382b", "a2 " + ckt + keys + "81 @0", []string{sub}, "malformed sd_claims[0]: nothing in the token refers to it"},
-		{"a member of cnf", es256Header, "a2 02 61 61 08 a1" + keys + "81 @0", []string{"83" + salt + "5820 d7cc072de2205bdc1537a543d53c60a6acb62eccd890c7fa27c9e354089bbe13 05"}, "malformed claims.8: a map key that is neither an integer nor text"},
+		{"a member of cnf", es256Header, "a2 02 61 61 08 a1" + keys + "81 @0", []string{"83" + salt + "5820 d7cc072de2205bdc1537a543d53c60a6acb62eccd890c7fa27c9e354089bbe13 05"}, "malformed sd_claims[0]: nothing in the token refers to it"},
+		{"a member of cnf withheld", es256Header, "a2 02 61 61 08 a1" + keys + "81 41ff", nil, "malformed claims.8: a map key that is neither an integer nor text"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, err := credential.ParseCWT(sdCWT(t, c.protected, c.claims, c.disclosures...), nil)

@@ -30,6 +30,7 @@ var rooms = map[string][]string{
 	"decryption":                {"thumbprint", "internal/strict"},
 	"credential":                {"signature", "thumbprint", "internal/strict"},
 	"possession":                {"credential", "signature", "thumbprint", "internal/strict"},
+	"replay":                    {"thumbprint"},
 	"dnssec":                    {},
 	"dnssec/rollover":           {"dnssec"},
 	"cache":                     {},

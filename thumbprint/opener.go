@@ -29,11 +29,12 @@ func (c *joseClaim) open(o *Options) error {
 	}
 	var s strict.Scanner
 	s.Reset(jwk, place)
-	if err := c.key.readJWK(&s, admit{symmetric: o.Symmetric}); err != nil {
-		return err
-	}
+	readErr := c.key.readJWK(&s, admit{symmetric: o.Symmetric})
 	if err := s.Close(); err != nil {
-		return malformed(err)
+		return unsaid(place, err)
+	}
+	if readErr != nil {
+		return readErr
 	}
 	c.named[cnfJWE] = c.key.jkt(SHA256)
 	return nil
@@ -50,13 +51,26 @@ func (c *coseClaim) open(o *Options) error {
 		return closed("8.2", err)
 	}
 	if err := strict.CheckCBOR(key, "8.2"); err != nil {
-		return malformed(err)
+		return unsaid("8.2", err)
 	}
 	item, _, err := strict.FirstCBOR(key)
 	if err != nil {
-		return malformed(err)
+		return unsaid("8.2", err)
+	}
+	if wrapped, ok := item.Bytes(); ok {
+		if err := strict.CheckCBOR(wrapped, "8.2"); err != nil {
+			return unsaid("8.2", err)
+		}
 	}
 	return c.openKey(item, o, "8.2")
+}
+
+// unsaid is what a strict reader found in what was encrypted, without the place
+// inside of it: a path is made of names that somebody meant to be secret.
+func unsaid(place string, err error) *Error {
+	e := malformed(err)
+	e.Where = place
+	return e
 }
 
 // closed is what an Opener's error is to a claim: nil where no key opens it.

@@ -56,4 +56,4 @@ conformance: build
 	scripts/conformance.sh
 
 clean:
-	rm -rf bin integration/tokens/node_modules
+	rm -rf bin integration/*/node_modules

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the integration tests ask of other people's software: Debian packages, as root, and the npm
-# packages of integration/tokens. What cannot be had is named; with CI=true that is a failure. No server that is
+# packages of integration/tokens and integration/oidc. What cannot be had is named; with CI=true that is a failure. No server that is
 # installed here is started: the tests start their own.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -11,6 +11,7 @@ packages=(
   nsd ldnsutils                                   # nsd, ldns-keygen, ldns-signzone, drill
   pdns-server pdns-backend-sqlite3 sqlite3        # pdns_server, pdnsutil
   unbound unbound-host                            # the witness
+  nginx                                           # a gateway that hands on a client's certificate
   iproute2                                        # network namespaces
   openssl python3 python3-cbor2 python3-cryptography nodejs npm   # tokens that our code did not make
 )
@@ -54,13 +55,16 @@ if [ ${#wanted[@]} -gt 0 ]; then
   fi
 fi
 
-if [ -f integration/tokens/package.json ]; then
+for dir in integration/tokens integration/oidc; do
   if ! command -v npm >/dev/null; then
-    lack "npm is missing: the tokens made with jose are skipped"
-  elif [ ! -e integration/tokens/node_modules/.package-lock.json ] ||
-    [ integration/tokens/package-lock.json -nt integration/tokens/node_modules/.package-lock.json ]; then
-    (cd integration/tokens && npm ci --no-audit --no-fund --loglevel=error) >&2 || lack "npm ci failed in integration/tokens"
+    lack "npm is missing: what $dir makes is skipped"
+  elif [ ! -e $dir/node_modules/.package-lock.json ] || [ $dir/package-lock.json -nt $dir/node_modules/.package-lock.json ]; then
+    (cd $dir && npm ci --no-audit --no-fund --loglevel=error) >&2 || lack "npm ci failed in $dir"
   fi
+done
+# Debian 12 has Node 18, too old for oidc-provider: a newer one in PATH will do, however it came.
+if command -v node >/dev/null && ! node -e '[a, b] = process.versions.node.split("."); process.exit(a > 20 || a == 20 && b >= 19 ? 0 : 1)'; then
+  lack "node is too old for npm's oidc-provider, which needs 20.19: $(node --version)"
 fi
 
 if [ $lacking = 1 ] && [ "${CI:-}" = true ]; then

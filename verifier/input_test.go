@@ -137,66 +137,6 @@ func FuzzVerify(f *testing.F) {
 	})
 }
 
-func benchScene(b testing.TB) (*Verifier, *Request) {
-	s := newScene()
-	s.source.quiet = true
-	v, err := New(s.config)
-	if err != nil {
-		b.Fatal(err)
-	}
-	return v, &Request{Input: InputClaims, Bytes: []byte(claims)}
-}
-
-func TestAHotVerifyAllocatesNothing(t *testing.T) {
-	v, q := benchScene(t)
-	out := make([]byte, 0, 2048)
-	if n := testing.AllocsPerRun(200, func() {
-		got, err := v.Verify(t.Context(), q)
-		if err != nil || got.Outcome() != Confirmed {
-			t.Fatal(got.Reason, err)
-		}
-		out = got.AppendJSON(out[:0], "01JD")
-	}); n != 0 {
-		t.Errorf("%v allocations", n)
-	}
-}
-
-func BenchmarkVerifyClaims(b *testing.B) {
-	v, q := benchScene(b)
-	ctx := context.Background()
-	b.ReportAllocs()
-	for b.Loop() {
-		if got, err := v.Verify(ctx, q); err != nil || got.Reason != RecordMatches {
-			b.Fatal(got.Reason, err)
-		}
-	}
-}
-
-func BenchmarkVerifyCWT(b *testing.B) {
-	v, q := benchScene(b)
-	q.Input, q.Bytes = InputCWT, cwtClaims
-	ctx := context.Background()
-	b.ReportAllocs()
-	for b.Loop() {
-		if got, err := v.Verify(ctx, q); err != nil || got.Reason != RecordAbsent {
-			b.Fatal(got.Reason, err)
-		}
-	}
-}
-
-func BenchmarkAppendJSON(b *testing.B) {
-	v, q := benchScene(b)
-	got, err := v.Verify(context.Background(), q)
-	if err != nil {
-		b.Fatal(err)
-	}
-	out := make([]byte, 0, 2048)
-	b.ReportAllocs()
-	for b.Loop() {
-		out = got.AppendJSON(out[:0], "01JD")
-	}
-}
-
 // zoneFile is a Source that knows one record, in the place of a resolver.
 type zoneFile map[string][]byte
 

@@ -29,6 +29,8 @@ var rooms = map[string][]string{
 	"signature":                 {"thumbprint"},
 	"decryption":                {"thumbprint", "internal/strict"},
 	"credential":                {"signature", "thumbprint", "internal/strict"},
+	"issuers":                   {"credential", "signature", "thumbprint", "thumbprint/keyfile", "internal/strict"},
+	"issuers/source":            {"issuers"},
 	"possession":                {"credential", "signature", "thumbprint", "internal/strict"},
 	"replay":                    {"thumbprint"},
 	"dnssec":                    {},
@@ -38,7 +40,7 @@ var rooms = map[string][]string{
 	"resolver/transport":        {},
 	"resolver/anchor":           {"dnssec", "dnssec/rollover"},
 	"resolver/listener":         {"resolver", "dnssec"},
-	"verifier":                  {"credential", "record", "thumbprint", "dnssec"},
+	"verifier":                  {"credential", "issuers", "possession", "record", "thumbprint", "dnssec"},
 	"api":                       {"verifier", "dnssec", "record", "internal/strict"},
 	"client":                    {},
 	"publish":                   {"record", "dnssec"},
@@ -58,7 +60,7 @@ var rooms = map[string][]string{
 }
 
 // pure rooms judge; they do not fetch, wait, share or look at a clock.
-var pure = []string{"thumbprint", "record", "signature", "decryption", "credential", "possession", "dnssec", "dnssec/rollover", "internal/strict"}
+var pure = []string{"thumbprint", "record", "signature", "decryption", "credential", "issuers", "possession", "dnssec", "dnssec/rollover", "internal/strict"}
 
 // impure are the packages that a pure room imports neither themselves nor below;
 // net/netip, which knows addresses by value and no network, is none of them.

@@ -1,0 +1,182 @@
+package source
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"sync"
+	"time"
+
+	"cnfd/issuers"
+)
+
+// When keys are loaded.
+const (
+	usualRefresh = time.Hour
+	usualTimeout = 5 * time.Second
+	// On demand no oftener than this: a stranger's tokens with made-up key names
+	// must not make us ask the issuer for each of them.
+	demandEvery = 30 * time.Second
+	// After a failure, doubled each time.
+	firstRetry = 5 * time.Second
+	lastRetry  = 5 * time.Minute
+)
+
+// keeping are the keys of one issuer.
+type keeping struct {
+	issuer  string
+	refresh time.Duration
+	timeout time.Duration
+	now     func() time.Time
+	log     *slog.Logger
+	read    func(context.Context) ([]byte, error)
+
+	mu     sync.Mutex
+	set    issuers.Set // the last good ones; guarded by mu, as is what follows
+	err    error       // why the last load failed
+	retry  time.Duration
+	due    time.Time
+	asked  time.Time // when the last load began; zero where there was none
+	flight *flight   // under way
+	warned string    // of what is wrong with single keys
+}
+
+// flight is one load, which all who want it share. set and err are there once done
+// is closed.
+type flight struct {
+	done chan struct{}
+	set  issuers.Set
+	err  error
+}
+
+// newKeeping begins to keep the keys of one issuer: those of a file are read.
+func newKeeping(from Source, c *Config) (*keeping, error) {
+	s := &keeping{issuer: from.Issuer, refresh: from.Refresh, timeout: from.Timeout, now: c.Now, log: c.Log}
+	switch {
+	case from.Issuer == "":
+		return nil, errors.New("without a name")
+	case (from.File == "") == (from.URL == ""):
+		return nil, errors.New("its keys are in a file or at a URL: neither or both is given")
+	case from.Refresh < 0 || from.Timeout < 0:
+		return nil, errors.New("refresh and timeout: less than nothing")
+	case from.File != "" && (from.Roots != nil || len(from.Addresses) > 0):
+		return nil, errors.New("ca and addresses: only for keys at a URL")
+	}
+	s.refresh, s.timeout = cmp.Or(s.refresh, usualRefresh), cmp.Or(s.timeout, usualTimeout)
+	if from.URL != "" {
+		u, err := url.Parse(from.URL)
+		if err != nil || u.Scheme != "https" || u.Hostname() == "" || u.User != nil || u.Fragment != "" {
+			return nil, errors.New("not an https URL of a host, without a user and a fragment")
+		}
+		s.read = fetcher(u, &from, s.timeout, c.Now)
+		return s, nil
+	}
+	s.read = func(context.Context) ([]byte, error) { return readFile(from.File) }
+	text, err := readFile(from.File)
+	if err != nil {
+		return nil, err
+	}
+	set, wrong, err := issuers.Read(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", from.File, err)
+	}
+	s.asked = s.now()
+	s.land(set, wrong, nil)
+	return s, nil
+}
+
+// have gives the keys that are there, or why there are none, where that is enough:
+// nothing is missing, or it was asked for lately.
+func (s *keeping) have(missing bool) (set issuers.Set, enough bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.set != nil && !missing {
+		return s.set, true, nil
+	}
+	since := s.now().Sub(s.asked)
+	if s.flight != nil || s.asked.IsZero() || since < 0 || since >= demandEvery {
+		return nil, false, nil
+	}
+	if s.err != nil {
+		return nil, true, s.err
+	}
+	return s.set, true, nil
+}
+
+// wait is how long the next load may wait; at most as long as keys are kept
+// without one, whatever became of the clock.
+func (s *keeping) wait() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return min(s.due.Sub(s.now()), max(s.refresh, lastRetry))
+}
+
+// board gives the flight under way, or one that the caller must have flown.
+func (s *keeping) board() (f *flight, begun bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.flight != nil {
+		return s.flight, false
+	}
+	s.flight = &flight{done: make(chan struct{})}
+	s.asked = s.now()
+	return s.flight, true
+}
+
+// fly loads the keys and lands the flight. A load in which no key can be used is a
+// failed one.
+func (s *keeping) fly(ctx context.Context, f *flight) {
+	timely, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	text, err := s.read(timely)
+	var wrong []error
+	if err == nil {
+		f.set, wrong, err = issuers.Read(text)
+	}
+	if err != nil {
+		f.set, f.err = nil, fmt.Errorf("issuer %q: %w", s.issuer, err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if ctx.Err() == nil { // else the end of all of it, which says nothing of the issuer
+		s.land(f.set, wrong, err)
+		s.err = f.err
+	}
+	s.flight = nil
+	close(f.done)
+}
+
+// land takes what a load brought, and says in the log what has changed.
+func (s *keeping) land(set issuers.Set, wrong []error, err error) {
+	now := s.now()
+	if err != nil {
+		if s.retry == 0 {
+			kept := "there are none"
+			if s.set != nil {
+				kept = "the last good ones are kept"
+			}
+			s.log.Warn("issuer: its keys cannot be had: "+kept, "issuer", s.issuer, "err", err)
+		}
+		s.retry = min(max(2*s.retry, firstRetry), lastRetry)
+		s.due = now.Add(s.retry)
+		return
+	}
+	if s.retry != 0 {
+		s.log.Info("issuer: its keys are had again", "issuer", s.issuer)
+	}
+	warning := ""
+	if len(wrong) > 0 {
+		warning = wrong[0].Error()
+		if n := len(wrong); n > 1 {
+			warning += fmt.Sprintf(" (and %d more)", n-1)
+		}
+	}
+	if warning != "" && warning != s.warned {
+		s.log.Warn("issuer: a key that it gives is not used", "issuer", s.issuer, "err", warning)
+	}
+	s.set, s.retry, s.warned = set, 0, warning
+	s.due = now.Add(s.refresh)
+}

@@ -1,0 +1,134 @@
+package source
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"os"
+	"syscall"
+	"time"
+)
+
+// maxOctets bounds what is read of a file or an answer: one octet more than
+// issuers.Parse takes, which then says so.
+const maxOctets = 1<<20 + 1
+
+// readFile reads a regular file. It never waits for one to write to a FIFO.
+func readFile(name string) ([]byte, error) {
+	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s: not a regular file", name)
+	}
+	return io.ReadAll(io.LimitReader(f, maxOctets))
+}
+
+// fetcher makes what fetches a URL: from its own host alone, which the TLS
+// certificate must be of.
+func fetcher(u *url.URL, s *Source, timeout time.Duration, now func() time.Time) func(context.Context) ([]byte, error) {
+	transport := &http.Transport{
+		Proxy:                  nil, // not that of the environment either: whoever sets that sets the keys
+		DialContext:            (&net.Dialer{}).DialContext,
+		TLSClientConfig:        &tls.Config{RootCAs: s.Roots, MinVersion: tls.VersionTLS12, Time: now},
+		DisableKeepAlives:      true, // once an hour
+		DisableCompression:     true, // the bound is that of what was sent
+		MaxResponseHeaderBytes: 64 << 10,
+	}
+	if len(s.Addresses) > 0 {
+		transport.DialContext = pinned(s.Addresses, timeout)
+	}
+	client := &http.Client{
+		Transport:     transport,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	return func(ctx context.Context) ([]byte, error) {
+		q, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+		if err != nil {
+			return nil, errors.New("not a URL that can be asked for")
+		}
+		q.Header.Set("Accept", "application/jwk-set+json, application/jwk+json, application/json, application/cose-key-set, application/cose-key, application/pem-certificate-chain;q=0.5, */*;q=0.1")
+		q.Header.Set("User-Agent", "cnfd")
+		r, err := client.Do(q)
+		if err != nil {
+			return nil, plain(ctx, err)
+		}
+		defer r.Body.Close()
+		switch encoding := r.Header.Get("Content-Encoding"); {
+		case r.StatusCode >= 300 && r.StatusCode < 400:
+			return nil, fmt.Errorf("the server answers %d: redirects are not followed, give the URL where the keys are", r.StatusCode)
+		case r.StatusCode != http.StatusOK:
+			return nil, fmt.Errorf("the server answers %d, not 200", r.StatusCode)
+		case encoding != "" && encoding != "identity":
+			return nil, errors.New("the server compresses its answer, which was not asked for")
+		}
+		text, err := io.ReadAll(io.LimitReader(r.Body, maxOctets))
+		if err != nil {
+			return nil, plain(ctx, err)
+		}
+		return text, nil
+	}
+}
+
+// pinned dials the addresses in their order, whatever the host's name is, each for
+// its share of the time.
+func pinned(addresses []netip.Addr, timeout time.Duration) func(context.Context, string, string) (net.Conn, error) {
+	dialer := &net.Dialer{Timeout: timeout / time.Duration(len(addresses))}
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		_, port, err := net.SplitHostPort(address)
+		if err != nil {
+			return nil, err
+		}
+		var errs []error
+		for _, a := range addresses {
+			conn, err := dialer.DialContext(ctx, network, net.JoinHostPort(a.String(), port))
+			if err == nil {
+				return conn, nil
+			}
+			errs = append(errs, err)
+		}
+		return nil, errors.Join(errs...)
+	}
+}
+
+// plain is an error of package net/http without the URL, and without what a
+// server that does not speak HTTP has said instead.
+func plain(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return errors.New("no whole answer in time")
+	}
+	var (
+		dialled *net.OpError
+		lookup  *net.DNSError
+		cert    *tls.CertificateVerificationError
+		record  tls.RecordHeaderError
+	)
+	switch {
+	case errors.As(err, &record):
+		return errors.New("the server does not speak TLS")
+	case errors.As(err, &cert):
+		// Who is named in a certificate is for its sender to say, at what length he likes.
+		text := cert.Err.Error()
+		return errors.New("tls: " + text[:min(len(text), maxReason)])
+	case errors.As(err, &dialled):
+		return dialled
+	case errors.As(err, &lookup):
+		return lookup
+	}
+	return errors.New("no whole answer in HTTP")
+}
+
+// maxReason bounds what is told of others' words, in octets.
+const maxReason = 200

@@ -50,16 +50,56 @@ func readQuery(q *verifier.Request, raw string, saidTime bool) *problem {
 			}
 			skip := v[0] == "false"
 			if saidTime && skip != q.SkipTime {
-				return &problem{malformed, "time: the query says another thing than the body"}
+				return twoThings("time")
 			}
 			q.SkipTime = skip
-		case "check", "aud", "nonce", "dpop", "client_cert":
-			return notBuilt(name)
 		default:
-			return &problem{malformed, shown(name) + " is no option here: max_age and time are"}
+			if p := readCheckOption(q, name, v[0]); p != nil {
+				return p
+			}
 		}
 	}
 	return nil
+}
+
+// readCheckOption reads an option that concerns the checks. What the body has said
+// the query may not say otherwise.
+func readCheckOption(q *verifier.Request, name, value string) *problem {
+	var into *string
+	switch name {
+	case "check":
+		return readCheckList(q, value)
+	case "dpop":
+		if q.DPoP.Proof != nil && string(q.DPoP.Proof) != value {
+			return twoThings(name)
+		}
+		q.DPoP.Proof = []byte(value)
+		return nil
+	case "aud":
+		into = &q.Audience
+	case "nonce":
+		into = &q.Nonce
+	case "htm":
+		into = &q.DPoP.Method
+	case "htu":
+		into = &q.DPoP.URL
+	case "client_cert":
+		into = &q.ClientCert
+	default:
+		return &problem{malformed, shown(name) + " is no option here: max_age, time, check, aud, nonce, dpop, htm, htu and client_cert are"}
+	}
+	if value == "" && name != "client_cert" {
+		return emptyOption(name)
+	}
+	if *into != "" && *into != value {
+		return twoThings(name)
+	}
+	*into = value
+	return nil
+}
+
+func twoThings(name string) *problem {
+	return &problem{malformed, name + ": the query says another thing than the body"}
 }
 
 func queryAge(text string) (int64, *problem) {

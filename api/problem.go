@@ -20,7 +20,6 @@ const (
 	malformed
 	notDerivable
 	notReducible
-	notSupported
 	tooLarge
 	unsupportedMediaType
 	notFound
@@ -39,7 +38,6 @@ var problems = [problemKinds]struct {
 	malformed:            {"malformed", "The request is not what it should be", http.StatusBadRequest},
 	notDerivable:         {"not-derivable", "The subject names no domain", http.StatusUnprocessableEntity},
 	notReducible:         {"not-reducible", "The confirmation claim names no key that has a thumbprint", http.StatusUnprocessableEntity},
-	notSupported:         {"not-supported", "A check was asked for that is not built", http.StatusUnprocessableEntity},
 	tooLarge:             {"too-large", "The request is too large", http.StatusRequestEntityTooLarge},
 	unsupportedMediaType: {"unsupported-media-type", "The body's type is not one that is read here", http.StatusUnsupportedMediaType},
 	notFound:             {"not-found", "There is nothing here", http.StatusNotFound},

@@ -46,8 +46,15 @@ func (v *Verifier) verdict(a *ask, domain []byte, f *finding) Verdict {
 		Subject:    a.subject,
 		Method:     a.confirmation.Method,
 		Thumbprint: a.confirmation.Thumbprint,
-		Time:       a.checked,
+		Signature:  a.token.signature,
+		KeyBinding: a.token.keyBinding,
+		DPoP:       a.token.dpop,
+		MTLS:       a.token.mtls,
+		Time:       a.token.time,
 		Testing:    v.testing,
+	}
+	if !a.token.good && f.reason == a.token.reason {
+		d.Detail = a.token.detail
 	}
 	if !f.asked {
 		d.Domain = string(domain)

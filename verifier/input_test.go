@@ -35,7 +35,9 @@ func coordinate(member string) []byte {
 	return octets
 }
 
-func b64(octets string) string { return base64.RawURLEncoding.EncodeToString([]byte(octets)) }
+func b64[T ~string | ~[]byte](octets T) string {
+	return base64.RawURLEncoding.EncodeToString([]byte(octets))
+}
 
 // compact is a JWT whose signature nobody checks here.
 func compact(claims string) string {

@@ -14,7 +14,12 @@ func (v *Verdict) AppendJSON(dst []byte, id string) []byte {
 	dst = append(dst, v.Outcome().String()...)
 	dst = append(dst, `","reason":"`...)
 	dst = append(dst, v.Reason.String()...)
-	dst = append(dst, `","subject":`...)
+	dst = append(dst, '"')
+	if v.Detail != "" {
+		dst = append(dst, `,"detail":`...)
+		dst = appendString(dst, v.Detail)
+	}
+	dst = append(dst, `,"subject":`...)
 	dst = appendString(dst, v.Subject)
 	dst = append(dst, `,"domain":`...)
 	dst = appendString(dst, v.Domain)
@@ -29,6 +34,12 @@ func (v *Verdict) AppendJSON(dst []byte, id string) []byte {
 	}
 	dst = append(dst, `,"signature":"`...)
 	dst = append(dst, v.Signature.String()...)
+	dst = append(dst, `","key_binding":"`...)
+	dst = append(dst, v.KeyBinding.String()...)
+	dst = append(dst, `","dpop":"`...)
+	dst = append(dst, v.DPoP.String()...)
+	dst = append(dst, `","mtls":"`...)
+	dst = append(dst, v.MTLS.String()...)
 	dst = append(dst, `","time":"`...)
 	dst = append(dst, v.Time.String()...)
 	dst = append(dst, '"')

@@ -22,14 +22,14 @@ func TestVerdictsAreWrittenAsTheInterfaceHasThem(t *testing.T) {
 		{"confirmed", "01JD", func(s *scene) {},
 			`{"outcome":"confirmed","reason":"record_matches","subject":"https://vendor.example","domain":"vendor.example","method":"jwk",` + thumbprintJSON + `,` +
 				`"record":{"name":"jwk.cnf.vendor.example.","form":"dotted","usable":1,"ttl":287},"dns":{"security":"secure","cached":true,"age":13},` +
-				`"signature":"not_checked","time":"checked","valid_until":"2026-11-22T06:39:47Z","id":"01JD"}`},
+				`"signature":"not_checked","key_binding":"not_checked","dpop":"not_checked","mtls":"not_checked","time":"checked","valid_until":"2026-11-22T06:39:47Z","id":"01JD"}`},
 		{"refuted, by a denial with a life of its own, without an id", "", func(s *scene) {
 			s.answer.Kind, s.answer.Data, s.source.cached = dnssec.NoName, nil, false
 			s.answer.Until, s.answer.Fetched = now.Add(61900*time.Millisecond), now.Add(2*time.Second) // while the question waited
 		},
 			`{"outcome":"refuted","reason":"record_absent","subject":"https://vendor.example","domain":"vendor.example","method":"jwk",` + thumbprintJSON + `,` +
 				`"record":{"name":"jwk.cnf.vendor.example.","form":"dotted","usable":0,"ttl":59},"dns":{"security":"secure","cached":false,"age":0},` +
-				`"signature":"not_checked","time":"checked","valid_until":"2026-11-22T06:36:01Z"}`},
+				`"signature":"not_checked","key_binding":"not_checked","dpop":"not_checked","mtls":"not_checked","time":"checked","valid_until":"2026-11-22T06:36:01Z"}`},
 		{"unproven, with trouble", "", func(s *scene) {
 			s.answer.Security, s.answer.Trouble = dnssec.Bogus, dnssec.Trouble{Code: 7, Text: "signature of \"vendor.example.\" expired"}
 			s.request.SkipTime = true
@@ -37,7 +37,7 @@ func TestVerdictsAreWrittenAsTheInterfaceHasThem(t *testing.T) {
 			`{"outcome":"unproven","reason":"bogus","subject":"https://vendor.example","domain":"vendor.example","method":"jwk",` + thumbprintJSON + `,` +
 				`"record":{"name":"jwk.cnf.vendor.example.","form":"dotted","usable":1,"ttl":287},` +
 				`"dns":{"security":"bogus","cached":true,"age":13,"ede":{"code":7,"text":"signature of \"vendor.example.\" expired"}},` +
-				`"signature":"not_checked","time":"not_checked"}`},
+				`"signature":"not_checked","key_binding":"not_checked","dpop":"not_checked","mtls":"not_checked","time":"not_checked"}`},
 		{"an insecure match, by the other form, while testing", "x", func(s *scene) {
 			a := present("_jwk_cnf.vendor.example.", theirs, ours)
 			a.Security = dnssec.Insecure
@@ -46,13 +46,13 @@ func TestVerdictsAreWrittenAsTheInterfaceHasThem(t *testing.T) {
 		},
 			`{"outcome":"confirmed","reason":"record_matches","subject":"https://vendor.example","domain":"vendor.example","method":"jwk",` + thumbprintJSON + `,` +
 				`"record":{"name":"_jwk_cnf.vendor.example.","form":"underscore","usable":2,"ttl":287},"dns":{"security":"insecure","cached":true,"age":13},` +
-				`"signature":"not_checked","time":"checked","valid_until":"2026-11-22T06:39:47Z","testing":true,"id":"x"}`},
+				`"signature":"not_checked","key_binding":"not_checked","dpop":"not_checked","mtls":"not_checked","time":"checked","valid_until":"2026-11-22T06:39:47Z","testing":true,"id":"x"}`},
 		{"expired: the DNS was not asked", "", func(s *scene) { s.with(`"exp":1`) },
 			`{"outcome":"refuted","reason":"expired","subject":"https://vendor.example","domain":"vendor.example","method":"jwk",` + thumbprintJSON + `,` +
-				`"signature":"not_checked","time":"checked"}`},
+				`"signature":"not_checked","key_binding":"not_checked","dpop":"not_checked","mtls":"not_checked","time":"checked"}`},
 		{"encrypted: there is no thumbprint", "", func(s *scene) { s.claims = strings.Replace(claims, cnf, encryptedCnf, 1) },
 			`{"outcome":"unproven","reason":"undecryptable","subject":"https://vendor.example","domain":"vendor.example","method":"jwe",` +
-				`"signature":"not_checked","time":"checked"}`},
+				`"signature":"not_checked","key_binding":"not_checked","dpop":"not_checked","mtls":"not_checked","time":"checked"}`},
 		{"a certificate's digest has no URI", "", func(s *scene) {
 			s.claims = strings.Replace(claims, cnf, `{"x5t#S256":"gNVUILmGM8X02lmcIVmHKnjrJlfhXYf0Zi8dWhyXGWs"}`, 1)
 			s.config.Credential.Confirmation.X5T = true
@@ -61,13 +61,13 @@ func TestVerdictsAreWrittenAsTheInterfaceHasThem(t *testing.T) {
 			`{"outcome":"confirmed","reason":"record_matches","subject":"https://vendor.example","domain":"vendor.example","method":"x5t#S256",` +
 				`"thumbprint":{"hash":"sha-256","hex":"` + sum + `"},` +
 				`"record":{"name":"x5t#s256.cnf.vendor.example.","form":"dotted","usable":1,"ttl":287},"dns":{"security":"secure","cached":true,"age":13},` +
-				`"signature":"not_checked","time":"checked","valid_until":"2026-11-22T06:39:47Z"}`},
+				`"signature":"not_checked","key_binding":"not_checked","dpop":"not_checked","mtls":"not_checked","time":"checked","valid_until":"2026-11-22T06:39:47Z"}`},
 		{"a source that answers something else gets none of its names in", "", func(s *scene) {
 			*s.answer = dnssec.Answer{Name: `"}`}
 		},
 			`{"outcome":"unproven","reason":"indeterminate","subject":"https://vendor.example","domain":"vendor.example","method":"jwk",` + thumbprintJSON + `,` +
 				`"record":{"name":"jwk.cnf.vendor.example.","form":"dotted","usable":0,"ttl":0},"dns":{"security":"indeterminate","cached":true,"age":0},` +
-				`"signature":"not_checked","time":"checked"}`},
+				`"signature":"not_checked","key_binding":"not_checked","dpop":"not_checked","mtls":"not_checked","time":"checked"}`},
 	} {
 		t.Run(c.claim, func(t *testing.T) {
 			s := newScene()

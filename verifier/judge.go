@@ -3,7 +3,6 @@ package verifier
 import (
 	"slices"
 
-	"cnfd/credential"
 	"cnfd/dnssec"
 	"cnfd/record"
 	"cnfd/thumbprint"
@@ -11,7 +10,7 @@ import (
 
 // evidence is all that a judgement rests on.
 type evidence struct {
-	time         credential.TimeState
+	token        *standing
 	confirmation thumbprint.Confirmation
 	form         record.Form
 	name         []byte // the record's owner, with the trailing dot
@@ -35,12 +34,14 @@ func judge(e *evidence) (Reason, record.Comparison) {
 		c = record.Match(e.confirmation.Thumbprint, a.Data)
 	}
 	switch {
-	case e.time == credential.Expired:
-		return Expired, c
-	case e.time == credential.NotYetValid:
-		return NotYetValid, c
+	case e.token == nil:
+		return Indeterminate, c
+	case !e.token.good && e.token.reason.Outcome() == Refuted:
+		return e.token.reason, c
 	case e.confirmation.Encrypted:
 		return Undecryptable, c
+	case !e.token.good:
+		return e.token.refused(), c
 	case a.Trouble.Budget, c.TooMany:
 		return TooCostly, c
 	case a.Trouble.Unreachable:
@@ -75,7 +76,7 @@ func judge(e *evidence) (Reason, record.Comparison) {
 // question, its parts agree with each other, and its security is known.
 func conclusive(e *evidence, a *dnssec.Answer) bool {
 	switch {
-	case e.time != credential.Valid, e.confirmation.Thumbprint.IsZero():
+	case e.confirmation.Thumbprint.IsZero():
 		return false
 	case a.Name != string(e.name), a.Type != dnssec.TypeTLSA:
 		return false

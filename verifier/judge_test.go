@@ -3,7 +3,6 @@ package verifier
 import (
 	"testing"
 
-	"cnfd/credential"
 	"cnfd/dnssec"
 	"cnfd/record"
 	"cnfd/thumbprint"
@@ -45,7 +44,7 @@ func TestJudgeOfEveryCombination(t *testing.T) {
 		reason, c := judge(&e)
 		total++
 
-		decidable := e.time == credential.Valid && !e.confirmation.Encrypted && !e.confirmation.Thumbprint.IsZero() &&
+		decidable := e.token.good && !e.confirmation.Encrypted && !e.confirmation.Thumbprint.IsZero() &&
 			a.Name == owner && a.Type == 52 && holds != "too many" && a.Trouble == (dnssec.Trouble{}) &&
 			(above || below && (e.form != record.Dotted || e.allow.delegated)) &&
 			(!a.Wildcard || e.allow.wildcard)
@@ -62,7 +61,7 @@ func TestJudgeOfEveryCombination(t *testing.T) {
 		if (reason == RecordDiffers) != differs || (reason == RecordAbsent) != missing {
 			t.Fatalf("%v; differs should be %v, absent %v, of %+v, answer %+v", reason, differs, missing, e, a)
 		}
-		if reason.Outcome() == Refuted && !differs && !missing && reason != Expired && reason != NotYetValid {
+		if reason.Outcome() == Refuted && !differs && !missing && (e.token.good || reason != e.token.reason) {
 			t.Fatalf("%v of %+v, answer %+v", reason, e, a)
 		}
 		if confirms && (c.Usable == 0 || !c.Matches) {
@@ -97,15 +96,17 @@ func TestJudgeOfEveryCombination(t *testing.T) {
 			}
 		}
 	}
-	for time := credential.TimeState(0); time <= credential.NotYetValid+1; time++ {
+	for _, token := range []standing{
+		{good: true}, {}, {reason: Expired}, {reason: NotYetValid}, {reason: SignatureInvalid}, {reason: Unreachable}, {reason: RecordMatches}, {reason: 200},
+	} {
 		for _, encrypted := range bools {
 			for _, of := range []thumbprint.Thumbprint{{}, key} {
 				for allow := range 8 {
 					for form := record.Dotted; form <= record.LegacyDID; form++ {
-						e.time, e.form = time, form
+						e.token, e.form = &token, form
 						e.confirmation.Encrypted, e.confirmation.Thumbprint = encrypted, of
 						e.allow = allowances{insecure: allow&1 != 0, wildcard: allow&2 != 0, delegated: allow&4 != 0}
-						if (time != credential.Valid || encrypted || of.IsZero()) && form != record.Dotted {
+						if (!token.good || encrypted || of.IsZero()) && form != record.Dotted {
 							continue // the form matters only once the token lets it
 						}
 						answers(func(a dnssec.Answer, holds string, above, below bool) { one(e, a, holds, above, below) })

@@ -16,12 +16,28 @@ type Request struct {
 	Bounded bool
 	// SkipTime leaves exp and nbf alone; the verdict then says so.
 	SkipTime bool
+	// Checks are those that are made beyond what is configured. What they need
+	// is below; what the holder has not brought is a verdict.
+	Checks Checks
+	// Audience is whom the credential must be for, if not "", and to whom a key
+	// binding must have been made.
+	Audience string
+	// Nonce is the one that the holder was given for a key binding or a DPoP proof.
+	Nonce      string
+	DPoP       DPoP
+	ClientCert string // as a gateway hands it on (possession.MutualTLS)
 	// At is the time of the judgement, of the token and of DNSSEC signatures
 	// alike; zero is now.
 	At time.Time
 	// Scratch is memory for what is decoded, so that nothing is allocated. A
 	// Verdict's Subject may point into it; one question at a time uses it. May be nil.
 	Scratch *credential.Scratch
+}
+
+// DPoP is a DPoP proof and the request that it came with (RFC 9449 §4.3).
+type DPoP struct {
+	Proof       []byte // the value of the one DPoP header
+	Method, URL string // "GET", "https://api.example/a"; query and fragment are ignored
 }
 
 // Input is what a Request's bytes are.

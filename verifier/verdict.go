@@ -13,6 +13,9 @@ import (
 // a key. The zero value is unproven.
 type Verdict struct {
 	Reason Reason
+	// Detail says which rule was broken and where, for people, where a check of the
+	// token or of its holder came out badly; it repeats nothing of either. "" otherwise.
+	Detail string
 	// Subject is the credential's sub as it stands there. It points into
 	// Request.Bytes: who keeps a Verdict longer than that buffer takes a Clone.
 	Subject []byte
@@ -26,8 +29,9 @@ type Verdict struct {
 	Record Record
 	DNS    DNS
 
-	Signature Check // NotChecked or Valid
-	Time      Check // NotChecked or Checked
+	// NotChecked or Valid: one that came out badly is the Reason.
+	Signature, KeyBinding, DPoP, MTLS Check
+	Time                              Check // NotChecked or Checked
 	// ValidUntil is when the DNS data used stops being true, or the token's
 	// exp if that is sooner; zero where unproven or where no DNS data was used.
 	ValidUntil time.Time

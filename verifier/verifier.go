@@ -39,6 +39,11 @@ type Config struct {
 	AllowWildcard  bool // a record made from a wildcard decides as any other
 	AllowDelegated bool // a zone cut between the domain and a dotted record is accepted
 
+	Checks  Checks     // made of every credential, whatever the caller asks for
+	Issuers []Issuer   // whose signatures can be checked
+	Keys    IssuerKeys // theirs; required where there are Issuers
+	Proofs  Proofs     // required for a DPoP proof ever to be good
+
 	Leeway  time.Duration // for exp and nbf; default credential.DefaultLeeway; negative for none
 	Testing bool          // marks every verdict
 }
@@ -52,6 +57,10 @@ type Verifier struct {
 	credential credential.Options
 	forms      []record.Form
 	allow      allowances
+	checks     Checks
+	issuers    map[string]*Issuer
+	keys       IssuerKeys
+	proofs     Proofs
 	leeway     time.Duration
 	testing    bool
 }
@@ -71,8 +80,15 @@ func New(c Config) (*Verifier, error) {
 		credential: c.Credential,
 		forms:      slices.Clone(c.Forms),
 		allow:      allowances{insecure: c.AllowInsecure, wildcard: c.AllowWildcard, delegated: c.AllowDelegated},
+		checks:     c.Checks,
+		keys:       c.Keys,
+		proofs:     c.Proofs,
 		leeway:     max(c.Leeway, 0),
 		testing:    c.Testing,
+	}
+	var err error
+	if v.issuers, err = issuersByName(c.Issuers, c.Keys); err != nil {
+		return nil, err
 	}
 	v.subjects.Local = slices.Clone(c.Subjects.Local)
 	if c.Leeway == 0 {
@@ -99,19 +115,32 @@ func (v *Verifier) Verify(ctx context.Context, q *Request) (Verdict, error) {
 	if err != nil {
 		return Verdict{}, problemOf(err)
 	}
+	if err := q.owed(); err != nil {
+		return Verdict{}, err
+	}
 	a := ask{
 		subject:      c.Subject,
 		confirmation: c.Confirmation,
 		freshness:    Freshness{MaxAge: q.MaxAge, Bounded: q.Bounded, At: q.At},
 		now:          v.instant(q.At),
-		time:         credential.Valid,
+	}
+	a.token = v.timely(q, &c, a.now)
+	if w := v.wanted(q, &c, a.now); a.token.good && !w.nothing() {
+		if a.token, err = v.examine(ctx, w, c, a.token); err != nil {
+			return Verdict{}, fmt.Errorf("verifier: keys of the issuer: %w", err)
+		}
 	}
 	if !q.SkipTime {
-		a.checked = Checked
-		a.time = c.Time(a.now, v.leeway)
 		a.expires, a.hasExpires = c.Expires, c.HasExpires
 	}
-	return v.decide(ctx, &a)
+	d, err := v.decide(ctx, &a)
+	if err == nil {
+		err = v.takeOnce(ctx, &a, &d)
+	}
+	if err != nil {
+		return Verdict{}, err
+	}
+	return d, nil
 }
 
 // Confirm asks the same question for a subject and a key without a credential
@@ -123,7 +152,7 @@ func (v *Verifier) Confirm(ctx context.Context, subject string, c thumbprint.Con
 		confirmation: c,
 		freshness:    f,
 		now:          v.instant(f.At),
-		time:         credential.Valid,
+		token:        standing{good: true}, // there is none
 	})
 }
 
@@ -141,8 +170,7 @@ type ask struct {
 	confirmation thumbprint.Confirmation
 	freshness    Freshness
 	now          time.Time
-	time         credential.TimeState
-	checked      Check
+	token        standing
 	expires      int64
 	hasExpires   bool
 }
@@ -181,7 +209,7 @@ func (v *Verifier) find(ctx context.Context, a *ask, domain []byte, form record.
 		return finding{}, problemOf(err)
 	}
 	e := evidence{
-		time:         a.time,
+		token:        &a.token,
 		confirmation: a.confirmation,
 		form:         form,
 		name:         name,
@@ -189,7 +217,7 @@ func (v *Verifier) find(ctx context.Context, a *ask, domain []byte, form record.
 		allow:        v.allow,
 	}
 	f := finding{form: form}
-	if a.time == credential.Valid && !a.confirmation.Encrypted {
+	if a.token.good && !a.confirmation.Encrypted {
 		q := dnssec.Question{Type: dnssec.TypeTLSA, MaxAge: a.freshness.MaxAge, Bounded: a.freshness.Bounded, At: a.freshness.At}
 		q.Name, _ = dnssec.NameOf(name) // fits: AppendName gives at most 254 octets
 		e.answer, f.cached, err = v.source.Lookup(ctx, q)

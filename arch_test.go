@@ -50,7 +50,7 @@ var rooms = map[string][]string{
 	"internal/testneeds":        {},
 	"internal/testneeds/report": {},
 	"cmd/cnfd":                  {"*"},
-	"cmd/cnfd/internal/config":  {"dnssec", "record"},
+	"cmd/cnfd/internal/config":  {"dnssec", "record", "signature"},
 	"fuzz":                      {"*"},
 	"bench/eviction":            {"cache"},
 	"bench/agree":               {},

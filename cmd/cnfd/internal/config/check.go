@@ -25,6 +25,8 @@ func (r *reader) check(c *Config) {
 	r.checkDNS(&c.DNS)
 	r.checkCache(&c.Cache)
 	r.checkRecord(&c.Record)
+	r.checkWords("check", c.Check)
+	r.checkIssuers(c.Issuers)
 	r.checkKeyFiles(c.DecryptionKeys)
 	if c.StateDir != "" && !filepath.IsAbs(c.StateDir) {
 		r.at("state_dir", "want an absolute path")
@@ -238,17 +240,20 @@ func (r *reader) checkRecord(c *Record) {
 	if len(c.Forms) == 0 {
 		r.at("record.forms", "want at least one of dotted, underscore")
 	}
-	seen := map[string]bool{}
-	for i, f := range c.Forms {
-		if seen[f] {
-			r.at(fmt.Sprintf("record.forms[%d]", i), "%s is named twice", f)
+	r.checkWords("record.forms", c.Forms)
+}
+
+// checkWords wants no word twice.
+func (r *reader) checkWords(path string, words []string) {
+	for i, w := range words {
+		if slices.Contains(words[:i], w) {
+			r.at(fmt.Sprintf("%s[%d]", path, i), "%s is named twice", w)
 		}
-		seen[f] = true
 	}
 }
 
-// checkKeyFiles wants absolute paths, none of them twice. What is no path is not
-// repeated: it may be a key.
+// checkKeyFiles wants absolute paths, none of them twice. None is repeated: it may
+// be a key, which in base64 can look like a path.
 func (r *reader) checkKeyFiles(paths []string) {
 	for i, p := range paths {
 		at := fmt.Sprintf("decryption_keys[%d]", i)
@@ -256,7 +261,7 @@ func (r *reader) checkKeyFiles(paths []string) {
 		case !filepath.IsAbs(p):
 			r.at(at, "want the absolute path of a file with keys; the keys themselves do not stand here")
 		case slices.Contains(paths[:i], p):
-			r.at(at, "%s is named twice", p)
+			r.at(at, "the same file a second time")
 		}
 	}
 }

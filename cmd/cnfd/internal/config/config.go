@@ -29,8 +29,36 @@ type Config struct {
 	Subjects Subjects `yaml:"subjects"`
 	// Which records are looked up and which of them may confirm.
 	Record Record `yaml:"record"`
+	// Checks that are made of every credential, whatever the caller asks for: signature, key_binding, dpop, mtls. A caller may ask for more, and cannot take one back. Without any, who asks for none must have made them all.
+	Check []string `yaml:"check" default:"[]" values:"signature,key_binding,dpop,mtls"`
+	// Whose signatures can be checked, and by which keys; the credentials of all others are signature_invalid where signatures are checked. [{issuer: https://issuer.example, keys: /etc/cnfd/issuer.jwks, check: [signature]}]
+	Issuers []Issuer `yaml:"issuers" default:"[]"`
 	// Files with the keys that open an encrypted cnf (jwe, Encrypted_COSE_Key), by their absolute paths: private or symmetric keys as JWK, JWK Set, PEM or COSE_Key. Read at the start; keep them from everybody else (chmod 600). Without any, what is encrypted is undecryptable.
 	DecryptionKeys []string `yaml:"decryption_keys" default:"[]"`
+}
+
+// Issuer is one of those whose signatures can be checked.
+type Issuer struct {
+	// The iss of its credentials, octet for octet; what is said here is of those alone.
+	Issuer string `yaml:"issuer"`
+	// Its public keys: the absolute path of a file (JWK, JWK Set, PEM key or certificate, COSE_Key, COSE_KeySet), read at the start; or an https URL of the same, of which the last good ones are kept.
+	Keys string `yaml:"keys"`
+	// Signature algorithms that are allowed, by their JOSE names, also of a CWT: [ES256, EdDSA]; empty: all that fit its keys.
+	Algorithms []string `yaml:"algorithms" default:"[]"`
+	// Values of typ that are allowed: [at+jwt, dc+sd-jwt]; empty: those that a credential of the format has.
+	Types []string `yaml:"types" default:"[]"`
+	// Checks that are made of its credentials, whatever the caller asks for. A token that names another issuer is not held to them: what is wanted of all stands in check.
+	Check []string `yaml:"check" default:"[]" values:"signature,key_binding,dpop,mtls"`
+	// The audience that its credentials must be for, where the caller names none; "": any.
+	Audience string `yaml:"audience" default:"\"\""`
+	// Of a URL: PEM file of the authorities that may vouch for the server; "": those of the machine.
+	CA string `yaml:"ca" default:"\"\""`
+	// Of a URL: the server's addresses, so that its name is not looked up; the certificate must have the name all the same.
+	Addresses []netip.Addr `yaml:"addresses" default:"[]"`
+	// Of a URL: how often the keys are fetched anew, 10s or more; a key that was withdrawn verifies no longer than this.
+	Refresh time.Duration `yaml:"refresh" default:"1h"`
+	// Of a URL: the longest that a fetch may take, 100ms to 30s.
+	Timeout time.Duration `yaml:"timeout" default:"5s"`
 }
 
 // API is the section api.

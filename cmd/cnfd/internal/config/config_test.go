@@ -50,7 +50,7 @@ func TestParseRefuses(t *testing.T) {
 		{"a hint without addresses", "resolver:\n  root_hints:\n    - {name: a.}\n", []string{"c:3:7: resolver.root_hints[0].addresses: want at least one"}},
 		{"a hint without a name", "resolver: {root_hints: [{addresses: [192.0.2.1]}]}\n", []string{`root_hints[0].name: "" is not a domain name`}},
 		{"a key file by a relative path", "decryption_keys: [a.jwk]\n", []string{"c:1:19: decryption_keys[0]: want the absolute path"}},
-		{"a key file twice", "decryption_keys: [/a, /b, /a]\n", []string{"c:1:27: decryption_keys[2]: /a is named twice"}},
+		{"a key file twice", "decryption_keys: [/a, /b, /a]\n", []string{"c:1:27: decryption_keys[2]: the same file a second time"}},
 		{"a key file that is no list", "decryption_keys: /a\n", []string{"c:1:18: decryption_keys: want a list"}},
 		{"a key in the place of its file", "decryption_keys: [{kty: oct}]\n", []string{"c:1:19: decryption_keys[0]: want a single value"}},
 		{"an anchor that is no record", "resolver: {trust_anchors: [\"20326 8 2\"]}\n", []string{"c:1:28: resolver.trust_anchors[0]: not a zone-file line"}},

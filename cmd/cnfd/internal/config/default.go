@@ -42,13 +42,16 @@ func Default(u User) Config {
 	return c
 }
 
-// setDefaults reads every default tag as the file itself would be read.
+// setDefaults reads every default tag as the file itself would be read. What has
+// none, in a list, must be written.
 func setDefaults(v reflect.Value) {
 	for i := range v.NumField() {
 		f := v.Type().Field(i)
 		text, ok := f.Tag.Lookup("default")
 		if !ok {
-			setDefaults(v.Field(i))
+			if f.Type.Kind() == reflect.Struct && !isText(v.Field(i)) {
+				setDefaults(v.Field(i))
+			}
 			continue
 		}
 		file, err := parser.ParseBytes([]byte(text), 0)

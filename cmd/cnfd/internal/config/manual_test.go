@@ -48,7 +48,7 @@ prints all of them, first those that keep a value from being read. ` + "`cnfd co
 |---|---|---|
 `
 
-const mdTail = "Inside the lists: a hint is `{name, addresses}`, a stub `{zone, addresses, trust_anchors}`, a negative trust anchor `{name, until}` or a name.\n"
+const mdTail = "Inside the lists: a hint is `{name, addresses}`, a stub `{zone, addresses, trust_anchors}`, a negative trust anchor `{name, until}` or a name, an issuer what is said above of `issuers[]`.\n"
 
 // structComments maps Type.Field to the field's doc comment, one line.
 func structComments(t *testing.T) map[string]string {
@@ -97,10 +97,29 @@ func writeMarkdown(b *strings.Builder, comments map[string]string, t reflect.Typ
 		c := strings.ReplaceAll(comments[t.Name()+"."+f.Name], "|", "\\|")
 		if d, ok := f.Tag.Lookup("default"); ok {
 			fmt.Fprintf(b, "| `%s` | `%s` | %s |\n", below, d, c)
+			if f.Type.Kind() == reflect.Slice && f.Type.Elem().Kind() == reflect.Struct {
+				writeItem(b, comments, f.Type.Elem(), below+"[]")
+			}
 			continue
 		}
 		fmt.Fprintf(b, "| **`%s`** | | %s |\n", below, c)
 		writeMarkdown(b, comments, f.Type, below)
+	}
+}
+
+// writeItem writes what the items of a list hold, where the struct says what it is.
+func writeItem(b *strings.Builder, comments map[string]string, t reflect.Type, path string) {
+	for i := range t.NumField() {
+		f := t.Field(i)
+		c := comments[t.Name()+"."+f.Name]
+		if c == "" {
+			continue
+		}
+		d, ok := f.Tag.Lookup("default")
+		if ok {
+			d = "`" + d + "`"
+		}
+		fmt.Fprintf(b, "| `%s.%s` | %s | %s |\n", path, f.Tag.Get("yaml"), d, c)
 	}
 }
 

@@ -38,6 +38,19 @@ func Parse(file string, text []byte, d Config) (Config, error) {
 	return Config{}, r.problems
 }
 
+// At says what is wrong, or doubtful, with the value at path of a configuration that
+// Parse accepts ("issuers[0].keys"): with the line and column of that value, or of
+// where its section begins if the file does not have it.
+func At(file string, text []byte, path, what string) Problem {
+	r := reader{places: map[string]place{"": {1, 1}}}
+	var c Config
+	r.document(text, &c)
+	r.problems = nil
+	r.at(path, "%s", what)
+	r.problems[0].File = file
+	return r.problems[0]
+}
+
 // Problem is one thing that is wrong in a configuration file.
 // Line and Column count from 1.
 type Problem struct {
@@ -188,6 +201,9 @@ func (r *reader) list(path string, n ast.Node, v reflect.Value, allowed []string
 	for i, item := range s.Values {
 		below := fmt.Sprintf("%s[%d]", path, i)
 		r.places[below] = where(item)
+		if one := v.Index(i); one.Kind() == reflect.Struct && !isText(one) {
+			setDefaults(one)
+		}
 		r.value(below, item, v.Index(i), allowed)
 	}
 }

@@ -14,7 +14,8 @@ import (
 // Warnings reads a configuration as Parse does and says what it can hardly be meant
 // to be though it can be run, in the order of the file: trust anchors that nothing can
 // meet, negative ones that have no end of their own, have ended by now, or undo something
-// else that is written. Of a file that Parse refuses there are none.
+// else that is written, checks that a token escapes. Of a file that Parse refuses there
+// are none.
 func Warnings(file string, text []byte, d Config, now time.Time) Problems {
 	r := reader{places: map[string]place{"": {1, 1}}}
 	c := d
@@ -31,6 +32,7 @@ func Warnings(file string, text []byte, d Config, now time.Time) Problems {
 	for i, n := range c.Resolver.NegativeTrustAnchors {
 		r.warnNegative(fmt.Sprintf("resolver.negative_trust_anchors[%d]", i), n, &c.Resolver, now)
 	}
+	r.warnChecks(&c)
 	for i := range r.problems {
 		r.problems[i].File = file
 	}

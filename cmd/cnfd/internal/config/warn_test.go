@@ -57,6 +57,13 @@ func TestWarnings(t *testing.T) {
 		{"a negative anchor above a stub", "resolver:\n  stubs: [{zone: b.a, addresses: [192.0.2.1]}]\n  negative_trust_anchors: [{name: a, until: 2026-11-24T12:00:00Z}]\n", []string{
 			"c:3:28: resolver.negative_trust_anchors[0]: covers the stub b.a."}},
 		{"a file that is refused has its problems alone", nta("a..b") + "testing: 1\n", nil},
+		{"a check of all, and one of an issuer's that is asked of all", "check: [signature, dpop]\nissuers: [{issuer: a, keys: /k, check: [dpop]}, {issuer: b, keys: /k}]\n", nil},
+		{"a check that a token escapes", "check: [dpop]\nissuers: [{issuer: b, keys: /k}, {issuer: a, keys: /k, check: [dpop, signature]}]\n", []string{
+			"c:2:63: issuers[1].check: signature: a token that names another issuer, or none, is not held to it; what is wanted of all stands in check"}},
+		{"checks that a token escapes", "issuers: [{issuer: a, keys: /k, check: [mtls, dpop]}]\n", []string{
+			"c:1:40: issuers[0].check: mtls, dpop: a token that names another issuer, or none, is not held to them"}},
+		{"signatures that no key verifies", "check: [dpop, signature]\n", []string{"c:1:8: check: signature: no issuers are listed"}},
+		{"possession without issuers", "check: [dpop, mtls, key_binding]\n", nil},
 	} {
 		t.Run(c.claim, func(t *testing.T) {
 			got := Warnings("c", []byte(c.text), Default(User{Root: true}), now)

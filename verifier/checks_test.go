@@ -12,6 +12,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"errors"
+	"maps"
 	"math/big"
 	"net/url"
 	"strings"
@@ -73,15 +74,18 @@ func must(t testing.TB, err error) {
 // keyring is IssuerKeys that can fail, and that has more keys once it is told that
 // some are missing.
 type keyring struct {
-	keys, later issuers.Set
-	err         error
-	asked       []bool
+	keys, later  issuers.Set
+	err, failing error // of any question, of one for what is missing
+	asked        []bool
 }
 
 func (k *keyring) Keys(_ context.Context, issuer string, missing bool) (issuers.Set, error) {
 	k.asked = append(k.asked, missing)
 	if issuer != issuerName {
 		return nil, errors.New("another issuer")
+	}
+	if missing && k.failing != nil {
+		return nil, k.failing
 	}
 	if missing {
 		return k.later, k.err
@@ -191,10 +195,11 @@ func (h *held) present() *Request {
 	h.t.Helper()
 	sdJWT := h.issuer.sign(h.t, h.header, h.claims) + "~"
 	bound := sha256.Sum256([]byte(h.beforehand(sdJWT)))
-	if _, said := h.kb["sd_hash"]; !said {
-		h.kb["sd_hash"] = b64(bound[:])
+	kb := maps.Clone(h.kb)
+	if _, said := kb["sd_hash"]; !said {
+		kb["sd_hash"] = b64(bound[:])
 	}
-	token := h.sent(sdJWT, h.binder.sign(h.t, h.kbHeader, h.kb))
+	token := h.sent(sdJWT, h.binder.sign(h.t, h.kbHeader, kb))
 	token = h.afterwards(token)
 	ath := sha256.Sum256([]byte(h.dpopTo(token)))
 	h.dpop["ath"] = b64(ath[:])
@@ -438,6 +443,19 @@ func TestMissingKey(t *testing.T) {
 	must(t, err)
 	if d.Reason != SignatureInvalid || len(h.keys.asked) != 2 {
 		t.Fatalf("%v (%s), asked %v", d.Reason, d.Detail, h.keys.asked)
+	}
+	// Where they cannot be asked for, only a name that they lack is left open.
+	h.keys.failing = errors.New("connection refused")
+	if d, err = h.verifier().Verify(context.Background(), h.present()); err != nil || d.Reason != Unreachable {
+		t.Errorf("a key that is missing: %v (%s), %v", d.Reason, d.Detail, err)
+	}
+	h.header["kid"], h.dpop["jti"] = "first", "2"
+	if d, err = h.verifier().Verify(context.Background(), h.present()); err != nil || d.Reason != RecordMatches {
+		t.Errorf("a key that is there: %v (%s), %v", d.Reason, d.Detail, err)
+	}
+	h.issuer = newPerson(t)
+	if d, err = h.verifier().Verify(context.Background(), h.present()); err != nil || d.Reason != SignatureInvalid {
+		t.Errorf("%v (%s), %v", d.Reason, d.Detail, err)
 	}
 }
 

@@ -80,12 +80,16 @@ func (v *Verifier) signed(ctx context.Context, c *credential.Credential, issuer 
 		s.refuse(SignatureInvalid, "claims.iss: the token names no issuer whose keys are configured (issuers)")
 		return nil
 	}
+	var e *issuers.Error
 	for _, missing := range [...]bool{false, true} {
 		keys, err := v.keys.Keys(ctx, issuer.Name, missing)
-		if ctx.Err() != nil {
+		switch {
+		case ctx.Err() != nil:
 			return ctx.Err()
-		}
-		if err != nil {
+		case err != nil && missing && e.Rule == issuers.Signature:
+			s.refuse(SignatureInvalid, e.Error()) // the keys that there are have spoken
+			return nil
+		case err != nil:
 			s.refuse(Unreachable, "issuer's keys: "+err.Error())
 			return nil
 		}
@@ -95,7 +99,6 @@ func (v *Verifier) signed(ctx context.Context, c *credential.Credential, issuer 
 			return nil
 		}
 		// A key that has changed may have no name, or the name of the one before.
-		var e *issuers.Error
 		if missing || !errors.As(err, &e) || e.Rule != issuers.NoKey && e.Rule != issuers.Signature {
 			s.refuse(SignatureInvalid, err.Error())
 			return nil

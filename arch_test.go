@@ -47,6 +47,7 @@ var rooms = map[string][]string{
 	"acme":                      {"verifier"},
 	"internal/sandbox":          {"internal/sandbox/zone", "thumbprint", "record"},
 	"internal/sandbox/zone":     {},
+	"internal/testnames":        {},
 	"internal/testneeds":        {},
 	"internal/testneeds/report": {},
 	"cmd/cnfd":                  {"*"},

@@ -459,6 +459,17 @@ func TestMissingKey(t *testing.T) {
 	}
 }
 
+// TestNoCheckIsPassedOver: one that nobody knows confirms nothing.
+func TestNoCheckIsPassedOver(t *testing.T) {
+	for unknown := Checks(1 << 4); unknown != 0; unknown <<= 1 {
+		h := newHeld(t)
+		h.request.Checks |= unknown
+		if d, err := h.verifier().Verify(context.Background(), h.present()); err != nil || d.Outcome() != Unproven {
+			t.Errorf("%v: %v, %v", unknown, d.Reason, err)
+		}
+	}
+}
+
 // TestOwed: what only the caller can say is an error where it is missing.
 func TestOwed(t *testing.T) {
 	for claim, c := range map[string]struct {

@@ -71,7 +71,20 @@ func (v *Verifier) examine(ctx context.Context, w wanted, c credential.Credentia
 		}
 		check(&s)
 	}
+	if s.good && !s.made(w.checks) && !c.Confirmation.Encrypted {
+		s.good, s.reason = false, Indeterminate // what is asked for is never passed over
+	}
 	return s, nil
+}
+
+// made reports whether every one of the checks holds.
+func (s *standing) made(checks Checks) bool {
+	for check, state := range map[Checks]Check{CheckSignature: s.signature, CheckKeyBinding: s.keyBinding, CheckDPoP: s.dpop, CheckMTLS: s.mtls} {
+		if checks&check != 0 && state != Valid {
+			return false
+		}
+	}
+	return checks < 1<<len(checkWords)
 }
 
 // signed makes the check of the issuer's signature.

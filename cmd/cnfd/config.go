@@ -58,22 +58,33 @@ func newConfigCheck() *cobra.Command {
 			for _, w := range warnings(args[0]) {
 				fmt.Fprintf(cmd.ErrOrStderr(), "%s:%d:%d: warning: %s\n", w.File, w.Line, w.Column, w.What)
 			}
-			broken := false
-			for _, f := range decryptionKeys(&c) {
-				switch {
-				case f.err != nil:
-					fmt.Fprintf(cmd.ErrOrStderr(), "%s: %v\n", args[0], f.err)
-					broken = true
-				case f.warning != "":
-					fmt.Fprintf(cmd.ErrOrStderr(), "%s: warning: %s\n", args[0], f.warning)
-				}
-			}
-			if broken {
+			if checkKeyFiles(cmd.ErrOrStderr(), args[0], &c) {
 				return exit(exitError)
 			}
 			return nil
 		},
 	}
+}
+
+// checkKeyFiles prints what is wrong with the files that a configuration names, and
+// what is doubtful, and reports whether anything is wrong.
+func checkKeyFiles(w io.Writer, file string, c *config.Config) (broken bool) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		fmt.Fprintln(w, err)
+		return true
+	}
+	for _, f := range namedFiles(c) {
+		if f.err != nil {
+			fmt.Fprintln(w, config.At(file, text, f.place, f.err.Error()))
+			broken = true
+		}
+		for _, warning := range f.warnings {
+			p := config.At(file, text, f.place, warning)
+			fmt.Fprintf(w, "%s:%d:%d: warning: %s\n", p.File, p.Line, p.Column, p.What)
+		}
+	}
+	return broken
 }
 
 // loadConfig reads a configuration file; the empty name is no file, and gives

@@ -191,6 +191,7 @@ func (d *daemon) prepare(c *config.Config) error {
 
 func (d *daemon) serve(s sockets) {
 	d.watchAnchors()
+	d.refreshKeys()
 	if s.tcp != nil {
 		if s.tls != nil {
 			d.http.TLSConfig = s.tls
@@ -216,6 +217,13 @@ func (d *daemon) watchAnchors() {
 		d.log.Warn("negative trust anchor: nothing in or under the zone confirms or refutes", "zone", n.Name, "until", n.Until.UTC().Format(time.RFC3339))
 	}
 	d.serving.Go(func() { d.engine.resolver.WatchNegativeAnchors(ctx, d.tellNegativeEnd) })
+}
+
+// refreshKeys keeps the keys of the issuers until the daemon is closed.
+func (d *daemon) refreshKeys() {
+	ctx, stop := context.WithCancel(context.Background())
+	d.closers = append(d.closers, stop)
+	d.serving.Go(func() { d.engine.keys.Run(ctx) })
 }
 
 // tellNegativeEnd logs that a negative trust anchor is no more.

@@ -2,10 +2,7 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"log/slog"
-	"os"
-	"runtime"
 
 	"cnfd/cmd/cnfd/internal/config"
 	"cnfd/decryption"
@@ -18,60 +15,44 @@ func openerOf(c *config.Config, log *slog.Logger) (*decryption.Keys, error) {
 	var all []decryption.Key
 	for _, f := range decryptionKeys(c) {
 		if f.err != nil {
-			return nil, f.err
+			return nil, f.wrong()
 		}
-		if f.warning != "" {
-			log.Warn("configuration: " + f.warning)
-		}
+		f.tell(log)
 		all = append(all, f.keys...)
 	}
 	return decryption.New(all)
 }
 
-// keysFound is a file of decryption_keys as it was found: its keys or why there
-// are none, and what is doubtful about it. Neither repeats what it holds.
-type keysFound struct {
-	keys    []decryption.Key
-	warning string
-	err     error
+// tell logs what is doubtful about a file.
+func (f *namedFile) tell(log *slog.Logger) {
+	for _, w := range f.warnings {
+		log.Warn("configuration: " + f.place + ": " + w)
+	}
 }
 
-func decryptionKeys(c *config.Config) []keysFound {
-	var all []keysFound
+// decryptionFile is a file of decryption_keys, with its keys.
+type decryptionFile struct {
+	namedFile
+	keys []decryption.Key
+}
+
+func decryptionKeys(c *config.Config) []decryptionFile {
+	var all []decryptionFile
 	for i, path := range c.DecryptionKeys {
-		place := fmt.Sprintf("decryption_keys[%d]: ", i)
-		f := readKeys(path)
-		if f.err != nil {
-			f.err = fmt.Errorf("%s%w", place, f.err)
-		}
-		if f.warning != "" {
-			f.warning = place + f.warning
-		}
+		f := decryptionFile{namedFile: namedFile{place: fmt.Sprintf("decryption_keys[%d]", i)}}
+		f.keys, f.warnings, f.err = readDecryptionKeys(path)
 		all = append(all, f)
 	}
 	return all
 }
 
-func readKeys(path string) (f keysFound) {
-	file, err := os.Open(path)
+func readDecryptionKeys(path string) (keys []decryption.Key, warnings []string, err error) {
+	text, mode, err := readFile(path, maxKeyFile) // one octet more, and Parse says that it is too long
 	if err != nil {
-		return keysFound{err: err}
+		return nil, nil, err
 	}
-	defer file.Close()
-	info, err := file.Stat()
-	if err != nil {
-		return keysFound{err: err}
+	if keys, err = decryption.Parse(text); err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", path, err)
 	}
-	text, err := io.ReadAll(io.LimitReader(file, maxKeyFile+1)) // one octet more, and Parse says that it is too long
-	if err != nil {
-		return keysFound{err: err}
-	}
-	if f.keys, err = decryption.Parse(text); err != nil {
-		return keysFound{err: fmt.Errorf("%s: %w", path, err)}
-	}
-	// Windows has permissions of another kind.
-	if mode := info.Mode(); mode.IsRegular() && mode.Perm()&0o066 != 0 && runtime.GOOS != "windows" {
-		f.warning = fmt.Sprintf("%s: others than its owner may read or write it (%04o): chmod 600", path, mode.Perm())
-	}
-	return f
+	return keys, others(path, mode, 0o066, "read or write", "chmod 600"), nil
 }

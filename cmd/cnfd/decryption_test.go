@@ -47,8 +47,8 @@ func TestKeyFiles(t *testing.T) {
 		{"no file", nil, "", ""},
 		{"a file", []string{one}, "p256", ""},
 		{"several files, one of several keys", []string{set, one}, "p256 rsa oct16", ""},
-		{"a file that is not there", []string{one, filepath.Join(dir, "none")}, "", "none: no such file or directory"},
-		{"a directory", []string{one, dir}, "", "is a directory"},
+		{"a file that is not there", []string{one, filepath.Join(dir, "none")}, "", "no such file or directory; the path is not repeated here, it may be a key"},
+		{"a directory", []string{one, dir}, "", ": a directory: name a file in it"},
 		{"an empty file", []string{one, file("empty", nil)}, "", "/empty: key file: empty"},
 		{"a file that is too long", []string{file("long", append(make([]byte, maxKeyFile), made.Keys["p256"]...))}, "", "/long: key file: over 1 MiB"},
 	} {

@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"crypto/x509"
 	"fmt"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -14,7 +12,9 @@ import (
 	"cnfd/cmd/cnfd/internal/config"
 	"cnfd/credential"
 	"cnfd/dnssec"
+	"cnfd/issuers/source"
 	"cnfd/record"
+	"cnfd/replay"
 	"cnfd/resolver"
 	"cnfd/resolver/anchor"
 	"cnfd/thumbprint"
@@ -27,6 +27,7 @@ type engine struct {
 	resolver *resolver.Resolver
 	verifier *verifier.Verifier
 	anchors  *anchor.Keeper // what the resolver trusts; not running
+	keys     *source.Keeper // what issuers sign with; not running, and fetching what it is asked for
 }
 
 // newEngine makes what c describes. Nothing is sent until the first question.
@@ -56,11 +57,20 @@ func newEngine(c *config.Config, now func() time.Time, log *slog.Logger, forComm
 	}
 	vc.Source, vc.Now = r, now
 	vc.Credential.Confirmation.Opener = opener
+	keys, err := keeperOf(c, now, log)
+	if err != nil {
+		return nil, err
+	}
+	proofs, err := replay.New(replay.Config{Now: now})
+	if err != nil {
+		return nil, err
+	}
+	vc.Keys, vc.Proofs = keys, proofs
 	v, err := verifier.New(vc)
 	if err != nil {
 		return nil, err
 	}
-	return &engine{resolver: r, verifier: v, anchors: keeper}, nil
+	return &engine{resolver: r, verifier: v, anchors: keeper, keys: keys}, nil
 }
 
 // anchorDir is where the state of the trust anchors is kept; "" for nowhere.
@@ -129,28 +139,12 @@ func resolverConfig(c *config.Config, now func() time.Time) (resolver.Config, er
 		rc.Forwarders = append(rc.Forwarders, resolver.Forwarder{Network: f.Network, Address: f.Address, Name: f.Name, Path: f.Path})
 	}
 	if rc.ForwarderRoots, err = authoritiesIn(r.ForwarderCA); err != nil {
-		return resolver.Config{}, err
+		return resolver.Config{}, fmt.Errorf("resolver.forwarder_ca: %w", err)
 	}
 	for _, s := range r.Stubs {
 		rc.Stubs = append(rc.Stubs, resolver.Stub{Zone: s.Zone, Addresses: s.Addresses})
 	}
 	return rc, nil
-}
-
-// authoritiesIn reads the certificates of resolver.forwarder_ca; nil for the machine's own.
-func authoritiesIn(file string) (*x509.CertPool, error) {
-	if file == "" {
-		return nil, nil
-	}
-	pem, err := os.ReadFile(file)
-	if err != nil {
-		return nil, fmt.Errorf("resolver.forwarder_ca: %w", err)
-	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("resolver.forwarder_ca: %s has no certificate in PEM", file)
-	}
-	return pool, nil
 }
 
 // anchorsOf returns what is trusted: the anchors that are written, else those of
@@ -198,6 +192,13 @@ func verifierConfig(c *config.Config) (verifier.Config, error) {
 			return vc, fmt.Errorf("record.forms: %w", err)
 		}
 		vc.Forms = append(vc.Forms, f)
+	}
+	var err error
+	if vc.Checks, err = checksOf(c.Check); err != nil {
+		return vc, fmt.Errorf("check: %w", err)
+	}
+	if vc.Issuers, err = issuersOf(c); err != nil {
+		return vc, err
 	}
 	if r.LegacyDID {
 		vc.Forms = append(vc.Forms, record.LegacyDID)

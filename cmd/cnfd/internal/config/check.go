@@ -247,7 +247,7 @@ func (r *reader) checkRecord(c *Record) {
 func (r *reader) checkWords(path string, words []string) {
 	for i, w := range words {
 		if slices.Contains(words[:i], w) {
-			r.at(fmt.Sprintf("%s[%d]", path, i), "%s is named twice", w)
+			r.at(fmt.Sprintf("%s[%d]", path, i), "%q is named twice", w)
 		}
 	}
 }

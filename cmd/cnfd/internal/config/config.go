@@ -41,11 +41,11 @@ type Config struct {
 type Issuer struct {
 	// The iss of its credentials, octet for octet; what is said here is of those alone.
 	Issuer string `yaml:"issuer"`
-	// Its public keys: the absolute path of a file (JWK, JWK Set, PEM key or certificate, COSE_Key, COSE_KeySet), read at the start; or an https URL of the same, of which the last good ones are kept.
+	// Its public keys: the absolute path of a file (JWK, JWK Set, PEM key or certificate, COSE_Key, COSE_KeySet), or an https URL of the same. Of a file some key must be good at the start; from then on the last good ones are kept.
 	Keys string `yaml:"keys"`
 	// Signature algorithms that are allowed, by their JOSE names, also of a CWT: [ES256, EdDSA]; empty: all that fit its keys.
 	Algorithms []string `yaml:"algorithms" default:"[]"`
-	// Values of typ that are allowed: [at+jwt, dc+sd-jwt]; empty: those that a credential of the format has.
+	// Values of typ that are allowed: [at+jwt, dc+sd-jwt]; "": a credential without typ; empty: those that a credential of the format has.
 	Types []string `yaml:"types" default:"[]"`
 	// Checks that are made of its credentials, whatever the caller asks for. A token that names another issuer is not held to them: what is wanted of all stands in check.
 	Check []string `yaml:"check" default:"[]" values:"signature,key_binding,dpop,mtls"`
@@ -55,7 +55,7 @@ type Issuer struct {
 	CA string `yaml:"ca" default:"\"\""`
 	// Of a URL: the server's addresses, so that its name is not looked up; the certificate must have the name all the same.
 	Addresses []netip.Addr `yaml:"addresses" default:"[]"`
-	// Of a URL: how often the keys are fetched anew, 10s or more; a key that was withdrawn verifies no longer than this.
+	// How often the daemon gets the keys anew, 10s or more: as long a key verifies that its issuer has withdrawn. A token that names an unknown key has them fetched at once, every 30s at most.
 	Refresh time.Duration `yaml:"refresh" default:"1h"`
 	// Of a URL: the longest that a fetch may take, 100ms to 30s.
 	Timeout time.Duration `yaml:"timeout" default:"5s"`

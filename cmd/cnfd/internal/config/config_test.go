@@ -115,7 +115,7 @@ func TestParseRefuses(t *testing.T) {
 		{"a prefix that is none", "dns: {allow: [127.0.0.1/33]}\n", []string{"dns.allow[0]: "}},
 		{"no form at all", "record: {forms: []}\n", []string{"record.forms: want at least one"}},
 		{"a form that is none", "record: {forms: [doted]}\n", []string{`record.forms[0]: "doted" is not one of dotted, underscore`}},
-		{"a form twice", "record: {forms: [dotted, dotted]}\n", []string{"record.forms[1]: dotted is named twice"}},
+		{"a form twice", "record: {forms: [dotted, dotted]}\n", []string{"record.forms[1]: \"dotted\" is named twice"}},
 		{"every problem, in the order of the file", "api:\n  unix: x\n  lisen: 1\nrecord: 7\n", []string{"c:3:3: api.lisen: unknown key", "c:4:9: record: want keys"}},
 		{"a later section's key", "acme: {}\n", []string{"acme: unknown key"}},
 	} {

@@ -34,13 +34,13 @@ func (r *reader) checkIssuers(list []Issuer) {
 			r.at(path+".issuer", "%q is there already: write all of it in one place", i.Issuer)
 		}
 		r.checkKeysOf(path, i)
+		if i.Refresh < minRefresh {
+			r.at(path+".refresh", "want %s or more", minRefresh)
+		}
 		for n, word := range i.Algorithms {
 			if signature.OfJOSE(word) == 0 {
 				r.at(fmt.Sprintf("%s.algorithms[%d]", path, n), "%q is not one of %s", word, algorithms())
 			}
-		}
-		if at := slices.Index(i.Types, ""); at >= 0 {
-			r.at(fmt.Sprintf("%s.types[%d]", path, at), "empty: want a typ, such as at+jwt")
 		}
 		r.checkWords(path+".algorithms", i.Algorithms)
 		r.checkWords(path+".types", i.Types)
@@ -63,17 +63,14 @@ func (r *reader) checkKeysOf(path string, i *Issuer) {
 				r.at(fmt.Sprintf("%s.addresses[%d]", path, n), "an address with a zone is that of one link alone: give another")
 			}
 		}
-		if i.Refresh < minRefresh {
-			r.at(path+".refresh", "want %s or more", minRefresh)
-		}
 		if i.Timeout < minTimeout || i.Timeout > maxTimeout {
 			r.at(path+".timeout", "want from %s to %s", minTimeout, maxTimeout)
 		}
 		return
 	}
-	for _, key := range []string{"ca", "addresses", "refresh", "timeout"} {
+	for _, key := range []string{"ca", "addresses", "timeout"} {
 		if _, written := r.places[path+"."+key]; written {
-			r.at(path+"."+key, "only of a URL: a file is read at the start")
+			r.at(path+"."+key, "only of a URL: a file is read as it is")
 		}
 	}
 }

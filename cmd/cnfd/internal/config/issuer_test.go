@@ -23,7 +23,7 @@ issuers:
   - issuer: did:web:other.example
     keys: https://other.example:8443/jwks?v=1
     algorithms: [ES256, Ed25519, ML-DSA-65]
-    types: [dc+sd-jwt]
+    types: [dc+sd-jwt, ""]
     check: [key_binding]
     audience: https://verifier.example
     ca: /etc/cnfd/ca.pem
@@ -37,7 +37,7 @@ issuers:
 	}
 	want := []Issuer{
 		{Issuer: "https://issuer.example", Keys: "/etc/cnfd/issuer.jwks", Algorithms: []string{}, Types: []string{}, Check: []string{}, Addresses: []netip.Addr{}, Refresh: time.Hour, Timeout: 5 * time.Second},
-		{"did:web:other.example", "https://other.example:8443/jwks?v=1", []string{"ES256", "Ed25519", "ML-DSA-65"}, []string{"dc+sd-jwt"}, []string{"key_binding"},
+		{"did:web:other.example", "https://other.example:8443/jwks?v=1", []string{"ES256", "Ed25519", "ML-DSA-65"}, []string{"dc+sd-jwt", ""}, []string{"key_binding"},
 			"https://verifier.example", "/etc/cnfd/ca.pem", []netip.Addr{netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")}, 10 * time.Second, 30 * time.Second},
 	}
 	if !reflect.DeepEqual(c.Issuers, want) || !slices.Equal(c.Check, []string{"signature", "dpop"}) {
@@ -52,7 +52,7 @@ func TestIssuersRefused(t *testing.T) {
 	const file, url = "/k", "https://issuer.example/jwks"
 	for _, tt := range []struct{ claim, text, want string }{
 		{"a check that there is not", "check: [signatures]", `c:1:9: check[0]: "signatures" is not one of signature, key_binding, dpop, mtls`},
-		{"a check twice", "check: [dpop, mtls, dpop]", "c:1:21: check[2]: dpop is named twice"},
+		{"a check twice", "check: [dpop, mtls, dpop]", `c:1:21: check[2]: "dpop" is named twice`},
 		{"checks that are no list", "check: dpop", "c:1:8: check: want a list"},
 		{"an issuer without a name", "issuers: [{keys: /k}]", "c:1:11: issuers[0].issuer: want the iss"},
 		{"an issuer with an empty name", `issuers: [{issuer: "", keys: /k}]`, "c:1:20: issuers[0].issuer: want the iss"},
@@ -78,13 +78,13 @@ func TestIssuersRefused(t *testing.T) {
 		{"no signature at all", issuers("/k, algorithms: [none]"), `c:2:61: issuers[0].algorithms[0]: "none" is not one of ES256, ES384,`},
 		{"an HMAC", issuers("/k, algorithms: [ES256, HS256]"), `issuers[0].algorithms[1]: "HS256" is not one of`},
 		{"an algorithm in small letters", issuers("/k, algorithms: [es256]"), `issuers[0].algorithms[0]: "es256" is not one of`},
-		{"an algorithm twice", issuers("/k, algorithms: [ES256, ES256]"), "issuers[0].algorithms[1]: ES256 is named twice"},
-		{"an empty type", issuers(`/k, types: [at+jwt, ""]`), "issuers[0].types[1]: empty"},
+		{"an algorithm twice", issuers("/k, algorithms: [ES256, ES256]"), `issuers[0].algorithms[1]: "ES256" is named twice`},
+		{"a type twice", issuers(`/k, types: ["", at+jwt, ""]`), `issuers[0].types[2]: "" is named twice`},
 		{"a check of its own that there is not", issuers("/k, check: [time]"), `issuers[0].check[0]: "time" is not one of`},
-		{"a check of its own twice", issuers("/k, check: [mtls, mtls]"), "issuers[0].check[1]: mtls is named twice"},
+		{"a check of its own twice", issuers("/k, check: [mtls, mtls]"), `issuers[0].check[1]: "mtls" is named twice`},
 		{"authorities of a file", issuers(file + ", ca: /ca.pem"), "c:2:52: issuers[0].ca: only of a URL"},
 		{"addresses of a file", issuers(file + ", addresses: [192.0.2.1]"), "issuers[0].addresses: only of a URL"},
-		{"a file that is fetched anew", issuers(file + ", refresh: 1h"), "issuers[0].refresh: only of a URL"},
+		{"a file that is read too often", issuers(file + ", refresh: 9s"), "issuers[0].refresh: want 10s or more"},
 		{"a file with a timeout", issuers(file + ", timeout: 5s"), "issuers[0].timeout: only of a URL"},
 		{"authorities by a relative path", issuers(url + ", ca: ca.pem"), "issuers[0].ca: want the absolute path"},
 		{"an address that is a name", issuers(url + ", addresses: [localhost]"), "issuers[0].addresses[0]: want an IP address"},

@@ -36,6 +36,7 @@ func (f *fakeVerifier) Verify(ctx context.Context, q *verifier.Request) (verifie
 	kept := *q
 	kept.Bytes = append([]byte(nil), q.Bytes...)
 	f.mu.Lock()
+	kept.Scratch = nil // nobody's but the call's
 	f.asked = append(f.asked, kept)
 	f.mu.Unlock()
 	if f.do != nil {

@@ -12,7 +12,7 @@ import (
 // verify answers POST /v1/verify: a credential in, a verdict or a problem out.
 func (h *handler) verify(w http.ResponseWriter, r *http.Request) {
 	c := calls.Get().(*call)
-	c.request = verifier.Request{}
+	c.request = verifier.Request{Scratch: &c.scratch}
 	if p := h.readVerify(c, r); p != nil {
 		h.problem(w, *p)
 		calls.Put(c)
@@ -38,6 +38,7 @@ func (h *handler) verify(w http.ResponseWriter, r *http.Request) {
 type call struct {
 	body, out []byte
 	text      []byte // a token whose JSON string had escapes
+	scratch   verifier.Scratch
 	request   verifier.Request
 	saidTime  bool // the body says whether exp and nbf are judged
 }

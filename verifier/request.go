@@ -31,8 +31,12 @@ type Request struct {
 	At time.Time
 	// Scratch is memory for what is decoded, so that nothing is allocated. A
 	// Verdict's Subject may point into it; one question at a time uses it. May be nil.
-	Scratch *credential.Scratch
+	Scratch *Scratch
 }
+
+// Scratch is memory that is used again for the next question; the zero Scratch is
+// ready for use.
+type Scratch = credential.Scratch
 
 // DPoP is a DPoP proof and the request that it came with (RFC 9449 §4.3).
 type DPoP struct {

@@ -17,7 +17,7 @@ type Verdict struct {
 	// token or of its holder came out badly; it repeats nothing of either. "" otherwise.
 	Detail string
 	// Subject is the credential's sub as it stands there. It points into
-	// Request.Bytes: who keeps a Verdict longer than that buffer takes a Clone.
+	// Request.Bytes or Request.Scratch: who keeps a Verdict longer takes a Clone.
 	Subject []byte
 	Domain  string            // A-labels, lower case, no trailing dot
 	Method  thumbprint.Method // how the credential names its key

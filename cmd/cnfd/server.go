@@ -16,7 +16,6 @@ import (
 	"strings"
 	"time"
 
-	"cnfd/internal/strict"
 	"cnfd/verifier"
 )
 
@@ -27,13 +26,17 @@ func askServer(ctx context.Context, server string, q *verifier.Request, warn io.
 	if err != nil {
 		return nil, err
 	}
-	kind, body, err := bodyOf(q)
+	query := url.Values{}
+	kind, body, err := bodyOf(q, query)
 	if err != nil {
 		return nil, err
 	}
-	target := base + "/v1/verify"
 	if q.Bounded {
-		target += "?max_age=" + strconv.FormatInt(int64(q.MaxAge/time.Second), 10)
+		query.Set("max_age", strconv.FormatInt(int64(q.MaxAge/time.Second), 10))
+	}
+	target := base + "/v1/verify"
+	if len(query) > 0 {
+		target += "?" + query.Encode()
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, target, bytes.NewReader(body))
 	if err != nil {
@@ -92,24 +95,6 @@ func dialServer(server string, warn io.Writer) (*http.Client, string, error) {
 		fmt.Fprintln(warn, "cnfd verify: warning: http:// to another machine: whoever is in between can change the verdict; use https://")
 	}
 	return client, strings.TrimSuffix(u.String(), "/"), nil
-}
-
-// bodyOf puts a question in the form that the API takes.
-func bodyOf(q *verifier.Request) (kind string, body []byte, err error) {
-	switch q.Input {
-	case verifier.InputCWT:
-		return "application/cwt", q.Bytes, nil
-	case verifier.InputClaims:
-		// They must be one JSON value: what followed would become options.
-		var s strict.Scanner
-		s.Reset(q.Bytes, "claims")
-		if err := s.Close(); err != nil {
-			return "", nil, err
-		}
-		return "application/json", fmt.Appendf(nil, `{"claims":%s}`, q.Bytes), nil
-	}
-	body, err = json.Marshal(map[string]string{"token": string(q.Bytes)})
-	return "application/json", body, err
 }
 
 // problemOf is a problem document (RFC 9457) as an error.

@@ -17,6 +17,7 @@ import (
 type verdict struct {
 	Outcome    string `json:"outcome"`
 	Reason     string `json:"reason"`
+	Detail     string `json:"detail"`
 	Subject    string `json:"subject"`
 	Domain     string `json:"domain"`
 	Method     string `json:"method"`
@@ -40,6 +41,9 @@ type verdict struct {
 		} `json:"ede"`
 	} `json:"dns"`
 	Signature  string `json:"signature"`
+	KeyBinding string `json:"key_binding"`
+	DPoP       string `json:"dpop"`
+	MTLS       string `json:"mtls"`
 	Time       string `json:"time"`
 	ValidUntil string `json:"valid_until"`
 	Testing    bool   `json:"testing"`
@@ -51,6 +55,18 @@ func readVerdict(doc []byte) (*verdict, error) {
 		return nil, errors.New("the answer is not a verdict")
 	}
 	return v, nil
+}
+
+// leftOut are those of the checks that the verdict does not say to be good.
+func (v *verdict) leftOut(asked verifier.Checks) verifier.Checks {
+	for check, state := range map[verifier.Checks]string{
+		verifier.CheckSignature: v.Signature, verifier.CheckKeyBinding: v.KeyBinding, verifier.CheckDPoP: v.DPoP, verifier.CheckMTLS: v.MTLS,
+	} {
+		if state == verifier.Valid.String() {
+			asked &^= check
+		}
+	}
+	return asked
 }
 
 // print writes the verdict for people: the outcome first, what to do last.
@@ -74,6 +90,9 @@ func (v *verdict) print(w io.Writer) {
 	}
 	row := func(name, format string, args ...any) {
 		fmt.Fprintf(w, "  %-12s %s\n", name, shown(fmt.Sprintf(format, args...)))
+	}
+	if v.Detail != "" {
+		row("detail", "%s", v.Detail)
 	}
 	row("subject", "%s", v.Subject)
 	if v.Domain != "" {
@@ -99,8 +118,9 @@ func (v *verdict) print(w io.Writer) {
 			row("", "%s (extended error %d)", d.EDE.Text, d.EDE.Code)
 		}
 	}
-	row("signature", "%s", strings.ReplaceAll(v.Signature, "_", " "))
-	row("time", "%s", strings.ReplaceAll(v.Time, "_", " "))
+	for _, check := range [][2]string{{"signature", v.Signature}, {"key binding", v.KeyBinding}, {"dpop", v.DPoP}, {"mtls", v.MTLS}, {"time", v.Time}} {
+		row(check[0], "%s", strings.ReplaceAll(check[1], "_", " "))
+	}
 	if v.ValidUntil != "" {
 		row("valid until", "%s", v.ValidUntil)
 	}

@@ -24,10 +24,16 @@ func newVerify() *cobra.Command {
 		Long: `Say whether the key in a credential's cnf claim is confirmed by the domain of its subject. The file, or
 standard input, holds a JWT, an SD-JWT, a CWT (as octets or base64url), or a JWT claim set in JSON.
 
-The issuer's signature is not checked here: that is the caller's.
+What the token itself is good for is not checked unless --check asks for it, or the configuration does: the
+issuer's signature (with the keys of issuers in the configuration), the holder's key binding (an SD-JWT's, with
+--aud and --nonce), a DPoP proof, the client's certificate.
 
 Exit codes: 0 confirmed, 1 refuted, 2 unproven, 3 error.`,
 		Example: `  cnfd verify token.jwt
+  cnfd verify --config cnfd.yaml --check signature token.jwt
+  cnfd verify --check key_binding --aud https://verifier.example --nonce 5tKZ8r presented.sd-jwt
+  cnfd verify --dpop proof --htm GET --htu https://api.example/orders token.jwt
+  cnfd verify --config cnfd.yaml --check signature --client-cert client.pem token.jwt
   cnfd verify --json --server unix:/run/cnfd/cnfd.sock - < token.cwt
   cnfd verify --at 2026-11-22T06:40:00Z claims.json`,
 		Args: between(0, 1, "one file"),
@@ -37,11 +43,15 @@ Exit codes: 0 confirmed, 1 refuted, 2 unproven, 3 error.`,
 			if err != nil {
 				return err
 			}
-			doc, err := o.ask(cmd, questionOf(b))
+			q := questionOf(b)
+			if err := o.checks.ask(cmd, &q); err != nil {
+				return err
+			}
+			doc, err := o.ask(cmd, q)
 			if err != nil {
 				return err
 			}
-			return printVerdict(cmd.OutOrStdout(), doc, o.json)
+			return printVerdict(cmd.OutOrStdout(), doc, q.Checks, o.json)
 		},
 	}
 	f := cmd.Flags()
@@ -49,6 +59,7 @@ Exit codes: 0 confirmed, 1 refuted, 2 unproven, 3 error.`,
 	f.Uint32Var(&o.maxAge, "max-age", 0, "accept DNS data no older than this many `SECONDS`; 0: fresh")
 	f.StringVar(&o.at, "at", "", "judge as of this `TIME` (RFC 3339) instead of now")
 	f.BoolVar(&o.json, "json", false, "print the verdict as JSON")
+	o.checks.addFlags(cmd)
 	configFlag(cmd, &o.config)
 	return cmd
 }
@@ -57,6 +68,7 @@ type verifyOptions struct {
 	server, at, config string
 	maxAge             uint32
 	bounded, json      bool
+	checks             checkOptions
 }
 
 // ask gets the verdict as JSON, here or from a daemon.
@@ -155,11 +167,15 @@ func trimSpace(b []byte) []byte {
 	return b
 }
 
-// printVerdict prints a verdict and gives its exit code.
-func printVerdict(w io.Writer, doc []byte, asJSON bool) error {
+// printVerdict prints a verdict and gives its exit code. One that confirms, and does
+// not say that a check was made that was asked for, is none.
+func printVerdict(w io.Writer, doc []byte, asked verifier.Checks, asJSON bool) error {
 	v, err := readVerdict(doc)
 	if err != nil {
 		return err
+	}
+	if left := v.leftOut(asked); v.Outcome == verifier.Confirmed.String() && left != 0 {
+		return fmt.Errorf("the answer confirms without the check that was asked for: %s", left)
 	}
 	if asJSON {
 		fmt.Fprintf(w, "%s\n", trimSpace(doc))

@@ -1,0 +1,148 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+
+	"cnfd/internal/strict"
+	"cnfd/possession"
+	"cnfd/verifier"
+
+	"github.com/spf13/cobra"
+)
+
+// checkOptions are the flags of cnfd verify that ask for checks, and say what these
+// need.
+type checkOptions struct {
+	checks               []string
+	aud, nonce           string
+	dpop, htm, htu, cert string
+}
+
+func (o *checkOptions) addFlags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringSliceVar(&o.checks, "check", nil, "check the token too: `CHECKS` of signature, key_binding, dpop, mtls, with commas between")
+	f.StringVar(&o.aud, "aud", "", "refuse a credential, or a key binding, that is not for this `AUDIENCE`")
+	f.StringVar(&o.nonce, "nonce", "", "the `NONCE` that the holder was given for a key binding or a DPoP proof")
+	f.StringVar(&o.dpop, "dpop", "", "check the DPoP proof in this `FILE`: the value of the request's DPoP header")
+	f.StringVar(&o.htm, "htm", "", "with a DPoP proof: the `METHOD` of the request")
+	f.StringVar(&o.htu, "htu", "", "with a DPoP proof: the `URL` of the request")
+	f.StringVar(&o.cert, "client-cert", "", "check that this `FILE` has the client's certificate: PEM, or the header of a gateway")
+}
+
+// ask puts into q what the flags ask for. What they bring is checked also where
+// --check does not say so: nobody hands in a proof that is not to be looked at.
+func (o *checkOptions) ask(cmd *cobra.Command, q *verifier.Request) error {
+	for _, name := range []string{"aud", "nonce", "dpop", "htm", "htu", "client-cert"} {
+		if f := cmd.Flags().Lookup(name); f.Changed && f.Value.String() == "" {
+			return fmt.Errorf("--%s: empty: say what it is, or leave it out", name)
+		}
+	}
+	for _, word := range o.checks {
+		check, err := verifier.ParseCheck(word)
+		if err != nil {
+			return fmt.Errorf("--check: %w", err)
+		}
+		q.Checks |= check
+	}
+	q.Audience, q.Nonce = o.aud, o.nonce
+	if o.dpop != "" {
+		proof, err := readInput(cmd, []string{o.dpop}, possession.MaxProof)
+		if err != nil {
+			return fmt.Errorf("--dpop: %w", err)
+		}
+		q.DPoP.Proof = trimSpace(proof)
+		q.Checks |= verifier.CheckDPoP
+	}
+	if q.Checks&verifier.CheckDPoP == 0 && (o.htm != "" || o.htu != "") {
+		return errors.New("--htm and --htu: they are of a request with a DPoP proof: give that too, as --dpop FILE")
+	}
+	q.DPoP.Method, q.DPoP.URL = o.htm, o.htu
+	if o.cert != "" {
+		cert, err := readInput(cmd, []string{o.cert}, possession.MaxCertificate)
+		if err != nil {
+			return fmt.Errorf("--client-cert: %w", err)
+		}
+		q.ClientCert = string(trimSpace(cert))
+		q.Checks |= verifier.CheckMTLS
+	}
+	return nil
+}
+
+// asked is what the API takes beside a token (docs/api.md).
+type asked struct {
+	Token      string     `json:"token,omitempty"`
+	Check      []string   `json:"check,omitempty"`
+	Audience   string     `json:"aud,omitempty"`
+	Nonce      string     `json:"nonce,omitempty"`
+	DPoP       *askedDPoP `json:"dpop,omitempty"`
+	ClientCert string     `json:"client_cert,omitempty"`
+}
+
+type askedDPoP struct {
+	Proof  string `json:"proof,omitempty"`
+	Method string `json:"htm,omitempty"`
+	URL    string `json:"htu,omitempty"`
+}
+
+func askedOf(q *verifier.Request) asked {
+	a := asked{Audience: q.Audience, Nonce: q.Nonce, ClientCert: q.ClientCert}
+	if q.Checks != 0 {
+		a.Check = strings.Split(q.Checks.String(), ",")
+	}
+	if q.Checks&verifier.CheckDPoP != 0 {
+		a.DPoP = &askedDPoP{string(q.DPoP.Proof), q.DPoP.Method, q.DPoP.URL}
+	}
+	return a
+}
+
+// query is the same as options of a query, for a body that is the credential alone.
+func (a *asked) query(into url.Values) {
+	set := func(name, value string) {
+		if value != "" {
+			into.Set(name, value)
+		}
+	}
+	set("check", strings.Join(a.Check, ","))
+	set("aud", a.Audience)
+	set("nonce", a.Nonce)
+	set("client_cert", a.ClientCert)
+	if a.DPoP != nil {
+		set("dpop", a.DPoP.Proof)
+		set("htm", a.DPoP.Method)
+		set("htu", a.DPoP.URL)
+	}
+}
+
+// bodyOf puts a question in the form that the API takes. What does not fit the body
+// goes into the query.
+func bodyOf(q *verifier.Request, query url.Values) (kind string, body []byte, err error) {
+	a := askedOf(q)
+	if q.Input == verifier.InputCWT {
+		a.query(query)
+		return "application/cwt", q.Bytes, nil
+	}
+	if q.Input == verifier.InputToken {
+		a.Token = string(q.Bytes)
+		body, err = json.Marshal(a)
+		return "application/json", body, err
+	}
+	// Claims must be one JSON value: what followed would become options.
+	var s strict.Scanner
+	s.Reset(q.Bytes, "claims")
+	if err := s.Close(); err != nil {
+		return "", nil, err
+	}
+	if body, err = json.Marshal(a); err != nil {
+		return "", nil, err
+	}
+	options := body[1:] // after the brace
+	body = fmt.Appendf(nil, `{"claims":%s`, q.Bytes)
+	if len(options) > 1 {
+		body = append(body, ',')
+	}
+	return "application/json", append(body, options...), nil
+}

@@ -56,14 +56,14 @@ const flows = {
 };
 
 const does = {
-  // What comes back is the token and the SHA-256 that the token's cnf should name, in hexadecimal.
+  // What comes back is the token and the SHA-256 that its cnf should name, in hexadecimal.
   async grant(q) {
     const DPoP = await proving(q);
-    const { access_token: token, token_type: type } = await flows[q.flow](await configure(q.binding, q.holder), q, DPoP);
+    const { access_token: token } = await flows[q.flow](await configure(q.binding, q.holder), q, DPoP);
     const named = DPoP
       ? Buffer.from(await DPoP.calculateThumbprint(), "base64url").toString("hex")
       : new X509Certificate(readFileSync(known.certificates[q.holder].cert)).fingerprint256.replaceAll(":", "").toLowerCase();
-    return { token, type, named };
+    return { token, named };
   },
   async call(q) {
     const config = await configure(q.binding, q.holder);

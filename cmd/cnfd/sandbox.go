@@ -81,6 +81,7 @@ type playground struct {
 	internet *sandbox.Internet
 	daemon   *daemon
 	samples  []sandbox.Sample
+	wallet   *sandbox.Wallet
 	dir      string
 	closers  []func()
 }
@@ -109,9 +110,13 @@ func openPlayground(ctx context.Context, cmd *cobra.Command, o *sandboxOptions) 
 	if p.samples, err = p.internet.Samples(); err != nil {
 		return p, err
 	}
+	if p.wallet, err = p.internet.Wallet(); err != nil {
+		return p, err
+	}
 	if err = p.writeFiles(); err != nil {
 		return p, err
 	}
+	p.keepRenewed(func(err error) { log.Warn("sandbox: the holder's proofs are not renewed", "err", err) })
 	// From here on it is cnfd serve, with the configuration that was just written.
 	c, err := loadConfig(p.path(configFile))
 	if err != nil {

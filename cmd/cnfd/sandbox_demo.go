@@ -40,6 +40,10 @@ func (p *playground) demo(ctx context.Context, w io.Writer) error {
 	if wrong > 0 {
 		return fmt.Errorf("%d of %d verdicts are not as expected", wrong, len(p.samples))
 	}
+	fmt.Fprintln(w, "\nChecks of the token itself, where the caller asks for them:")
+	if err := p.demoChecks(ctx, w); err != nil {
+		return err
+	}
 	fmt.Fprintln(w, "\nA key is withdrawn: the record is deleted by a dynamic update (RFC 2136).")
 	if err := p.withdraw(ctx, w); err != nil {
 		return err

@@ -38,7 +38,7 @@ func (p *playground) writeFiles() error {
 			return fmt.Errorf("--dir: %w", err)
 		}
 	}
-	return nil
+	return p.writeWallet()
 }
 
 // configuration is the daemon's: every socket on a free port of loopback, the
@@ -48,6 +48,7 @@ func (p *playground) configuration() string {
 	testing := p.internet.Port() != 53 // server_port is for testing only
 	fmt.Fprintf(&b, "# The daemon of cnfd sandbox. It also serves cnfd verify and cnfd resolve: --config %s\n", p.path(configFile))
 	fmt.Fprintf(&b, "testing: %t\nstate_dir: %q\napi:\n  listen: 127.0.0.1:0\n  unix: %q\n", testing, p.path("state"), p.path(socketFile))
+	fmt.Fprintf(&b, "issuers: [{issuer: %q, keys: %q}]\n", sandbox.Issuer, p.path(issuerFile))
 	fmt.Fprintf(&b, "dns:\n  listen: 127.0.0.1:0\nresolver:\n  allow_local_servers: true\n  ipv6: false\n")
 	fmt.Fprintf(&b, "  trust_anchors: [%q]\n  trust_anchor_updates: false\n", p.internet.Anchor())
 	if testing {
@@ -80,7 +81,7 @@ func (p *playground) print(w io.Writer) error {
 	fmt.Fprintf(t, "Trust anchor\t%s\n", p.internet.Anchor())
 	fmt.Fprintf(t, "Update key\t%s:%s:%s\n", algorithm, name, secret)
 	fmt.Fprintf(t, "Files\t%s: %s, %s, %s and the credentials\n", p.dir, configFile, keyFile, anchorFile)
-	fmt.Fprintf(t, "\nTo try, in another terminal:\n\n%s\n", p.commands())
+	fmt.Fprintf(t, "\nTo try, in another terminal:\n\n%s\n%s\n", p.commands(), p.checkCommands())
 	fmt.Fprintf(t, "Credentials in %s, and what becomes of them:\n\n", p.dir)
 	for _, s := range p.samples {
 		fmt.Fprintf(t, "  %s\t%s\t%s\t%s: %s\n", s.Name, s.Outcome, s.Reason, s.Subject, s.Why)

@@ -4,7 +4,6 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
-	"encoding/base64"
 	"fmt"
 	"strings"
 
@@ -20,6 +19,7 @@ type holder struct {
 	jwk      string // RFC 7517
 	cose     []byte // COSE_Key, RFC 9053 §7.1.1
 	jkt, ckt string // RFC 7638, RFC 9679, SHA-256
+	jktText  string // the former in base64url, as cnf has it
 }
 
 func newHolder() (*holder, error) {
@@ -33,7 +33,6 @@ func newHolder() (*holder, error) {
 	}
 	x, y := point[1:33], point[33:]
 	h := &holder{key: key}
-	b64 := base64.RawURLEncoding.EncodeToString
 	h.jwk = fmt.Sprintf(`{"kty":"EC","crv":"P-256","x":"%s","y":"%s"}`, b64(x), b64(y))
 	if h.cose, err = canonical(map[int]any{1: 2, -1: 1, -2: x, -3: y}); err != nil {
 		return nil, err
@@ -46,6 +45,7 @@ func newHolder() (*holder, error) {
 	if err != nil {
 		return nil, err
 	}
+	h.jktText = jkt.Base64()
 	h.jkt, h.ckt = strings.ToUpper(jkt.Hex()), strings.ToUpper(ckt.Hex())
 	return h, nil
 }

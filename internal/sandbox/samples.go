@@ -2,7 +2,6 @@ package sandbox
 
 import (
 	"crypto/rand"
-	"encoding/base64"
 	"fmt"
 	"strings"
 	"time"
@@ -27,7 +26,7 @@ func (s Sample) Text() string {
 	if len(s.Token) > 0 && s.Token[0] == 'e' {
 		return string(s.Token)
 	}
-	return base64.RawURLEncoding.EncodeToString(s.Token)
+	return b64(s.Token)
 }
 
 // Samples makes one credential for each verdict that the DNS can lead to. All
@@ -82,29 +81,17 @@ func (n *Internet) Samples() ([]Sample, error) {
 	return out, nil
 }
 
-const issuer = "https://issuer.example"
+// Issuer is who signs the credentials; IssuerKeys are its keys.
+const Issuer = "https://issuer.example"
 
-// jwt is a compact JWS with ES256 (RFC 7515, RFC 7518 §3.4): r and s side by side.
 func (n *Internet) jwt(subject string, who *holder, expires time.Time) ([]byte, error) {
-	b64 := base64.RawURLEncoding
-	claims := fmt.Sprintf(`{"iss":%q,"sub":%q,"exp":%d,"cnf":{"jwk":%s}}`, issuer, subject, expires.Unix(), who.jwk)
-	out := b64.AppendEncode(nil, []byte(`{"alg":"ES256","typ":"JWT"}`))
-	out = b64.AppendEncode(append(out, '.'), []byte(claims))
-	signer, err := cose.NewSigner(cose.AlgorithmES256, n.issuer.key)
-	if err != nil {
-		return nil, err
-	}
-	signature, err := signer.Sign(rand.Reader, out)
-	if err != nil {
-		return nil, err
-	}
-	return b64.AppendEncode(append(out, '.'), signature), nil
+	return n.issuer.jws(`{"alg":"ES256","typ":"JWT"}`, fmt.Sprintf(`{"iss":%q,"sub":%q,"exp":%d,"cnf":{"jwk":%s}}`, Issuer, subject, expires.Unix(), who.jwk))
 }
 
 // cwt is a COSE_Sign1 with ES256 over a claims map, in the CWT tag (RFC 8392 §6).
 func (n *Internet) cwt(subject string, who *holder, expires time.Time) ([]byte, error) {
 	claims, err := canonical(map[int]any{
-		1: issuer, 2: subject, 4: expires.Unix(), 8: map[int]cbor.RawMessage{1: who.cose},
+		1: Issuer, 2: subject, 4: expires.Unix(), 8: map[int]cbor.RawMessage{1: who.cose},
 	})
 	if err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package credential_test
 
 import (
+	"strings"
 	"testing"
 
 	"cnfd/credential"
@@ -45,6 +46,30 @@ func TestNothingOfAKeyIsDisclosed(t *testing.T) {
 		got, err := credential.ParseCWT(sdCWT(t, es256Header, c.claims, "82"+salt+ciphertext), nil)
 		if is := outcome(t, got, err); is != c.want {
 			t.Errorf("%s:\ngot  %q\nwant %q", c.name, is, c.want)
+		}
+	}
+}
+
+// TestOneTextOfOctets: what nobody decodes before it is checked has one text all the
+// same, so that one signature, or one disclosure, cannot be sent in two.
+func TestOneTextOfOctets(t *testing.T) {
+	jwt := compact(es256, `{"sub":"a",`+cnf+`}`)
+	jwt = jwt[:strings.LastIndexByte(jwt, '.')+1]
+	for text, want := range map[string]bool{
+		"AA": true, "AAA": true, "AAAA": true, "AAAAAA": true,
+		"AB": false, "AAB": false, "AAAAAB": false, "AAAAAAB": false, "AAAA=": false, "AAA=": false, "AA==": false,
+		"AA A": false, "AA\n": false, "AA+/": false, "A": false, "AAAAA": false, "": false,
+	} {
+		for place, token := range map[string]string{
+			"signature": jwt + text, "key binding": jwt + "AAAA~" + text + "." + text + "." + text, "its signature": jwt + "AAAA~AAAA.AAAA." + text,
+		} {
+			if place == "its signature" && text == "" || place == "key binding" && text == "" {
+				continue // cut short, which others hold
+			}
+			c, err := credential.ParseJWT([]byte(token), nil)
+			if is := outcome(t, c, err); (is == "a jkt") != want || !want && !strings.HasPrefix(is, "malformed") {
+				t.Errorf("%s %q: %s", place, text, is)
+			}
 		}
 	}
 }

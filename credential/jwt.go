@@ -215,12 +215,17 @@ func decode(dst, text []byte, where string) ([]byte, error) {
 
 const notBase64 = "not base64url as it must be: without padding, white space or bits to spare"
 
-// checkBase64 holds the alphabet and the length of base64url text that nobody
-// decodes.
+// checkBase64 holds base64url text that nobody decodes here to its alphabet, its
+// length and its last bits.
 func checkBase64(text []byte, where string) error {
 	ok := len(text)%4 != 1 && len(text) > 0
 	for _, c := range text {
 		ok = ok && inAlphabet[c]
+	}
+	var last [2]byte
+	if ok {
+		_, err := strictBase64.Decode(last[:], text[len(text)&^3:])
+		ok = err == nil
 	}
 	if !ok {
 		return malformed(where, notBase64)

@@ -143,6 +143,7 @@ func read(file []byte) ([]found, error) {
 	}
 	octets := file
 	if !isCBOR(octets) {
+		text = bytes.Join(bytes.Fields(text), nil)
 		octets = make([]byte, len(text))
 		n, err := hex.Decode(octets, text)
 		octets = octets[:n]

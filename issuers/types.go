@@ -14,15 +14,15 @@ var usual = [credential.CWT + 1][]string{
 	credential.JWT: {
 		"", "JWT", // RFC 7519 §5.1
 		"at+jwt",              // RFC 9068 §2.1
-		"vc+jwt", "vc+ld+jwt", // W3C VC-JOSE-COSE §3.1.1, and before it was one
-		"wit+jwt",                      // draft-ietf-wimse-workload-creds §3.1
-		"oauth-client-attestation+jwt", // draft-ietf-oauth-attestation-based-client-auth §5.1
+		"vc+jwt", "vc+ld+jwt", // W3C VC-JOSE-COSE; the second in its drafts
+		"wit+jwt",                      // draft-ietf-wimse-workload-creds
+		"oauth-client-attestation+jwt", // draft-ietf-oauth-attestation-based-client-auth
 	},
-	// RFC 9901 §9.11 leaves the rest to whoever profiles it.
+	// RFC 9901 §9.11 leaves them to whoever profiles it.
 	credential.SDJWT: {"", "JWT", "sd-jwt", "+sd-jwt"},
-	// The numbers are CoAP's content formats: RFC 8392 §9.2,
-	// draft-ietf-spice-sd-cwt-08 §16. 294 is a key-binding token's.
-	credential.CWT: {"", "cwt", "61", "sd-cwt", "293", "+sd-cwt"},
+	// The numbers are CoAP's content formats: RFC 8392 §9.3, and in
+	// draft-ietf-spice-sd-cwt-08 293; 294 is that of a key-binding token.
+	credential.CWT: {"", "cwt", "61", "sd-cwt", "293"},
 }
 
 // admits reports whether a credential of that format may have that typ.
@@ -33,16 +33,20 @@ func (t *Terms) admits(f credential.Format, typ []byte) bool {
 	}
 	typ = short(typ)
 	for _, one := range types {
-		one := []byte(one)
-		if len(one) > 1 && one[0] == '+' {
-			if end := len(typ) - len(one); end > 0 && bytes.EqualFold(typ[end:], one) {
-				return true
-			}
-		} else if bytes.EqualFold(typ, short(one)) {
+		if matches(typ, []byte(one)) {
 			return true
 		}
 	}
 	return false
+}
+
+func matches(typ, one []byte) bool {
+	if len(one) > 1 && one[0] == '+' {
+		end := len(typ) - len(one)
+		// vp+sd-jwt is its holder's (W3C VC-JOSE-COSE).
+		return end > 0 && bytes.EqualFold(typ[end:], one) && !bytes.EqualFold(typ[:end], []byte("vp"))
+	}
+	return bytes.EqualFold(typ, short(one))
 }
 
 // short leaves out "application/" where no other '/' follows (RFC 7515 §4.1.9),

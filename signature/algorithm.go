@@ -2,8 +2,6 @@ package signature
 
 import (
 	"crypto"
-	_ "crypto/sha256" // SHA-256 of the table
-	_ "crypto/sha512" // SHA-384 and SHA-512
 	"slices"
 	"strings"
 

@@ -52,25 +52,3 @@ func FuzzVerify(f *testing.F) {
 		}
 	})
 }
-
-func BenchmarkVerify(b *testing.B) {
-	for name, c := range map[string]struct {
-		jwk string
-		alg signature.Algorithm
-		jws string
-	}{
-		"EdDSA": {ed25519of8037, signature.EdDSA, jws8037},
-		"ES256": {p256of7515, signature.ES256, "eyJhbGciOiJFUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q"},
-	} {
-		b.Run(name, func(b *testing.B) {
-			key := parse(b, c.jwk)
-			input, sig := split(b, c.jws)
-			b.ReportAllocs()
-			for b.Loop() {
-				if err := signature.Verify(c.alg, key, input, sig); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-	}
-}

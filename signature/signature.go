@@ -10,7 +10,8 @@ import (
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/rsa"
-	"math/big"
+	"crypto/sha256"
+	"crypto/sha512"
 
 	"github.com/cloudflare/circl/sign/ed448"
 	"github.com/cloudflare/circl/sign/mldsa/mldsa44"
@@ -51,9 +52,8 @@ func Verify(alg Algorithm, key thumbprint.Key, octets, sig []byte) error {
 func verifies(alg Algorithm, public crypto.PublicKey, octets, sig []byte) bool {
 	switch p := public.(type) {
 	case *ecdsa.PublicKey:
-		half := len(sig) / 2
-		r, s := new(big.Int).SetBytes(sig[:half]), new(big.Int).SetBytes(sig[half:])
-		return ecdsa.Verify(p, digest(alg, octets), r, s)
+		der := appendDER(make([]byte, 0, maxDER), sig)
+		return der != nil && ecdsa.VerifyASN1(p, digest(alg, octets), der)
 	case *secp256k1.PublicKey:
 		var r, s secp256k1.ModNScalar
 		if r.SetByteSlice(sig[:32]) || s.SetByteSlice(sig[32:]) || r.IsZero() || s.IsZero() {
@@ -104,7 +104,51 @@ func length(public crypto.PublicKey) int {
 }
 
 func digest(alg Algorithm, octets []byte) []byte {
-	h := algorithms[alg].hash.New()
-	h.Write(octets)
-	return h.Sum(nil)
+	switch algorithms[alg].hash {
+	case crypto.SHA256:
+		sum := sha256.Sum256(octets)
+		return sum[:]
+	case crypto.SHA384:
+		sum := sha512.Sum384(octets)
+		return sum[:]
+	}
+	sum := sha512.Sum512(octets)
+	return sum[:]
+}
+
+// maxDER is the length of the longest that appendDER appends, of P-521.
+const maxDER = 3 + 2*(3+66)
+
+// appendDER appends r and s, one after the other in sig, as the library takes them
+// (RFC 3279 §2.2.3); nil where one of them is zero, which no signature has.
+func appendDER(dst, sig []byte) []byte {
+	r, s := significant(sig[:len(sig)/2]), significant(sig[len(sig)/2:])
+	if len(r) == 0 || len(s) == 0 {
+		return nil
+	}
+	n := 4 + len(r) + int(r[0]>>7) + len(s) + int(s[0]>>7)
+	dst = append(dst, 0x30)
+	if n > 0x7f {
+		dst = append(dst, 0x81)
+	}
+	return appendInteger(appendInteger(append(dst, byte(n)), r), s)
+}
+
+// significant is a number without its leading zero octets.
+func significant(n []byte) []byte {
+	for len(n) > 0 && n[0] == 0 {
+		n = n[1:]
+	}
+	return n
+}
+
+// appendInteger appends a positive INTEGER of up to 126 octets: a zero octet keeps
+// the first bit from being a sign.
+func appendInteger(dst, n []byte) []byte {
+	sign := n[0] >> 7
+	dst = append(dst, 0x02, byte(len(n))+sign)
+	if sign != 0 {
+		dst = append(dst, 0)
+	}
+	return append(dst, n...)
 }

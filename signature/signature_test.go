@@ -201,7 +201,7 @@ func TestErrors(t *testing.T) {
 	}
 }
 
-func keyOf(t *testing.T, public crypto.PublicKey) thumbprint.Key {
+func keyOf(t testing.TB, public crypto.PublicKey) thumbprint.Key {
 	t.Helper()
 	key, err := thumbprint.KeyOf(public)
 	check(t, err)
@@ -216,7 +216,7 @@ func mustBytes(key *ecdsa.PrivateKey) []byte {
 	return octets
 }
 
-func check(t *testing.T, err error) {
+func check(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)

@@ -5,6 +5,7 @@ import (
 	"crypto"
 	"crypto/ed25519"
 	"encoding"
+	"slices"
 
 	"filippo.io/edwards25519"
 	"github.com/cloudflare/circl/ecc/goldilocks"
@@ -14,6 +15,24 @@ import (
 	"github.com/cloudflare/circl/sign/mldsa/mldsa87"
 )
 
+// smallOrder are the points of Edwards25519 whose order divides the cofactor 8, in
+// the one encoding that a thumbprint.Key has. They verify one signature for every
+// message, or for one in eight (RFC 8032 §5.1.7 without the cofactor).
+var smallOrder = func() (all [8][ed25519.PublicKeySize]byte) {
+	// A point of order 8; the others are its multiples.
+	generator, err := new(edwards25519.Point).SetBytes([]byte("\x26\xe8\x95\x8f\xc2\xb2\x27\xb0\x45\xc3\xf4\x89\xf2\xef\x98\xf0" +
+		"\xd5\xdf\xac\x05\xd3\xc6\x33\x39\xb1\x38\x02\x88\x6d\x53\xfc\x05"))
+	if err != nil {
+		panic(err)
+	}
+	point := edwards25519.NewIdentityPoint()
+	for i := range all {
+		all[i] = [ed25519.PublicKeySize]byte(point.Bytes())
+		point.Add(point, generator)
+	}
+	return all
+}()
+
 // weak reports whether anybody can make signatures that verify with the key
 // (RFC 8725 §3.4), or whether there is no key.
 func weak(public crypto.PublicKey) bool {
@@ -21,10 +40,7 @@ func weak(public crypto.PublicKey) bool {
 	case nil:
 		return true
 	case ed25519.PublicKey:
-		// A point of small order verifies one signature for every message, or
-		// for one in eight (RFC 8032 §5.1.7 without the cofactor).
-		point, err := new(edwards25519.Point).SetBytes(p)
-		return err != nil || point.MultByCofactor(point).Equal(edwards25519.NewIdentityPoint()) == 1
+		return len(p) != ed25519.PublicKeySize || slices.Contains(smallOrder[:], [ed25519.PublicKeySize]byte(p))
 	case ed448.PublicKey:
 		point, err := goldilocks.FromBytes(p)
 		if err != nil {

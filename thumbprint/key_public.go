@@ -60,8 +60,15 @@ func (k Key) publicEC() crypto.PublicKey {
 		}
 		return nil
 	}
-	named := map[curve]elliptic.Curve{p256: elliptic.P256(), p384: elliptic.P384(), p521: elliptic.P521()}[k.curve]
-	if named == nil {
+	var named elliptic.Curve
+	switch k.curve {
+	case p256:
+		named = elliptic.P256()
+	case p384:
+		named = elliptic.P384()
+	case p521:
+		named = elliptic.P521()
+	default:
 		return nil
 	}
 	if p, err := ecdsa.ParseUncompressedPublicKey(named, octets); err == nil {

@@ -4,20 +4,27 @@ import (
 	"bytes"
 	"flag"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 )
 
 var update = flag.Bool("update", false, "write docs/reasons.md anew")
 
-const reasonsPage = "../docs/reasons.md"
+const (
+	reasonsPage   = "../docs/reasons.md"
+	proofsHeading = "\n## How each is shown\n" // what follows is integration's to write
+)
 
-// page writes docs/reasons.md from the reasons' table.
+// ofTokens are the reasons that the checks of the token give, in the order in which they are made.
+var ofTokens = []Reason{Expired, NotYetValid, SignatureInvalid, KeyBindingInvalid, DPoPInvalid, MTLSMismatch, AudienceMismatch}
+
+// page writes docs/reasons.md from the reasons' table, but for the tests that show them.
 func page() []byte {
 	var b bytes.Buffer
 	var order strings.Builder
-	for _, r := range unproven {
-		order.WriteString(", `" + r.String() + "`")
+	for _, r := range slices.Concat(ofTokens, unproven[:]) {
+		order.WriteString("`" + r.String() + "`, ")
 	}
 	b.WriteString(`# Outcomes and reasons
 
@@ -25,8 +32,8 @@ func page() []byte {
 
 Every verdict has one of three outcomes and one reason for it. The reason is the
 same word in the JSON, in the metric's label, in the log and here. Where several
-apply, the first is given: ` + "`expired`, `not_yet_valid`" + order.String() + `,
-and then what the record says.
+apply, the first is given: ` + order.String() + `and then what the record says. ` + "`dpop_replayed`" + ` comes after a
+record that matches: only a proof by a confirmed key is used up.
 
 ` + "`unproven` is never success." + ` Where a record is looked up in several forms, any
 form that matches confirms; the key is refuted only if every form refutes it
@@ -48,21 +55,26 @@ unproven reason in the order above is given.
 			b.WriteString("| `" + r.String() + "`" + mark + " | " + r.Meaning() + " | " + r.Remedy() + " |\n")
 		}
 	}
-	b.WriteString("\n## Not produced yet\n\nThe checks behind these reasons have not been built; no verdict carries them today: " + strings.Join(later, ", ") + ".\n")
+	if len(later) > 0 {
+		b.WriteString("\n## Not produced yet\n\nThe checks behind these reasons have not been built; no verdict carries them today: " + strings.Join(later, ", ") + ".\n")
+	}
 	return b.Bytes()
 }
 
 func TestReasonsPage(t *testing.T) {
-	if *update {
-		if err := os.WriteFile(reasonsPage, page(), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
 	written, err := os.ReadFile(reasonsPage)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !bytes.Equal(written, page()) {
+	before, after, found := bytes.Cut(written, []byte(proofsHeading))
+	if !found {
+		t.Fatalf("docs/reasons.md has no %q", strings.TrimSpace(proofsHeading))
+	}
+	if *update {
+		if err := os.WriteFile(reasonsPage, slices.Concat(page(), []byte(proofsHeading), after), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	} else if !bytes.Equal(before, page()) {
 		t.Error("docs/reasons.md is not what verifier/reason.go says: go test ./verifier -run TestReasonsPage -update")
 	}
 }

@@ -63,9 +63,6 @@ func (h *House) Missing(n Name) string {
 	return ""
 }
 
-// Says reports whether a test of the room has this text among its strings.
-func (h *House) Says(where, text string) bool { return h.room(where).literals[text] }
-
 // room reads the tests of a room.
 func (h *House) room(where string) room {
 	if r, known := h.rooms[where]; known {

@@ -26,8 +26,9 @@ func readme(t *testing.T) (lines [][2]string) {
 }
 
 // TestREADME holds the README's commands against what there is: targets of make,
-// commands and flags of cnfd, and the output where a comment shows one. What
-// needs the real Internet, or stays, is asked for its help alone.
+// commands and flags of cnfd, and the output where a comment shows one. What is
+// for the sandbox is run against one. What needs the real Internet, or stays, is
+// asked for its help alone.
 func TestREADME(t *testing.T) {
 	makefile, err := os.ReadFile("../../Makefile")
 	if err != nil {
@@ -38,6 +39,7 @@ func TestREADME(t *testing.T) {
 	if err := os.WriteFile(key, []byte(jwk), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	var sandbox *playground // the README's /tmp/sandbox
 	cnfd := func(args ...string) (string, int) {
 		var out, bad strings.Builder
 		code := run(args, strings.NewReader(""), &out, &bad)
@@ -66,6 +68,12 @@ func TestREADME(t *testing.T) {
 			words[2] = key
 			if out, code := cnfd(words[1:]...); code != 0 || !strings.Contains(out, "jwk.cnf.vendor.example.") || !strings.Contains(out, "TLSA 255 255 255 80D55420") {
 				t.Errorf("%s: %d %s", command, code, out)
+			}
+		case words[1] == "sandbox" && len(words) > 2:
+			sandbox = play(t, sandboxOptions{dir: t.TempDir()})
+		case words[1] == "verify" && sandbox != nil:
+			if out, code := cnfd(strings.Fields(strings.ReplaceAll(strings.Join(words[1:], " "), "/tmp/sandbox", sandbox.dir))...); code != 0 || !strings.HasPrefix(out, comment+"\n") {
+				t.Errorf("%s: %d %q, the README says %q", command, code, out, comment)
 			}
 		default:
 			if out, code := cnfd(append(words[1:], "-h")...); code != 0 || !strings.Contains(out, "cnfd "+words[1]) {

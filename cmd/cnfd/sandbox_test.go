@@ -91,7 +91,7 @@ func TestSandboxDirIsOneSandboxs(t *testing.T) {
 func TestSandboxFiles(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "new")
 	p := play(t, sandboxOptions{dir: dir})
-	for _, name := range []string{configFile, keyFile, anchorFile, "vendor.jwt", "stranger.cwt"} {
+	for _, name := range []string{configFile, keyFile, anchorFile, "vendor.jwt", "stranger.cwt", issuerFile, accessFile, proofFile, presentedFile, boundFile, clientFile} {
 		info, err := os.Stat(filepath.Join(dir, name))
 		if err != nil || info.Size() == 0 || info.Mode().Perm() != 0o600 {
 			t.Errorf("%s: %v, %v", name, info, err)

@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -28,7 +29,9 @@ func TestMain(m *testing.M) {
 // testscript's own commands they have those of scriptCommands; $WORK/sandbox
 // holds a configuration and credentials for a signed Internet on loopback.
 func TestScripts(t *testing.T) {
-	dir := sandboxFiles(t)
+	dir, wallet := sandboxFiles(t)
+	commands := maps.Clone(scriptCommands)
+	maps.Copy(commands, walletCommands(wallet))
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
@@ -38,12 +41,12 @@ func TestScripts(t *testing.T) {
 			e.Setenv("XDG_STATE_HOME", e.WorkDir)
 			return os.CopyFS(filepath.Join(e.WorkDir, "sandbox"), os.DirFS(dir))
 		},
-		Cmds: scriptCommands,
+		Cmds: commands,
 	})
 }
 
 // sandboxFiles starts the signed Internet and writes what scripts need of it.
-func sandboxFiles(t *testing.T) string {
+func sandboxFiles(t *testing.T) (string, *sandbox.Wallet) {
 	t.Helper()
 	net, err := sandbox.Start(sandbox.Config{Now: time.Now})
 	if err != nil {
@@ -55,8 +58,19 @@ func sandboxFiles(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	wallet, err := net.Wallet()
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := map[string][]byte{
+		issuerFile: net.IssuerKeys(), accessFile: wallet.AccessToken, boundFile: wallet.BoundToken,
+		clientFile: wallet.Certificate, "other.pem": wallet.OtherCertificate,
+	}
 	for _, s := range samples {
-		if err := os.WriteFile(filepath.Join(dir, s.Name), s.Token, 0o600); err != nil {
+		files[s.Name] = s.Token
+	}
+	for name, octets := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), octets, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -85,7 +99,27 @@ resolver:
 			t.Fatal(err)
 		}
 	}
-	return dir
+	return dir, wallet
+}
+
+// walletCommands make what the sandbox's holder makes for the moment.
+func walletCommands(w *sandbox.Wallet) map[string]func(*testscript.TestScript, bool, []string) {
+	write := func(ts *testscript.TestScript, name string, octets []byte, err error) {
+		ts.Check(err)
+		ts.Check(os.WriteFile(ts.MkAbs(name), octets, 0o600))
+	}
+	return map[string]func(*testscript.TestScript, bool, []string){
+		// prove FILE TOKEN METHOD URL: a DPoP proof for a request with that token.
+		"prove": func(ts *testscript.TestScript, neg bool, args []string) {
+			proof, err := w.Prove(args[2], args[3], []byte(ts.ReadFile(args[1])))
+			write(ts, args[0], append(proof, '\n'), err)
+		},
+		// present FILE AUDIENCE NONCE: an SD-JWT with its holder's key binding.
+		"present": func(ts *testscript.TestScript, neg bool, args []string) {
+			presented, err := w.Present(args[1], args[2])
+			write(ts, args[0], append(presented, '\n'), err)
+		},
+	}
 }
 
 var scriptCommands = map[string]func(*testscript.TestScript, bool, []string){
@@ -120,6 +154,13 @@ var scriptCommands = map[string]func(*testscript.TestScript, bool, []string){
 		octets, err := hex.DecodeString(strings.TrimSpace(ts.ReadFile(args[0])))
 		ts.Check(err)
 		ts.Check(os.WriteFile(ts.MkAbs(args[1]), octets, 0o600))
+	},
+	// flip FILE OUT: another letter in the middle of the last part of a compact token.
+	"flip": func(ts *testscript.TestScript, neg bool, args []string) {
+		token := []byte(strings.TrimSpace(ts.ReadFile(args[0])))
+		at := (strings.LastIndexAny(string(token), ".~") + len(token)) / 2
+		token[at] = map[bool]byte{true: 'B', false: 'A'}[token[at] == 'A']
+		ts.Check(os.WriteFile(ts.MkAbs(args[1]), token, 0o600))
 	},
 	// await PATH: until something listens on the unix socket.
 	"await": func(ts *testscript.TestScript, neg bool, args []string) {

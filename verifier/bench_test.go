@@ -2,13 +2,24 @@ package verifier
 
 import (
 	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/cloudflare/circl/sign/mldsa/mldsa65"
 
 	"cnfd/credential"
+	"cnfd/issuers"
+	"cnfd/thumbprint"
 )
 
 // hot is a verifier that has every record in its cache, and a token of each kind
@@ -150,12 +161,114 @@ func BenchmarkVerify(b *testing.B) {
 	h := newHot(b)
 	for _, token := range h.tokens {
 		q := &Request{Input: token.input, Bytes: token.bytes, Scratch: new(credential.Scratch)}
-		b.Run(strings.ReplaceAll(token.name, " ", "_"), func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				h.confirm(b, q)
+		b.Run(strings.ReplaceAll(token.name, " ", "_"), func(b *testing.B) { benchmarkConfirming(b, h.verifier, q) })
+	}
+}
+
+// firstAlways is Proofs that remember nothing, so that one proof can be taken again.
+type firstAlways struct{}
+
+func (firstAlways) Take(context.Context, thumbprint.Thumbprint, []byte, time.Time) (bool, error) {
+	return true, nil
+}
+
+// BenchmarkChecks is BenchmarkVerify of one SD-JWT with a key-binding token, with no
+// check, with each, and with all of them; the issuer signs with ES256.
+func BenchmarkChecks(b *testing.B) {
+	h := newHeld(b)
+	h.config.Proofs = firstAlways{}
+	h.source.quiet = true
+	h.config.Keys = keysOf(h.keys.keys)
+	v, q := h.verifier(), h.present()
+	q.Scratch = new(Scratch)
+	for _, c := range []struct {
+		name   string
+		checks Checks
+	}{
+		{"none", 0}, {"signature", CheckSignature}, {"key_binding", CheckKeyBinding}, {"dpop", CheckDPoP},
+		{"mtls_and_signature", CheckSignature | CheckMTLS}, {"all", CheckSignature | CheckKeyBinding | CheckDPoP | CheckMTLS},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			q := *q
+			q.Checks = c.checks
+			if c.checks&CheckKeyBinding == 0 {
+				q.Audience = ""
 			}
+			benchmarkConfirming(b, v, &q)
 		})
+	}
+}
+
+// BenchmarkSignature is BenchmarkVerify of a JWT with the check of its issuer's
+// signature, by the algorithm.
+func BenchmarkSignature(b *testing.B) {
+	p256, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	must(b, err)
+	modulus, err := rsa.GenerateKey(rand.Reader, 2048)
+	must(b, err)
+	lattice, secret := mldsa65.NewKeyFromSeed(new([mldsa65.SeedSize]byte))
+	for _, c := range []struct {
+		alg    string
+		public any
+		sign   func(octets []byte) []byte
+	}{
+		{"ES256", p256.Public(), func(octets []byte) []byte {
+			sum := sha256.Sum256(octets)
+			r, s, err := ecdsa.Sign(rand.Reader, p256, sum[:])
+			must(b, err)
+			return append(r.FillBytes(make([]byte, 32)), s.FillBytes(make([]byte, 32))...)
+		}},
+		{"EdDSA", ed25519.NewKeyFromSeed(make([]byte, 32)).Public(), func(octets []byte) []byte {
+			return ed25519.Sign(ed25519.NewKeyFromSeed(make([]byte, 32)), octets)
+		}},
+		{"PS256", modulus.Public(), func(octets []byte) []byte {
+			sum := sha256.Sum256(octets)
+			sig, err := rsa.SignPSS(rand.Reader, modulus, crypto.SHA256, sum[:], &rsa.PSSOptions{SaltLength: 32})
+			must(b, err)
+			return sig
+		}},
+		{"RS256", modulus.Public(), func(octets []byte) []byte {
+			sum := sha256.Sum256(octets)
+			sig, err := rsa.SignPKCS1v15(rand.Reader, modulus, crypto.SHA256, sum[:])
+			must(b, err)
+			return sig
+		}},
+		{"ML-DSA-65", lattice, func(octets []byte) []byte {
+			sig := make([]byte, mldsa65.SignatureSize)
+			must(b, mldsa65.SignTo(secret, octets, nil, false, sig))
+			return sig
+		}},
+	} {
+		var key thumbprint.Key
+		if public, ok := c.public.(*mldsa65.PublicKey); ok {
+			key, err = thumbprint.ParseJWK([]byte(`{"kty":"AKP","alg":"ML-DSA-65","pub":"` + b64(public.Bytes()) + `"}`))
+		} else {
+			key, err = thumbprint.KeyOf(c.public)
+		}
+		must(b, err)
+		octets := b64(`{"alg":"`+c.alg+`"}`) + "." + b64(claims)
+		q := &Request{Input: InputJWT, Bytes: []byte(octets + "." + b64(c.sign([]byte(octets)))), Checks: CheckSignature, Scratch: new(Scratch)}
+		s := newScene()
+		s.source.quiet = true
+		s.config.Issuers = []Issuer{{Name: issuerName}}
+		s.config.Keys = keysOf{{Key: key}}
+		v, err := New(s.config)
+		must(b, err)
+		b.Run(c.alg, func(b *testing.B) { benchmarkConfirming(b, v, q) })
+	}
+}
+
+// keysOf are an issuer's keys that are always there.
+type keysOf issuers.Set
+
+func (k keysOf) Keys(context.Context, string, bool) (issuers.Set, error) { return issuers.Set(k), nil }
+
+func benchmarkConfirming(b *testing.B, v *Verifier, q *Request) {
+	b.ReportAllocs()
+	for b.Loop() {
+		if got, err := v.Verify(context.Background(), q); err != nil || got.Reason != RecordMatches {
+			b.Fatal(got.Reason, got.Detail, err)
+		}
 	}
 }
 

@@ -38,7 +38,7 @@ var proofs = []struct{ reason, changed, test string }{
 	{"signature_invalid", "`typ`", "`integration.TestPresented/typ of a logout token` `integration.TestSigned/typ of a key binding`"},
 	{"signature_invalid", "`kid` names another key, or none that there is", "`integration.TestPresented/kid of another key` `integration.TestPresented/kid of nobody` `integration.TestSigned/kid of another key` `integration.TestSigned/kid of nobody`"},
 	{"signature_invalid", "`iss`", "`integration.TestPresented/issuer unknown` `integration.TestSigned/issuer unknown` `integration.TestSigned/no issuer`"},
-	{"signature_invalid", "the issuer's key file", "`integration.TestPresented/the issuer's key file is replaced` `integration.TestSigned/the issuer's key file is replaced`"},
+	{"signature_invalid", "the issuer's key file", "`integration.TestPresented/the issuer's key file is replaced` `integration.TestPresented/the issuer's key file is replaced while the daemon runs, and put back` `integration.TestSigned/the issuer's key file is replaced`"},
 	{"signature_invalid", "what the configuration holds the issuer to", "`integration.TestPresented/the issuer is held to another algorithm` `integration.TestPresented/the issuer is held to another type` `integration.TestIssuersTerms/another issuer is configured`"},
 
 	{"key_binding_invalid", "there is no key binding", "`integration.TestPresented/no key binding`"},

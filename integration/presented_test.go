@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -172,6 +173,7 @@ func TestPresented(t *testing.T) {
 			in.daemon(t, c.other).comes(t, main.presented("honest"), signatureInvalid, c.detail)
 		})
 	}
+	in.presentedByKeyFile(t, made.Keys, made.Others, main.presented("honest"), made.Made["kid of nobody"].presented("honest"))
 	in.presentedInTime(t, issuers(made.Keys, ""), main)
 	in.presentedByRecord(t, d, main)
 }
@@ -257,12 +259,46 @@ func presentationFlips(keys []byte, main, another vc) []flip {
 	}
 }
 
-// presentedInTime moves the daemon's clock, and nothing else.
-func (in *internet) presentedInTime(t *testing.T, s settings, main vc) {
+// presentedByKeyFile replaces the issuer's key file below a daemon that runs. A token by a key that is not among those that it
+// has, called unknown, has it read the file again, once the last time is half a minute ago.
+func (in *internet) presentedByKeyFile(t *testing.T, keys, others []byte, p, unknown promise) {
+	path := keyFile(t, "issuer.jwks", keys)
+	d, c := in.clockDaemon(t, settings{sections: fmt.Sprintf("issuers: [{issuer: %s, keys: %q}]", vcIssuer, path)})
+	t.Run("the issuer's key file is replaced while the daemon runs, and put back", func(t *testing.T) {
+		d.keeps(t, p)
+		for i, f := range []struct {
+			keys []byte
+			want string
+		}{{others, signatureInvalid}, {keys, confirmed}} {
+			write(t, path+".new", string(f.keys))
+			if err := os.Rename(path+".new", path); err != nil {
+				t.Fatal(err)
+			}
+			c.set(t, time.Duration(i+1)*time.Minute)
+			await(t, f.want, func() error {
+				d.inJSON(t, unknown)
+				if v := d.inJSON(t, p); v.String() != f.want {
+					return fmt.Errorf("%v %s", v, v.Detail)
+				}
+				return nil
+			})
+			d.comes(t, unknown, signatureInvalid, "kid: the issuer has no key by that name")
+		}
+		d.keeps(t, p)
+	})
+}
+
+// clockDaemon is a daemon whose clock can be moved.
+func (in *internet) clockDaemon(t *testing.T, s settings) (*daemon, clock) {
 	c := newClock(t, &in.trust)
 	s.sections += "\n" + c.settings().sections
 	s.resolver = c.settings().resolver
-	d := in.daemon(t, s)
+	return in.daemon(t, s), c
+}
+
+// presentedInTime moves the daemon's clock, and nothing else.
+func (in *internet) presentedInTime(t *testing.T, s settings, main vc) {
+	d, c := in.clockDaemon(t, s)
 	for _, f := range []struct {
 		claim        string
 		off          time.Duration

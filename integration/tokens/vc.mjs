@@ -5,7 +5,7 @@
 // A wish: {name, alg, header, payload, cnf: jwk|jkt|kid, hide: [claim], hash, holder: alg, presented: {name: binding}}. A
 // binding: {show: [claim], payload: {iat, aud, nonce}, by: "stranger", header}. The library writes the header of a
 // key-binding token alone; where a wish has its own, npm's jose makes the token.
-import { createHash, randomBytes, sign, webcrypto } from "node:crypto";
+import { constants, createHash, randomBytes, sign, webcrypto } from "node:crypto";
 globalThis.crypto ??= webcrypto; // Node 18, which Debian 12 has
 const { SignJWT, base64url, calculateJwkThumbprint, calculateJwkThumbprintUri, exportJWK, generateKeyPair } = await import("jose");
 const { SDJwtVcInstance } = await import("@sd-jwt/sd-jwt-vc");
@@ -13,7 +13,7 @@ const { SDJwtVcInstance } = await import("@sd-jwt/sd-jwt-vc");
 const schemes = {
   ES256: ["sha256", { dsaEncoding: "ieee-p1363" }],
   ES384: ["sha384", { dsaEncoding: "ieee-p1363" }],
-  PS256: ["sha256", { padding: 6, saltLength: 32 }],
+  PS256: ["sha256", { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST }],
   EdDSA: [null, {}],
 };
 const pair = (alg) => generateKeyPair(alg, { extractable: true, modulusLength: 2048 });

@@ -129,11 +129,18 @@ func (w *wire) Exchange(_ context.Context, server netip.AddrPort, _ string, q *d
 // house is the real verifier on the real resolver on such a wire.
 func (t *tree) house(tb testing.TB, spoil spoiler) *verifier.Verifier {
 	tb.Helper()
+	return t.houseOf(tb, spoil, verifier.Config{})
+}
+
+// houseOf is such a house with a verifier of its own making; it is given a source
+// and a clock.
+func (t *tree) houseOf(tb testing.TB, spoil spoiler, c verifier.Config) *verifier.Verifier {
+	tb.Helper()
 	anchors, err := dnssec.ParseAnchors([]string{t.anchor})
 	if err != nil {
 		tb.Fatal(err)
 	}
-	clock := func() time.Time { return now }
+	c.Now = clock
 	r, err := resolver.New(resolver.Config{
 		Now:       clock,
 		Hints:     []resolver.Hint{{Name: "ns.", Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.1")}}},
@@ -150,9 +157,12 @@ func (t *tree) house(tb testing.TB, spoil spoiler) *verifier.Verifier {
 			tb.Error(err)
 		}
 	})
-	v, err := verifier.New(verifier.Config{Source: r, Now: clock})
+	c.Source = r
+	v, err := verifier.New(c)
 	if err != nil {
 		tb.Fatal(err)
 	}
 	return v
 }
+
+func clock() time.Time { return now }

@@ -41,10 +41,11 @@ var proofs = []struct{ reason, changed, test string }{
 	{"signature_invalid", "the issuer's key file", "`integration.TestPresented/the issuer's key file is replaced` `integration.TestPresented/the issuer's key file is replaced while the daemon runs, and put back` `integration.TestSigned/the issuer's key file is replaced`"},
 	{"signature_invalid", "what the configuration holds the issuer to", "`integration.TestPresented/the issuer is held to another algorithm` `integration.TestPresented/the issuer is held to another type` `integration.TestIssuersTerms/another issuer is configured`"},
 
-	{"key_binding_invalid", "there is no key binding", "`integration.TestPresented/no key binding`"},
+	{"key_binding_invalid", "there is no key binding", "`integration.TestPresented/no key binding` `integration.TestSigned/a key binding is asked for, which a CWT has not`"},
 	{"key_binding_invalid", "another key has signed it, or none that is known", "`integration.TestPresented/a key binding by another key` `integration.TestPresented/jkt, and no key`"},
 	{"key_binding_invalid", "one bit of its signature", "`integration.TestPresented/a bit of the holder's signature`"},
 	{"key_binding_invalid", "its `typ` or `alg`", "`integration.TestPresented/a key binding whose typ is JWT` `integration.TestPresented/a key binding that says alg none`"},
+	{"key_binding_invalid", "its nonce is missing, or its audiences are several", "`integration.TestPresented/a key binding without a nonce` `integration.TestPresented/a key binding for several audiences`"},
 	{"key_binding_invalid", "its `iat`, or the clock", "`integration.TestPresented/a key binding of last hour` `integration.TestPresented/a key binding of next hour` `integration.TestPresented/a key binding without a time` `integration.TestPresented/ten minutes later the key binding is too old` `integration.TestPresented/ten minutes before it was made it is of the future`"},
 	{"key_binding_invalid", "the nonce or the audience that the verifier expects", "`integration.TestPresented/another nonce is expected` `integration.TestPresented/another audience is expected`"},
 	{"key_binding_invalid", "what is presented: a disclosure more, one less, the key binding of another presentation", "`integration.TestPresented/a disclosure is added` `integration.TestPresented/a disclosure is removed after the key binding was made` `integration.TestPresented/the key binding of another presentation`"},
@@ -167,7 +168,7 @@ func tableOfProofs() string {
 	b.WriteString(`
 <!-- Written by ` + "`go test ./integration -run TestEveryReasonIsFlipped -update`" + ` from integration/flips_test.go; a test holds it to the tests that there are. -->
 
-Each of these tests first has the very same set-up confirmed (or, of ` + "`record_matches`" + `, refuted), then changes the one thing that is
+Each of these tests first has the very same set-up confirmed (or, of ` + "`record_matches`" + `, not confirmed), then changes the one thing that is
 named here, and wants exactly that reason. Those of ` + "`integration`" + ` ask the real daemon, with other people's servers of the DNS and
 tokens that other people's libraries made; ` + "`integration.TestKnot`" + ` stands for the other servers too, which are told the same stories.
 

@@ -2,11 +2,7 @@ package integration
 
 import (
 	"bytes"
-	"crypto/hmac"
-	"crypto/sha256"
-	"crypto/x509"
 	"encoding/json"
-	"encoding/pem"
 	"fmt"
 	"os"
 	"slices"
@@ -14,102 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"cnfd/thumbprint"
-
 	"github.com/miekg/dns"
 )
-
-// A vcWish is an SD-JWT VC to be issued and presented by tokens/vc.mjs.
-type vcWish struct {
-	Name      string             `json:"name"`
-	Alg       string             `json:"alg"` // the issuer's
-	Header    bound              `json:"header,omitempty"`
-	Payload   bound              `json:"payload"`
-	Method    string             `json:"cnf"` // jwk, jkt, kid
-	Hide      []string           `json:"hide"`
-	Hash      string             `json:"hash,omitempty"` // of disclosures and sd_hash
-	Holder    string             `json:"holder"`         // the algorithm of the holder's key
-	Presented map[string]binding `json:"presented"`
-}
-
-// A binding is one presentation.
-type binding struct {
-	Show    []string `json:"show"`
-	Payload bound    `json:"payload,omitempty"` // of the key-binding token; none: there is none
-	By      string   `json:"by,omitempty"`      // "stranger": another key's
-	Header  bound    `json:"header,omitempty"`  // then npm's jose makes the token
-}
-
-// A vc is what was made of a wish.
-type vc struct {
-	Issued    string
-	Presented map[string]string
-	JKT       string
-}
-
-const (
-	vcIssuer   = "https://issuer.example"
-	vcVerifier = "https://verifier.example"
-	vcDomain   = "holder.example."
-	vcNonce    = "n-0S6_WzA2Mj"
-)
-
-// vcWishes are the credentials of TestPresented: those that are promises, and those with one thing that is not as it should be.
-func vcWishes() []vcWish {
-	now := time.Now().Unix()
-	asked := bound{"iat": now, "aud": vcVerifier, "nonce": vcNonce}
-	honest := map[string]binding{"honest": {Show: []string{"sub"}, Payload: asked}}
-	own := map[string]binding{"honest": {Show: []string{"sub"}, Payload: asked, Header: bound{"jwk": true}}}
-	wish := func(name, alg, method, holder string, presented map[string]binding, change func(*vcWish)) vcWish {
-		w := vcWish{
-			Name: name, Alg: alg, Method: method, Holder: holder, Hide: []string{"sub", "model"}, Presented: presented,
-			Payload: bound{
-				"iss": vcIssuer, "vct": vcIssuer + "/device", "iat": now, "exp": now + 36000,
-				"sub": "https://holder.example/devices/7", "model": "X",
-			},
-		}
-		if change != nil {
-			change(&w)
-		}
-		return w
-	}
-	main := wish("sub disclosed", "ES256", "jwk", "ES256", map[string]binding{
-		"honest":       {Show: []string{"sub"}, Payload: asked},
-		"with model":   {Show: []string{"sub", "model"}, Payload: asked},
-		"unbound":      {Show: []string{"sub"}},
-		"by stranger":  {Show: []string{"sub"}, Payload: asked, By: "stranger"},
-		"of last hour": {Show: []string{"sub"}, Payload: bound{"iat": now - 3600, "aud": vcVerifier, "nonce": vcNonce}},
-		"of next hour": {Show: []string{"sub"}, Payload: bound{"iat": now + 3600, "aud": vcVerifier, "nonce": vcNonce}},
-		"of no time":   {Show: []string{"sub"}, Payload: bound{"aud": vcVerifier, "nonce": vcNonce}},
-		"typed JWT":    {Show: []string{"sub"}, Payload: asked, Header: bound{"typ": "JWT"}},
-	}, nil)
-	return []vcWish{
-		main,
-		wish("sub in the clear", "EdDSA", "jwk", "EdDSA", honest, func(w *vcWish) { w.Hide = []string{"model"} }),
-		wish("sha-384", "ES384", "jwk", "ES384", honest, func(w *vcWish) { w.Hash = "sha-384" }),
-		wish("sha-512", "PS256", "jwk", "PS256", honest, func(w *vcWish) { w.Hash = "sha-512" }),
-		wish("kid that is a thumbprint", "ES256", "kid", "ES256", own, nil),
-		wish("jkt", "ES256", "jkt", "ES384", own, nil),
-		wish("jkt, and no key", "ES256", "jkt", "ES256", honest, nil),
-		wish("aud", "ES256", "jwk", "ES256", honest, func(w *vcWish) { w.Payload["aud"] = []string{vcVerifier, vcIssuer} }),
-
-		wish("typ of a logout token", "ES256", "jwk", "ES256", honest, func(w *vcWish) { w.Header = bound{"typ": "logout+jwt"} }),
-		wish("kid of another key", "ES256", "jwk", "ES256", honest, func(w *vcWish) { w.Header = bound{"kid": "another ES256"} }),
-		wish("kid of nobody", "ES256", "jwk", "ES256", honest, func(w *vcWish) { w.Header = bound{"kid": "nobody"} }),
-		wish("issuer unknown", "ES256", "jwk", "ES256", honest, func(w *vcWish) { w.Payload["iss"] = "https://somebody.example" }),
-		wish("aud of another", "ES256", "jwk", "ES256", honest, func(w *vcWish) { w.Payload["aud"] = "https://another.example" }),
-		wish("expired", "ES256", "jwk", "ES256", honest, func(w *vcWish) { w.Payload["exp"] = now - 3600 }),
-		wish("not yet valid", "ES256", "jwk", "ES256", honest, func(w *vcWish) { w.Payload["nbf"] = now + 3600 }),
-	}
-}
-
-// presented is the promise that a presentation is.
-func (v vc) presented(name string) promise {
-	return promise{
-		token: v.Presented[name], media: "application/dc+sd-jwt",
-		options: bound{"check": "signature,key_binding", "aud": vcVerifier, "nonce": vcNonce},
-	}
-}
 
 // TestPresented has SD-JWT VCs of npm's @sd-jwt/sd-jwt-vc judged with their issuer's signature and their holder's key binding.
 func TestPresented(t *testing.T) {
@@ -144,38 +46,39 @@ func TestPresented(t *testing.T) {
 			p.token = s.String()
 		}, keyBindingInvalid, "payload.sd_hash",
 	}})
-	// Issued otherwise in one thing, and all else as it was.
-	for _, c := range []struct{ name, want, detail string }{
-		{"typ of a logout token", signatureInvalid, "typ: "},
-		{"kid of another key", signatureInvalid, madeByNobody},
-		{"kid of nobody", signatureInvalid, "kid: the issuer has no key by that name"},
-		{"issuer unknown", signatureInvalid, "claims.iss"},
-		{"jkt, and no key", keyBindingInvalid, "header.jwk"},
-		{"aud of another", audienceMismatch, "claims.aud: another audience"},
-		{"expired", "refuted expired", ""},
-		{"not yet valid", "refuted not_yet_valid", ""},
-	} {
-		d.flips(t, main.presented("honest"), []flip{{c.name, func(t *testing.T, p *promise) {
-			p.token = made.Made[c.name].Presented["honest"]
-		}, c.want, c.detail}})
+	for name, f := range issuedOtherwise {
+		d.flips(t, main.presented("honest"), []flip{{name, func(t *testing.T, p *promise) {
+			p.token = made.Made[name].Presented["honest"]
+		}, f.want, f.detail}})
 	}
-	for _, c := range []struct {
-		claim  string
+	for claim, f := range map[string]struct {
 		other  settings
 		detail string
 	}{
-		{"the issuer's key file is replaced", issuers(made.Others, ""), madeByNobody},
-		{"the issuer is held to another algorithm", issuers(made.Keys, ", algorithms: [ES384]"), "alg: ES256"},
-		{"the issuer is held to another type", issuers(made.Keys, ", types: [vc+sd-jwt]"), "typ: "},
+		"the issuer's key file is replaced":       {issuers(made.Others, ""), madeByNobody},
+		"the issuer is held to another algorithm": {issuers(made.Keys, ", algorithms: [ES384]"), "alg: ES256"},
+		"the issuer is held to another type":      {issuers(made.Keys, ", types: [vc+sd-jwt]"), "typ: "},
 	} {
-		t.Run(c.claim, func(t *testing.T) {
+		t.Run(claim, func(t *testing.T) {
 			d.keeps(t, main.presented("honest"))
-			in.daemon(t, c.other).comes(t, main.presented("honest"), signatureInvalid, c.detail)
+			in.daemon(t, f.other).comes(t, main.presented("honest"), signatureInvalid, f.detail)
 		})
 	}
 	in.presentedByKeyFile(t, made.Keys, made.Others, main.presented("honest"), made.Made["kid of nobody"].presented("honest"))
 	in.presentedInTime(t, issuers(made.Keys, ""), main)
 	in.presentedByRecord(t, d, main)
+}
+
+// issuedOtherwise are credentials that were issued with one thing as it should not be, and what they come to.
+var issuedOtherwise = map[string]struct{ want, detail string }{
+	"typ of a logout token": {signatureInvalid, "typ: "},
+	"kid of another key":    {signatureInvalid, madeByNobody},
+	"kid of nobody":         {signatureInvalid, "kid: the issuer has no key by that name"},
+	"issuer unknown":        {signatureInvalid, "claims.iss"},
+	"jkt, and no key":       {keyBindingInvalid, "header.jwk"},
+	"aud of another":        {audienceMismatch, "claims.aud: another audience"},
+	"expired":               {"refuted expired", ""},
+	"not yet valid":         {"refuted not_yet_valid", ""},
 }
 
 const (
@@ -229,6 +132,8 @@ func presentationFlips(keys []byte, main, another vc) []flip {
 		{"a key binding of last hour", other("of last hour"), keyBindingInvalid, "payload.iat: too old"},
 		{"a key binding of next hour", other("of next hour"), keyBindingInvalid, "payload.iat: in the future"},
 		{"a key binding without a time", other("of no time"), keyBindingInvalid, "payload.iat: missing"},
+		{"a key binding without a nonce", other("of no nonce"), keyBindingInvalid, "payload.nonce"},
+		{"a key binding for several audiences", other("for several"), keyBindingInvalid, "payload.aud"},
 		{"a key binding whose typ is JWT", other("typed JWT"), keyBindingInvalid, "header.typ: not kb+jwt"},
 		{"a bit of the holder's signature", func(t *testing.T, p *promise) {
 			s := cutSDJWT(t, p.token)
@@ -254,6 +159,14 @@ func presentationFlips(keys []byte, main, another vc) []flip {
 			}
 			p.token = s.String()
 		}, keyBindingInvalid, "payload.sd_hash"},
+		{"a bit of a disclosure", func(t *testing.T, p *promise) {
+			s := cutSDJWT(t, p.token)
+			octets := octetsOf(t, s.disclosures[0])
+			octets[4] ^= 1 // of the salt
+			s.disclosures[0] = b64u.EncodeToString(octets)
+			p.token = s.String()
+		}, malformed, "nothing in the token refers to it"},
+		{"the subject is not disclosed", other("without sub"), "422 not-derivable", "the holder must disclose sub"},
 		{"another nonce is expected", func(t *testing.T, p *promise) { p.options["nonce"] = "another" }, keyBindingInvalid, "payload.nonce"},
 		{"another audience is expected", func(t *testing.T, p *promise) { p.options["aud"] = "https://another.example" }, keyBindingInvalid, "payload.aud"},
 	}
@@ -347,77 +260,4 @@ func (in *internet) presentedByRecord(t *testing.T, d *daemon, main vc) {
 		in.leaf.edit(t, z, all, nil)
 		d.comes(t, p, absent, "")
 	})
-}
-
-// An sdjwt is an SD-JWT in its parts (RFC 9901 section 4).
-type sdjwt struct {
-	jwt         string
-	disclosures []string
-	kb          string
-}
-
-func cutSDJWT(t testing.TB, text string) sdjwt {
-	t.Helper()
-	parts := strings.Split(text, "~")
-	if len(parts) < 3 {
-		t.Fatalf("nothing is disclosed in %s", text)
-	}
-	return sdjwt{parts[0], parts[1 : len(parts)-1], parts[len(parts)-1]}
-}
-
-func (s sdjwt) String() string {
-	return strings.Join(slices.Concat([]string{s.jwt}, s.disclosures, []string{s.kb}), "~")
-}
-
-// recoded edits one part of a JWS in compact form.
-func recoded(t testing.TB, jws string, part int, edit func([]byte) []byte) string {
-	t.Helper()
-	parts := strings.Split(jws, ".")
-	parts[part] = b64u.EncodeToString(edit(octetsOf(t, parts[part])))
-	return strings.Join(parts, ".")
-}
-
-// signedBy says another algorithm in the header of a JWS, and signs it so.
-func signedBy(t testing.TB, jws, alg string, sign func(octets []byte) []byte) string {
-	t.Helper()
-	jws = recoded(t, jws, 0, func(header []byte) []byte {
-		var members map[string]any
-		if err := json.Unmarshal(header, &members); err != nil {
-			t.Fatal(err)
-		}
-		members["alg"] = alg
-		header, err := json.Marshal(members)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return header
-	})
-	octets := jws[:strings.LastIndexByte(jws, '.')]
-	return octets + "." + b64u.EncodeToString(sign([]byte(octets)))
-}
-
-func keyedWith(secret []byte) func([]byte) []byte {
-	return func(octets []byte) []byte {
-		h := hmac.New(sha256.New, secret)
-		h.Write(octets)
-		return h.Sum(nil)
-	}
-}
-
-// pemOf gives the first key of a JWK Set as those write it who take it for a secret.
-func pemOf(t testing.TB, jwks []byte) []byte {
-	t.Helper()
-	var set struct{ Keys []json.RawMessage }
-	if err := json.Unmarshal(jwks, &set); err != nil {
-		t.Fatal(err)
-	}
-	key, err := thumbprint.ParseJWK(set.Keys[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	der, err := x509.MarshalPKIXPublicKey(key.Public())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})
 }

@@ -165,6 +165,9 @@ func (in *internet) signedOtherwise(t *testing.T, d *daemon, python workshop) {
 	} {
 		d.flips(t, honest, []flip{{c.name, func(t *testing.T, p *promise) { p.token = python.Made[c.name].Token }, c.want, c.detail}})
 	}
+	d.flips(t, honest, []flip{{"a key binding is asked for, which a CWT has not", func(t *testing.T, p *promise) {
+		p.options["check"], p.options["nonce"] = "signature,key_binding", vcNonce
+	}, keyBindingInvalid, "no key-binding token"}})
 	t.Run("a subject that is disclosed", func(t *testing.T) {
 		p := python.signed("a subject that is disclosed")
 		d.keeps(t, p)

@@ -22,9 +22,9 @@ var ofTokens = []Reason{Expired, NotYetValid, SignatureInvalid, KeyBindingInvali
 // page writes docs/reasons.md from the reasons' table, but for the tests that show them.
 func page() []byte {
 	var b bytes.Buffer
-	var order strings.Builder
+	var order []string
 	for _, r := range slices.Concat(ofTokens, unproven[:]) {
-		order.WriteString("`" + r.String() + "`, ")
+		order = append(order, "`"+r.String()+"`")
 	}
 	b.WriteString(`# Outcomes and reasons
 
@@ -32,8 +32,9 @@ func page() []byte {
 
 Every verdict has one of three outcomes and one reason for it. The reason is the
 same word in the JSON, in the metric's label, in the log and here. Where several
-apply, the first is given: ` + order.String() + `and then what the record says. ` + "`dpop_replayed`" + ` comes after a
-record that matches: only a proof by a confirmed key is used up.
+apply, the first is given: ` + strings.Join(order, ", ") + `,
+and then what the record says. ` + "`dpop_replayed`" + ` comes after a record that matches:
+only a proof by a confirmed key is used up.
 
 ` + "`unproven` is never success." + ` Where a record is looked up in several forms, any
 form that matches confirms; the key is refuted only if every form refutes it

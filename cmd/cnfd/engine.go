@@ -61,7 +61,7 @@ func newEngine(c *config.Config, now func() time.Time, log *slog.Logger, forComm
 	if err != nil {
 		return nil, err
 	}
-	proofs, err := replay.New(replay.Config{Now: now})
+	proofs, err := replay.New(replay.Config{Now: now, Proofs: proofsOf(c)})
 	if err != nil {
 		return nil, err
 	}
@@ -71,6 +71,13 @@ func newEngine(c *config.Config, now func() time.Time, log *slog.Logger, forComm
 		return nil, err
 	}
 	return &engine{resolver: r, verifier: v, anchors: keeper, keys: keys}, nil
+}
+
+// proofsOf is how many DPoP proofs are remembered at once: no more than stays within
+// what boundMemory leaves beside the cache, at 56 octets each.
+func proofsOf(c *config.Config) int {
+	const octets, least = 256, 1 << 18
+	return int(min(max(int64(c.Cache.MaxBytes)/octets, least), replay.DefaultProofs))
 }
 
 // anchorDir is where the state of the trust anchors is kept; "" for nowhere.

@@ -9,8 +9,11 @@ import (
 
 	"cnfd/cmd/cnfd/internal/config"
 	"cnfd/credential"
+	"cnfd/issuers"
 	"cnfd/record"
+	"cnfd/replay"
 	"cnfd/resolver"
+	"cnfd/signature"
 	"cnfd/thumbprint"
 	"cnfd/verifier"
 )
@@ -41,6 +44,15 @@ func TestEachKeyTurnsOnWhatItNames(t *testing.T) {
 		{"record: {forms: [underscore, dotted]}", verifier.Config{Forms: []record.Form{record.Underscore, record.Dotted}}},
 		{"resolver: {stubs: [{zone: Corp.Internal, addresses: [192.0.2.1]}]}", verifier.Config{Forms: dotted, Subjects: record.Subjects{Local: []string{"corp.internal"}}}},
 		{"resolver: {trust_anchors: ['local. IN DS 1 13 2 " + zeros + "', '. IN DS 1 13 2 " + zeros + "']}", verifier.Config{Forms: dotted, Subjects: record.Subjects{Local: []string{"local"}}}},
+		{"check: [signature, mtls]", verifier.Config{Forms: dotted, Checks: verifier.CheckSignature | verifier.CheckMTLS}},
+		{"check: [key_binding, dpop]", verifier.Config{Forms: dotted, Checks: verifier.CheckKeyBinding | verifier.CheckDPoP}},
+		{"issuers: [{issuer: a, keys: /k}]", verifier.Config{Forms: dotted, Issuers: []verifier.Issuer{{Name: "a", Terms: issuers.Terms{Types: []string{}}}}}},
+		{"issuers: [{issuer: a, keys: /k}, {issuer: b, keys: /l, check: [dpop, signature], audience: c, types: [at+jwt], algorithms: [ES256, ML-DSA-44]}]",
+			verifier.Config{Forms: dotted, Issuers: []verifier.Issuer{
+				{Name: "a", Terms: issuers.Terms{Types: []string{}}},
+				{Name: "b", Checks: verifier.CheckDPoP | verifier.CheckSignature, Audience: "c", Terms: issuers.Terms{
+					Types: []string{"at+jwt"}, Algorithms: []signature.Algorithm{signature.ES256, signature.MLDSA44}}},
+			}}},
 	} {
 		t.Run(tt.text, func(t *testing.T) {
 			got, err := verifierConfig(parse(t, "%s", tt.text))
@@ -136,6 +148,16 @@ func TestAnchors(t *testing.T) {
 				t.Errorf("the root's anchor is %s", root)
 			}
 		})
+	}
+}
+
+// TestProofsStayWithinTheirMemory: a small cache does not come with a memory of proofs
+// that is many times as large.
+func TestProofsStayWithinTheirMemory(t *testing.T) {
+	for size, want := range map[string]int{"256MiB": replay.DefaultProofs, "8GiB": replay.DefaultProofs, "128MiB": replay.DefaultProofs / 2, "1MiB": 1 << 18} {
+		if got := proofsOf(parse(t, "cache: {max_bytes: %s}", size)); got != want {
+			t.Errorf("%s: %d proofs, want %d", size, got, want)
+		}
 	}
 }
 

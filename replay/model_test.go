@@ -39,7 +39,7 @@ func FuzzMemory(f *testing.F) {
 			until := now.Add(time.Duration(c) * time.Second)
 			live := func(of func(proof) bool) (n int) {
 				for p, end := range ends {
-					if of(p) && !now.After(end.Add(2 * time.Second)) {
+					if of(p) && !now.After(end.Add(2*time.Second)) {
 						n++
 					}
 				}

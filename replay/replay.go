@@ -1,7 +1,7 @@
 // Package replay remembers the proofs that were taken, so that none is taken twice.
 //
-// It is a memory of one process: a restart forgets, and two daemons know nothing
-// of each other. Nodes that are to share one give the verifier another.
+// It is a memory of one process: its end forgets, and two daemons know nothing of
+// each other. Nodes that are to share one give the verifier another.
 package replay
 
 import (
@@ -28,6 +28,10 @@ type Config struct {
 	// Proofs bounds what is remembered at once: one key may hold an eighth of it, so
 	// that nobody fills it alone. Default DefaultProofs; 2³⁰ at the most.
 	Proofs int
+	// Forgotten is until when proofs are that another memory may have taken, which is
+	// no more: that of the process before this one. What lives no longer is an error.
+	// Zero: there was none.
+	Forgotten time.Time
 }
 
 // Memory remembers proofs until their time has passed: about 56 octets each, and a
@@ -59,6 +63,9 @@ func New(c Config) (*Memory, error) {
 		c.Proofs = DefaultProofs
 	}
 	m := &Memory{now: c.Now, limit: c.Proofs, each: uint32(max(1, c.Proofs/8)), held: map[uint64]uint32{}, forgotten: math.MinInt64}
+	if !c.Forgotten.IsZero() {
+		m.forgotten = c.Forgotten.Unix()
+	}
 	rand.Read(m.secret[:])
 	return m, nil
 }

@@ -201,6 +201,20 @@ func TestWhatCannotBeRememberedIsAnError(t *testing.T) {
 	}
 }
 
+// TestWhatTheMemoryBeforeMayHaveTaken is an error, and nothing that lives longer is.
+func TestWhatTheMemoryBeforeMayHaveTaken(t *testing.T) {
+	m, err := New(Config{Now: func() time.Time { return noon }, Forgotten: noon.Add(2 * time.Minute)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused(t, m, key(t, 1), "a", noon.Add(time.Minute), "older than what is remembered")
+	refused(t, m, key(t, 1), "a", noon.Add(2*time.Minute), "older than what is remembered")
+	until := noon.Add(2*time.Minute + time.Second)
+	if !take(t, m, key(t, 1), "a", until) || take(t, m, key(t, 1), "a", until) {
+		t.Error("a proof of this process is not taken once")
+	}
+}
+
 func TestFractionsOfASecond(t *testing.T) {
 	m, now := memory(t, 0)
 	until := noon.Add(time.Minute + time.Nanosecond)

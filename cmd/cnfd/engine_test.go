@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"fmt"
 	"net/netip"
 	"reflect"
 	"slices"
@@ -10,6 +12,7 @@ import (
 	"cnfd/cmd/cnfd/internal/config"
 	"cnfd/credential"
 	"cnfd/issuers"
+	"cnfd/possession"
 	"cnfd/record"
 	"cnfd/replay"
 	"cnfd/resolver"
@@ -155,8 +158,32 @@ func TestAnchors(t *testing.T) {
 // that is many times as large.
 func TestProofsStayWithinTheirMemory(t *testing.T) {
 	for size, want := range map[string]int{"256MiB": replay.DefaultProofs, "8GiB": replay.DefaultProofs, "128MiB": replay.DefaultProofs / 2, "1MiB": 1 << 18} {
-		if got := proofsOf(parse(t, "cache: {max_bytes: %s}", size)); got != want {
+		if got := proofsBeside(parse(t, "cache: {max_bytes: %s}", size).Cache.MaxBytes); got != want {
 			t.Errorf("%s: %d proofs, want %d", size, got, want)
+		}
+	}
+}
+
+// TestProofsFromBeforeTheStart: a daemon takes none that the one before it may have
+// taken; a command takes what it is given.
+func TestProofsFromBeforeTheStart(t *testing.T) {
+	noon := time.Date(2026, 11, 22, 12, 0, 0, 700e6, time.UTC)
+	now := func() time.Time { return noon }
+	key, err := thumbprint.New(thumbprint.JWK, thumbprint.SHA256, make([]byte, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, forCommand := range []bool{false, true} {
+		m, err := proofsOf(parse(t, ""), now, forCommand)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for iat, want := range map[int64]bool{noon.Unix() - 1: forCommand, noon.Unix(): true} {
+			// As possession.DPoP makes it of iat.
+			until := time.Unix(iat, 0).Add(possession.ProofLifetime + possession.Skew + time.Second)
+			if first, err := m.Take(context.Background(), key, fmt.Append(nil, iat), until); first != want || (err == nil) != want {
+				t.Errorf("for a command %v, made at %d: %v, %v", forCommand, iat, first, err)
+			}
 		}
 	}
 }

@@ -132,7 +132,7 @@ func openPlayground(ctx context.Context, cmd *cobra.Command, o *sandboxOptions) 
 			log.Warn("sandbox: not everything ended cleanly", "err", err)
 		}
 	})
-	return p, nil
+	return p, p.renew() // a daemon takes no proof that is older than itself
 }
 
 // makeDir makes the directory; one that nobody asked for is removed at the end.

@@ -18,14 +18,14 @@ var proofs = []struct{ reason, changed, test string }{
 	{"record_matches", "a record that was not there is published", "`stories/fresh_data_shows_the_publication.rpl`"},
 	{"record_matches", "the clock: what is kept of a zone's old keys is forgotten", "`stories/key_changed_from_one_moment_to_the_next.rpl`"},
 
-	{"record_differs", "the record names another key", "`integration.TestKnot/another key's record refutes` `stories/another_key_is_published.rpl`"},
+	{"record_differs", "the record names another key", "`integration.TestKnot/another key's record refutes` `stories/another_key_is_published.rpl` `integration.TestDPoPBoundTokens/another record is published` `integration.TestCertificateBoundTokens/another record is published`"},
 	{"record_differs", "the holder's record is withdrawn beside those of others", "`integration.TestPresented/the holder's record is withdrawn` `integration.TestSigned/the record is another key's`"},
 	{"record_differs", "the key in the token", "`integration.TestKnot/a tampered token names another key`"},
 
-	{"record_absent", "the record is deleted", "`integration.TestKnot/a deleted record refutes, denied by NSEC` `integration.TestKnot/a deleted record refutes, denied by NSEC3` `integration.TestPresented/every record is withdrawn`"},
+	{"record_absent", "the record is deleted", "`integration.TestKnot/a deleted record refutes, denied by NSEC` `integration.TestKnot/a deleted record refutes, denied by NSEC3` `integration.TestPresented/every record is withdrawn` `integration.TestDPoPBoundTokens/the record is withdrawn` `integration.TestCertificateBoundTokens/the record is withdrawn`"},
 	{"record_absent", "the record has another usage, and is no confirmation record any more", "`stories/record_of_another_usage.rpl`"},
 
-	{"expired", "the clock: the token's `exp` passes", "`integration.TestPresented/eleven hours later the credential has expired` `stories/token_expired_between_two_questions.rpl`"},
+	{"expired", "the clock: the token's `exp` passes", "`integration.TestPresented/eleven hours later the credential has expired` `integration.TestDPoPBoundTokens/a token that is too old` `stories/token_expired_between_two_questions.rpl`"},
 	{"expired", "`exp` lies in the past", "`integration.TestPresented/expired` `integration.TestSigned/expired`"},
 	{"not_yet_valid", "`nbf` lies in the future", "`integration.TestPresented/not yet valid`"},
 	{"not_yet_valid", "the time of the judgement", "`stories/token_judged_before_its_time.rpl`"},
@@ -39,7 +39,8 @@ var proofs = []struct{ reason, changed, test string }{
 	{"signature_invalid", "`kid` names another key, or none that there is", "`integration.TestPresented/kid of another key` `integration.TestPresented/kid of nobody` `integration.TestSigned/kid of another key` `integration.TestSigned/kid of nobody`"},
 	{"signature_invalid", "`iss`", "`integration.TestPresented/issuer unknown` `integration.TestSigned/issuer unknown` `integration.TestSigned/no issuer`"},
 	{"signature_invalid", "the issuer's key file", "`integration.TestPresented/the issuer's key file is replaced` `integration.TestPresented/the issuer's key file is replaced while the daemon runs, and put back` `integration.TestSigned/the issuer's key file is replaced`"},
-	{"signature_invalid", "what the configuration holds the issuer to", "`integration.TestPresented/the issuer is held to another algorithm` `integration.TestPresented/the issuer is held to another type` `integration.TestIssuersTerms/another issuer is configured`"},
+	{"signature_invalid", "the keys at the issuer's URL: rotated, and the token's is not among them, or only by its name", "`integration.TestIssuersKeysRotate`"},
+	{"signature_invalid", "what the configuration holds the issuer to", "`integration.TestPresented/the issuer is held to another algorithm` `integration.TestPresented/the issuer is held to another type` `integration.TestIssuersTerms/another type of token is configured` `integration.TestIssuersTerms/another issuer is configured`"},
 
 	{"key_binding_invalid", "there is no key binding", "`integration.TestPresented/no key binding` `integration.TestSigned/a key binding is asked for, which a CWT has not`"},
 	{"key_binding_invalid", "another key has signed it, or none that is known", "`integration.TestPresented/a key binding by another key` `integration.TestPresented/jkt, and no key`"},
@@ -51,12 +52,12 @@ var proofs = []struct{ reason, changed, test string }{
 	{"key_binding_invalid", "what is presented: a disclosure more, one less, the key binding of another presentation", "`integration.TestPresented/a disclosure is added` `integration.TestPresented/a disclosure is removed after the key binding was made` `integration.TestPresented/the key binding of another presentation`"},
 
 	{"dpop_invalid", "the request: its method, its address", "`integration.TestDPoPBoundTokens/the request's method is another` `integration.TestDPoPBoundTokens/the request's path is another` `integration.TestDPoPBoundTokens/the request's host is another`"},
-	{"dpop_invalid", "the proof: by another key, for another token, none, a bit of its signature", "`integration.TestDPoPBoundTokens/the proof is by another key` `integration.TestDPoPBoundTokens/the proof is for another token` `integration.TestDPoPBoundTokens/no proof is there` `integration.TestDPoPBoundTokens/a byte of the proof's signature is another`"},
+	{"dpop_invalid", "the proof: by another key, for another token, none, a bit of its signature", "`integration.TestIssuersTerms/the proof is left out` `integration.TestDPoPBoundTokens/the proof is by another key` `integration.TestDPoPBoundTokens/the proof is for another token` `integration.TestDPoPBoundTokens/no proof is there` `integration.TestDPoPBoundTokens/a byte of the proof's signature is another`"},
 	{"dpop_invalid", "the nonce", "`integration.TestDPoPBoundTokens/a nonce was demanded` `integration.TestDPoPBoundTokens/the nonce is another than the client was given`"},
 	{"dpop_invalid", "the clock", "`integration.TestDPoPBoundTokens/a proof that is too old`"},
 	{"dpop_replayed", "nothing but that the proof comes a second time", "`integration.TestDPoPBoundTokens/the same proof comes again` `replay.TestAProofIsTakenOnce`"},
 
-	{"mtls_mismatch", "the client's certificate, by nginx and in every form in which a gateway writes it", "`integration.TestCertificateBoundTokens/the certificate is another, by nginx`"},
+	{"mtls_mismatch", "the client's certificate, by nginx and in every form in which a gateway writes it", "`integration.TestCertificateBoundTokens/the certificate is another, by nginx` `integration.TestCertificateBoundTokens`"},
 	{"mtls_mismatch", "there is none", "`integration.TestCertificateBoundTokens/no certificate is there`"},
 	{"mtls_mismatch", "nobody has vouched for the certificate beside the key", "`verifier.TestChecks/a certificate that nobody has vouched for`"},
 

@@ -99,7 +99,7 @@ func TestBombs(t *testing.T) {
 		}
 		return b.String()
 	}
-	const asSDJWT, asCWT = "Content-Type: application/dc+sd-jwt", "Content-Type: application/cwt"
+
 	salted := func(n int) (digests, sent string) {
 		for i := range n {
 			text := b64(fmt.Appendf(nil, `["","%d",0]`, i))

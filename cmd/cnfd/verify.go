@@ -26,7 +26,7 @@ standard input, holds a JWT, an SD-JWT, a CWT (as octets or base64url), or a JWT
 
 What the token itself is good for is not checked unless --check asks for it, or the configuration does: the
 issuer's signature (with the keys of issuers in the configuration), the holder's key binding (an SD-JWT's, with
---aud and --nonce), a DPoP proof, the client's certificate.
+--aud and --nonce), a DPoP proof, the client's certificate. That a proof was used before only a daemon knows.
 
 Exit codes: 0 confirmed, 1 refuted, 2 unproven, 3 error.`,
 		Example: `  cnfd verify token.jwt

@@ -29,6 +29,7 @@ func (n *town) nginx(t testing.TB) {
 	conf := filepath.Join(dir, "nginx.conf")
 	write(t, conf, fmt.Sprintf(`daemon off;
 master_process off;
+user root;
 pid %[1]s/pid;
 error_log stderr;
 events {}

@@ -68,6 +68,15 @@ func TestDPoPBoundTokens(t *testing.T) {
 		n.vouch(t, g, g.Named)
 		n.ages(t, func() bound { return n.called(t, g) }, 45*time.Second, 3*time.Minute, "refuted dpop_invalid", "iat")
 	})
+	t.Run("a proof from before the daemon's start", func(t *testing.T) {
+		g, one := n.steady(t), n.daemon(t, settings{sections: n.issued("")})
+		q := n.called(t, g)
+		one.confirms(t, g, q)
+		time.Sleep(time.Until(time.Now().Truncate(time.Second).Add(time.Second))) // proofs know seconds alone
+		next := n.daemon(t, settings{sections: n.issued("")})
+		next.refuses(t, q, "unproven too_costly", "remembered")
+		next.confirms(t, g, n.called(t, g))
+	})
 	t.Run("a token that is too old", func(t *testing.T) {
 		g := n.grant(t, grant{Flow: "device", Binding: "dpop", Holder: "code's"})
 		n.vouch(t, g, g.Named)

@@ -1,8 +1,11 @@
 package credential_test
 
 import (
+	"crypto/sha256"
 	"strings"
 	"testing"
+
+	"github.com/fxamacker/cbor/v2"
 
 	"cnfd/credential"
 )
@@ -72,4 +75,35 @@ func TestOneTextOfOctets(t *testing.T) {
 			}
 		}
 	}
+}
+
+// subjectByOthers gives the sub of an SD-CWT's claims map as other code has it, which
+// puts what is disclosed in place and refuses nothing; not read where it cannot read
+// a claim that nobody asks for.
+func subjectByOthers(t *testing.T, claims []byte, disclosures ...[]byte) (sub any, there, read bool) {
+	t.Helper()
+	of := map[string][]any{}
+	for _, d := range disclosures {
+		var parts []any
+		sum := sha256.Sum256(bstr(d))
+		if cbor.Unmarshal(d, &parts) == nil {
+			of[string(sum[:])] = parts
+		}
+	}
+	var whole map[any]any
+	if cbor.Unmarshal(claims, &whole) != nil {
+		return nil, false, false
+	}
+	digests, _ := whole[cbor.SimpleValue(59)].([]any)
+	for _, digest := range digests {
+		octets, _ := digest.([]byte)
+		if parts := of[string(octets)]; len(parts) == 3 {
+			if _, twice := whole[parts[2]]; twice {
+				t.Fatalf("%x: a claim twice", claims)
+			}
+			whole[parts[2]] = parts[1]
+		}
+	}
+	sub, there = whole[uint64(2)]
+	return sub, there, true
 }

@@ -153,5 +153,8 @@ func FuzzSDCWT(f *testing.F) {
 		if plain, err := credential.ParseCWT([]byte(text), nil); err != nil || plain.Confirmation != got.Confirmation {
 			t.Fatalf("%x: another key than is signed in the clear: %v", token, err)
 		}
+		if sub, there, read := subjectByOthers(t, []byte(text), one, two); read && (there != got.HasSubject || there && sub != string(got.Subject)) {
+			t.Fatalf("%x: sub %q, by other code %v", token, got.Subject, sub)
+		}
 	})
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -119,7 +120,7 @@ func (v *verdict) print(w io.Writer) {
 		}
 	}
 	for _, check := range [][2]string{{"signature", v.Signature}, {"key binding", v.KeyBinding}, {"dpop", v.DPoP}, {"mtls", v.MTLS}, {"time", v.Time}} {
-		row(check[0], "%s", strings.ReplaceAll(check[1], "_", " "))
+		row(check[0], "%s", strings.ReplaceAll(cmp.Or(check[1], verifier.NotChecked.String()), "_", " "))
 	}
 	if v.ValidUntil != "" {
 		row("valid until", "%s", v.ValidUntil)

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"net/netip"
+	"net/url"
 	"reflect"
 	"slices"
 	"strings"
@@ -138,6 +139,31 @@ func TestKeysAreNotRepeated(t *testing.T) {
 			}
 		}
 	}
+}
+
+// FuzzIssuers holds that keys which are accepted come from a file or over https, from a
+// host that is named, and that no problem repeats them.
+func FuzzIssuers(f *testing.F) {
+	for _, keys := range []string{"/k", "https://issuer.example:8443/jwks?v=1", "https://a@b/", "https://[2001:db8::1]/", "https://x:0/", "https://x/#", "http://x/", "/c2VjcmV0", "data:,x"} {
+		f.Add(keys, "at+jwt", "ES256", int64(time.Hour))
+	}
+	f.Fuzz(func(t *testing.T, keys, typ, algorithm string, refresh int64) {
+		i := Issuer{Issuer: "a", Keys: keys, Types: []string{typ}, Algorithms: []string{algorithm}, Refresh: time.Duration(refresh), Timeout: time.Second}
+		r := reader{places: map[string]place{"": {1, 1}}}
+		r.checkIssuers([]Issuer{i})
+		for _, p := range r.problems {
+			if len(keys) > 12 && strings.Contains(p.What, keys) && !strings.Contains(algorithm, keys) {
+				t.Fatalf("repeats %q: %s", keys, p.What)
+			}
+		}
+		if len(r.problems) > 0 {
+			return
+		}
+		u, err := url.Parse(keys)
+		if i.KeysURL() && (err != nil || u.Scheme != "https" || u.Hostname() == "" || u.User != nil || u.Fragment != "") || i.Refresh < minRefresh {
+			t.Fatalf("accepted: %+v", i)
+		}
+	})
 }
 
 func TestAt(t *testing.T) {

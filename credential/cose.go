@@ -31,10 +31,15 @@ func openCOSE(message strict.Item) (payload []byte, err error) {
 	if message.Major != strict.MajorTag {
 		return nil, malformed("cwt", "neither a claims map nor a COSE message with its tag (18, 98, 17 or 97)")
 	}
-	if message.Arg == tagSign1 {
-		if payload, plain := plainSign1(message.Body); plain {
-			return payload, checkPayload(payload)
-		}
+	plain := false
+	switch message.Arg {
+	case tagSign1:
+		payload, plain = plainSign1(message.Body)
+	case tagSign:
+		payload, plain = plainSign(message.Raw)
+	}
+	if plain {
+		return payload, checkPayload(payload)
 	}
 	var headers []cose.Headers
 	switch message.Arg {
@@ -82,11 +87,18 @@ func openSign1(body []byte) (payload []byte, headers []cose.Headers, err error) 
 	return m.Payload, []cose.Headers{m.Headers}, nil
 }
 
+// maxSignatures bounds those of a COSE_Sign: what each of them signs has the whole
+// payload in it (RFC 9052 §4.4), so that many of them are a bomb of copies.
+const maxSignatures = 16
+
 // openSign reads a COSE_Sign (RFC 9052 §4.1) with its tag.
 func openSign(tagged []byte) (payload []byte, headers []cose.Headers, err error) {
 	var m cose.SignMessage
-	if m.UnmarshalCBOR(tagged) != nil {
+	switch {
+	case m.UnmarshalCBOR(tagged) != nil:
 		return nil, nil, errors.New("not a COSE_Sign with headers in order and signatures")
+	case len(m.Signatures) > maxSignatures:
+		return nil, nil, errors.New("a COSE_Sign of more than 16 signatures")
 	}
 	headers = append(headers, m.Headers)
 	for _, signature := range m.Signatures {

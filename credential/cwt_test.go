@@ -40,6 +40,8 @@ func TestParseCWT(t *testing.T) {
 		{"a COSE_Mac0 in the CWT tag", coseMessage("d83d d1 84 43a10105 a0", claims, "4100"), "a 5"},
 		{"a COSE_Mac", coseMessage("d861 85 43a10105 a0", claims, "4100 81 83 40 a0 40"), "a 5"},
 		{"a COSE_Sign", coseMessage("d862 84 40 a0", claims, "81 83 43a10126 a0 4100"), "a 5"},
+		{"a COSE_Sign of 16 signatures", coseMessage("d862 84 40 a0", claims, "90"+strings.Repeat("83 43a10126 a0 4100", 16)), "a 5"},
+		{"a COSE_Sign of 17 signatures", coseMessage("d862 84 40 a0", claims, "91"+strings.Repeat("83 43a10126 a0 4100", 17)), "malformed cwt: a COSE_Sign of more than 16 signatures"},
 		{"other claims of any form", bareCKT("ad") + "02 6161 03 c06161 06 9f01ff 07 a2010101 02 0a 61ff 0b c24101 0c f97e00 6378797a f6 18ff 5f4101ff 19ffff 80 f83b 80 20 f7", "a 5"},
 		{"the key in every place of a COSE_Key", "a2 02 6161 08 a1 01 a3 01 01 20 06 21 5820 d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a", "a 1"},
 

@@ -38,14 +38,24 @@ const (
 // WellFormedCBOR as a whole; on other bytes it returns an error or an item that
 // lies within b, and never reads past it.
 func FirstCBOR(b []byte) (item Item, rest []byte, err error) {
-	end, err := skip(b, 0)
-	if err != nil {
-		return Item{}, nil, err
+	rest, err = item.cut(b)
+	return item, rest, err
+}
+
+// cut makes i the first item of b, in place: an Item is large. Where there is an
+// error it is the zero Item.
+func (i *Item) cut(b []byte) (rest []byte, err error) {
+	end := skipShort(b)
+	if end == 0 {
+		if end, err = skip(b, 0); err != nil {
+			*i = Item{}
+			return nil, err
+		}
 	}
 	major, info, arg, n, _ := head(b)
-	item = Item{Major: major, Arg: arg, Raw: b[:end:end], Body: b[n:end:end]}
-	item.Indefinite = info == indefinite && major != MajorSimple
-	return item, b[end:], nil
+	i.Major, i.Arg, i.Indefinite = major, arg, info == indefinite && major != MajorSimple
+	i.Raw, i.Body = b[:end:end], b[n:end:end]
+	return b[end:], nil
 }
 
 // Int returns the value of an integer item that fits.
@@ -137,8 +147,8 @@ func (e *Entries) Next() bool {
 	if e.indefinite && len(e.rest) > 0 && e.rest[0] == breakCode {
 		return false
 	}
-	if e.Key, e.rest, e.err = FirstCBOR(e.rest); e.err == nil {
-		e.Value, e.rest, e.err = FirstCBOR(e.rest)
+	if e.rest, e.err = e.Key.cut(e.rest); e.err == nil {
+		e.rest, e.err = e.Value.cut(e.rest)
 	}
 	e.left--
 	return e.err == nil
@@ -273,13 +283,40 @@ func skip(b []byte, depth int) (end int, err error) {
 		}
 	}
 	for ; items > 0; items-- {
-		size, err := skip(b[n:], depth+1)
-		if err != nil {
-			return 0, err
+		size := skipShort(b[n:])
+		if size == 0 {
+			if size, err = skip(b[n:], depth+1); err != nil {
+				return 0, err
+			}
 		}
 		n += size
 	}
 	return n, nil
+}
+
+// skipShort is skip for most items that stand in a map: a number or simple value
+// of one octet, a string of up to 255 octets. 0 is any other, and what is cut short.
+func skipShort(b []byte) (end int) {
+	if len(b) == 0 {
+		return 0
+	}
+	end = 1
+	major, info := Major(b[0]>>5), int(b[0]&31)
+	switch {
+	case major == MajorBytes || major == MajorText:
+		if info == 24 && len(b) > 1 {
+			end, info = 2, int(b[1])
+		} else if info > 23 {
+			return 0
+		}
+		end += info
+	case info > 23 || major == MajorArray || major == MajorMap || major == MajorTag:
+		return 0
+	}
+	if end > len(b) {
+		return 0
+	}
+	return end
 }
 
 // skipToBreak is skip for an item of indefinite length whose head has n octets.

@@ -43,14 +43,16 @@ func flat(bucket map[any]any) bool {
 	return true
 }
 
-// FuzzSign1 holds plainSign1 against go-cose: what it takes go-cose takes too, with
-// the same payload and with headers that ask for nothing; and of what go-cose
-// takes it leaves none that is as plain.
-func FuzzSign1(f *testing.F) {
+// FuzzPlain holds plainSign1 and plainSign against go-cose: what they take go-cose
+// takes too, with the same payload and with headers that ask for nothing; and of
+// what go-cose takes they leave none that is as plain.
+func FuzzPlain(f *testing.F) {
 	const payload = "43010203"
 	for _, s := range [][3]string{
 		{"a10126", "a0", payload + "4100"}, {"", "a0", payload + "4100"}, {"a0", "a1044131", payload + "4100"}, {"a10126", "a10126", payload + "4100"},
-		{"a3012610693d6170706c2f63777403183d", "a0", payload + "4100"}, {"a2012610686170702f63777420", "a0", payload + "4100"}, {"a201261061 20", "a0", payload + "4100"},
+		{"a2 0126 10 68 6170706c2f637774", "a0", payload + "4100"}, {"a2 0126 10 69 206170706c2f637774", "a0", payload + "4100"}, {"a2 0126 10 69 6170706c2f63777420", "a0", payload + "4100"},
+		{"a2 0126 10 69 6170702f6c2f637774", "a0", payload + "4100"}, {"a2 0126 10 63 637774", "a0", payload + "4100"}, {"a2 0126 10 60", "a0", payload + "4100"},
+		{"a2 0126 10 20", "a0", payload + "4100"}, {"a2 0126 10 183d", "a0", payload + "4100"}, {"a2 0126 03 183d", "a0", payload + "4100"}, {"a10126", "a118219f41aaff", payload + "4100"},
 		{"a10126", "a2182141aa182282 2f 41bb", payload + "4100"}, {"a10126", "a1182182 41aa 41bb", payload + "4100"}, {"a10126", "a1182181 80", payload + "4100"},
 		{"a201260126", "a0", payload + "4100"}, {"a20126180126", "a0", payload + "4100"}, {"a10126", "a20441311804 4132", payload + "4100"},
 		{"a2012602811864", "a0", payload + "4100"}, {"a20126028101", "a0", payload + "4100"}, {"a20126 0d4100", "a0", payload + "4100"}, {"a10126", "a10d4100", payload + "4100"},
@@ -60,39 +62,63 @@ func FuzzSign1(f *testing.F) {
 		{"a10126", "a0", "5f4101ff4100"}, {"a10126", "a0", "c24101 4100"}, {"a10126", "a161610 1", payload + "4100"}, {"a10126", "a120 01", payload + "4100"}, {"01", "a0", payload + "4100"},
 		{"a10126", "a1114100", payload + "4100"}, {"a10126", "a10b4100", payload + "4100"}, {"a1094100", "a0", payload + "4100"}, {"a10126", "a1024100", payload + "4100"},
 	} {
-		var parts [3][]byte
-		for i := range parts {
-			var err error
-			if parts[i], err = hex.DecodeString(strings.ReplaceAll(s[i], " ", "")); err != nil {
-				f.Fatal(err)
-			}
+		f.Add(false, unhexed(f, s[0]), unhexed(f, s[1]), unhexed(f, s[2]))
+		// The same headers as a signer's, in a COSE_Sign that has none.
+		protected := unhexed(f, s[0])
+		if strings.HasPrefix(s[2], payload) {
+			signer := append(append(appendBytes([]byte{0x83}, protected), unhexed(f, s[1])...), unhexed(f, s[2][len(payload):])...)
+			f.Add(true, []byte(nil), []byte{0xa0}, append(append(unhexed(f, payload), 0x81), signer...))
+			f.Add(true, protected, unhexed(f, s[1]), append(append(unhexed(f, payload), 0x82), append(signer, signer...)...))
 		}
-		f.Add(parts[0], parts[1], parts[2])
 	}
-	f.Fuzz(func(t *testing.T, protected, unprotected, rest []byte) {
+	f.Add(true, []byte(nil), []byte{0xa0}, unhexed(f, payload+"80"))
+	f.Add(true, []byte(nil), []byte{0xa0}, unhexed(f, payload+"9f8340a04100ff"))
+	f.Add(true, []byte(nil), []byte{0xa0}, unhexed(f, payload+"819f40a04100ff"))
+	f.Add(true, []byte(nil), []byte{0xa0}, unhexed(f, payload+"8440a04100"))
+	f.Fuzz(func(t *testing.T, several bool, protected, unprotected, rest []byte) {
 		body := append(appendBytes([]byte{0x84}, protected), unprotected...)
 		body = append(body, rest...)
+		ours, library := plainSign1, openSign1
+		if several {
+			body = append([]byte{0xd8, tagSign}, body...)
+			ours, library = plainSign, openSign
+		}
 		if strict.WellFormedCBOR(body, "") != nil {
 			return // ParseCWT has refused it by now
 		}
-		payload, ok := plainSign1(body)
-		theirs, headers, err := openSign1(body)
+		payload, ok := ours(body)
+		theirs, headers, err := library(body)
+		plain := true
+		for i := range headers {
+			plain = plain && flat(headers[i].Protected) && flat(headers[i].Unprotected)
+		}
 		if !ok {
-			if err == nil && theirs != nil && flat(headers[0].Protected) && flat(headers[0].Unprotected) {
+			if err == nil && theirs != nil && plain {
 				t.Fatalf("%x: left to go-cose, which finds it plain", body)
 			}
 			return
 		}
-		if err == nil {
-			err = checkHeaders(&headers[0])
+		for i := range headers {
+			if err == nil {
+				err = checkHeaders(&headers[i])
+			}
+			if _, sent := headers[i].Unprotected[headerSDClaims]; sent || !plain {
+				t.Fatalf("%x: taken for plain, which it is not", body)
+			}
 		}
 		if err != nil || theirs == nil || !bytes.Equal(payload, theirs) {
 			t.Fatalf("%x: taken with %x; go-cose: %x, %v", body, payload, theirs, err)
 		}
-		if _, sent := headers[0].Unprotected[headerSDClaims]; sent || !flat(headers[0].Protected) || !flat(headers[0].Unprotected) {
-			t.Fatalf("%x: taken for plain, which it is not", body)
-		}
 	})
+}
+
+func unhexed(t testing.TB, text string) []byte {
+	t.Helper()
+	octets, err := hex.DecodeString(strings.ReplaceAll(text, " ", ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return octets
 }
 
 // A COSE_Sign1 with headers that many have is read without go-cose, in which half of
@@ -117,11 +143,7 @@ func TestPlainSign1(t *testing.T) {
 		{"a length that go-cose does not read", "9804 43a10126 a0 4101 4100", false},
 	} {
 		t.Run(c.claim, func(t *testing.T) {
-			body, err := hex.DecodeString(strings.ReplaceAll(c.body, " ", ""))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if _, plain := plainSign1(body); plain != c.plain {
+			if _, plain := plainSign1(unhexed(t, c.body)); plain != c.plain {
 				t.Error(plain)
 			}
 		})

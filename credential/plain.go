@@ -9,33 +9,77 @@ import (
 // plainSign1 gives the payload of a COSE_Sign1 (RFC 9052 §4.2) whose headers have
 // nothing but what most CWTs have: plainHeaders says what. It is false for every
 // other, which go-cose is left to judge. What it takes go-cose takes too, and as
-// the same (FuzzSign1): it is there to take it without allocating.
+// the same (FuzzPlain): it is there to take it without allocating.
 func plainSign1(body []byte) (payload []byte, ok bool) {
-	if len(body) == 0 || body[0] != 0x84 {
+	rest, ok := plainBuckets(body, 0x84)
+	if !ok {
 		return nil, false
 	}
-	var parts [4]strict.Item
-	rest := body[1:]
-	for i := range parts {
-		var err error
-		if parts[i], rest, err = strict.FirstCBOR(rest); err != nil {
+	content, rest, err := strict.FirstCBOR(rest)
+	if err != nil || !plainSignature(rest) {
+		return nil, false
+	}
+	return content.Bytes()
+}
+
+// plainSign does the same with a COSE_Sign (RFC 9052 §4.1), whose signers' headers
+// are as plain; tagged begins with its tag.
+func plainSign(tagged []byte) (payload []byte, ok bool) {
+	body, ok := bytes.CutPrefix(tagged, []byte{0xd8, tagSign})
+	if !ok {
+		return nil, false
+	}
+	rest, ok := plainBuckets(body, 0x84)
+	if !ok {
+		return nil, false
+	}
+	content, rest, err := strict.FirstCBOR(rest)
+	if err != nil {
+		return nil, false
+	}
+	signatures, rest, err := strict.FirstCBOR(rest)
+	if err != nil || len(rest) > 0 || signatures.Major != strict.MajorArray || signatures.Indefinite || signatures.Arg == 0 {
+		return nil, false
+	}
+	for rest = signatures.Body; len(rest) > 0; {
+		var one strict.Item
+		if one, rest, err = strict.FirstCBOR(rest); err != nil {
+			return nil, false
+		}
+		if signature, ok := plainBuckets(one.Raw, 0x83); !ok || !plainSignature(signature) {
 			return nil, false
 		}
 	}
-	protected, isBytes := parts[0].Bytes()
-	if !isBytes || len(rest) > 0 || !plainHeaders(parts[1]) {
+	return content.Bytes()
+}
+
+// plainSignature reports whether a byte string that is not empty, and no more, is
+// left.
+func plainSignature(rest []byte) bool {
+	item, rest, err := strict.FirstCBOR(rest)
+	value, ok := item.Bytes()
+	return err == nil && ok && len(value) > 0 && len(rest) == 0
+}
+
+// plainBuckets cuts the head of an array, which go-cose knows in its shortest form
+// only, and both buckets of headers off; false where they are not plain.
+func plainBuckets(b []byte, head byte) (rest []byte, ok bool) {
+	if len(b) == 0 || b[0] != head {
+		return nil, false
+	}
+	first, rest, err := strict.FirstCBOR(b[1:])
+	protected, ok := first.Bytes()
+	if err != nil || !ok {
 		return nil, false
 	}
 	if len(protected) > 0 {
-		inner, rest, err := strict.FirstCBOR(protected)
-		if err != nil || len(rest) > 0 || !plainHeaders(inner) {
+		inner, more, err := strict.FirstCBOR(protected)
+		if err != nil || len(more) > 0 || !plainHeaders(inner) {
 			return nil, false
 		}
 	}
-	if value, isBytes := parts[3].Bytes(); !isBytes || len(value) == 0 {
-		return nil, false
-	}
-	return parts[2].Bytes()
+	unprotected, rest, err := strict.FirstCBOR(rest)
+	return rest, err == nil && plainHeaders(unprotected)
 }
 
 // The header parameters of RFC 9052 §3.1, RFC 9596 and RFC 9360 that neither say

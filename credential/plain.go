@@ -38,7 +38,7 @@ func plainSign(tagged []byte) (payload []byte, ok bool) {
 		return nil, false
 	}
 	signatures, rest, err := strict.FirstCBOR(rest)
-	if err != nil || len(rest) > 0 || signatures.Major != strict.MajorArray || signatures.Indefinite || signatures.Arg == 0 {
+	if err != nil || len(rest) > 0 || signatures.Major != strict.MajorArray || signatures.Indefinite || signatures.Arg == 0 || signatures.Arg > maxSignatures {
 		return nil, false
 	}
 	for rest = signatures.Body; len(rest) > 0; {

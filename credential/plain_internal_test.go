@@ -72,6 +72,8 @@ func FuzzPlain(f *testing.F) {
 		}
 	}
 	f.Add(true, []byte(nil), []byte{0xa0}, unhexed(f, payload+"80"))
+	f.Add(true, []byte(nil), []byte{0xa0}, unhexed(f, payload+"90"+strings.Repeat("8340a04100", 16)))
+	f.Add(true, []byte(nil), []byte{0xa0}, unhexed(f, payload+"91"+strings.Repeat("8340a04100", 17)))
 	f.Add(true, []byte(nil), []byte{0xa0}, unhexed(f, payload+"9f8340a04100ff"))
 	f.Add(true, []byte(nil), []byte{0xa0}, unhexed(f, payload+"819f40a04100ff"))
 	f.Add(true, []byte(nil), []byte{0xa0}, unhexed(f, payload+"8440a04100"))

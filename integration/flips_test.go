@@ -30,7 +30,7 @@ var proofs = []struct{ reason, changed, test string }{
 	{"not_yet_valid", "`nbf` lies in the future", "`integration.TestPresented/not yet valid`"},
 	{"not_yet_valid", "the time of the judgement", "`stories/token_judged_before_its_time.rpl`"},
 
-	{"signature_invalid", "one bit of the signature", "`integration.TestPresented/a bit of the issuer's signature` `integration.TestSigned/a bit of the last signature` `integration.TestDPoPBoundTokens/a byte of the token's signature is another`"},
+	{"signature_invalid", "one bit of the signature", "`integration.TestPresented/a bit of the issuer's signature` `integration.TestSigned/a bit of every signature` `integration.TestDPoPBoundTokens/a byte of the token's signature is another`"},
 	{"signature_invalid", "one claim", "`integration.TestPresented/a claim that lengthens its life` `integration.TestSigned/an octet of the subject's path` `integration.TestDPoPBoundTokens/a byte of the token's claims is another`"},
 	{"signature_invalid", "the signature is that of another credential", "`integration.TestPresented/the claims stay and the signature is another credential's`"},
 	{"signature_invalid", "`alg`: another algorithm, an HMAC keyed with the public key", "`integration.TestPresented/another algorithm of the same length` `integration.TestPresented/HMAC with the public key in PEM as the secret` `integration.TestPresented/HMAC with the file of public keys as the secret` `integration.TestSigned/alg that is another's` `integration.TestSigned/HMAC with the public key as the secret`"},

@@ -116,6 +116,14 @@ func TestSigned(t *testing.T) {
 				p.token = w.Made["COSE_Mac0"].Token
 			}, signatureInvalid, "a MAC proves nothing here"}})
 		}
+		t.Run("of two signatures one is enough", func(t *testing.T) {
+			d := in.daemon(t, issuers(keySet, ""))
+			for bent := range 2 {
+				p := w.signed("COSE_Sign by two")
+				p.token = reCBOR(t, p.token, func(parts []any) { signaturesOf(parts)[bent][7] ^= 1 })
+				d.keeps(t, p)
+			}
+		})
 		t.Run("the issuer's key file is replaced", func(t *testing.T) {
 			in.daemon(t, issuers(keySet, "")).keeps(t, w.signed("COSE_Sign1 ES256"))
 			in.daemon(t, issuers(octetsOf(t, w.Others.KeySet), "")).comes(t, w.signed("COSE_Sign1 ES256"), signatureInvalid, madeByNobody)
@@ -128,13 +136,10 @@ const madeByNobody = "signature: not made by a key of the issuer"
 
 // cwtFlips change one octet of a CWT, or what its verifier expects.
 var cwtFlips = []flip{
-	{"a bit of the last signature", func(t *testing.T, p *promise) {
+	{"a bit of every signature", func(t *testing.T, p *promise) {
 		p.token = reCBOR(t, p.token, func(parts []any) {
-			if signers, several := parts[3].([]any); several {
-				flipBit(signers[0].([]any)[2].([]byte))
-				flipBit(signers[1].([]any)[2].([]byte))
-			} else {
-				flipBit(parts[3].([]byte))
+			for _, signature := range signaturesOf(parts) {
+				signature[7] ^= 1
 			}
 		})
 	}, signatureInvalid, madeByNobody},
@@ -206,4 +211,14 @@ func reCBOR(t testing.TB, token string, edit func(parts []any)) string {
 	return b64u.EncodeToString(octets)
 }
 
-func flipBit(octets []byte) { octets[7] ^= 1 }
+// signaturesOf returns the signatures of a COSE_Sign1 or a COSE_Sign.
+func signaturesOf(parts []any) (all [][]byte) {
+	signers, several := parts[3].([]any)
+	if !several {
+		return [][]byte{parts[3].([]byte)}
+	}
+	for _, signer := range signers {
+		all = append(all, signer.([]any)[2].([]byte))
+	}
+	return all
+}

@@ -404,22 +404,31 @@ func TestConfiguredChecks(t *testing.T) {
 // TestEncryptedKeyChecks: what an unknown key has signed cannot be said, what the
 // issuer has signed can.
 func TestEncryptedKeyChecks(t *testing.T) {
-	for want, flip := range map[Reason]func(*held){
-		Undecryptable:    func(*held) {},
-		SignatureInvalid: func(h *held) { h.issuer = newPerson(h.t) },
-		AudienceMismatch: func(h *held) { h.claims["aud"] = "https://other.example" },
-		Expired:          func(h *held) { h.claims["exp"] = 1 },
+	for _, c := range []struct {
+		want Reason
+		flip func(*held)
+	}{
+		{Undecryptable, func(*held) {}},
+		{SignatureInvalid, func(h *held) { h.issuer = newPerson(h.t) }},
+		{AudienceMismatch, func(h *held) { h.claims["aud"] = "https://other.example" }},
+		{Expired, func(h *held) { h.claims["exp"] = 1 }},
+		// Its holder may have bound it to this audience, or nobody is there who could.
+		{Undecryptable, func(h *held) { delete(h.claims, "aud") }},
+		{AudienceMismatch, func(h *held) {
+			delete(h.claims, "aud")
+			h.request.Checks &^= CheckKeyBinding
+		}},
 	} {
 		h := newHeld(t)
 		var sealed object
 		must(t, json.Unmarshal([]byte(encryptedCnf), &sealed))
 		h.claims["cnf"], h.claims["aud"] = sealed, audience
 		h.request.Checks &^= CheckMTLS
-		flip(h)
+		c.flip(h)
 		d, err := h.verifier().Verify(context.Background(), h.present())
 		must(t, err)
-		if d.Reason != want || d.KeyBinding != NotChecked || d.DPoP != NotChecked || len(h.proofs.taken) > 0 {
-			t.Errorf("%v (%s), want %v", d.Reason, d.Detail, want)
+		if d.Reason != c.want || d.KeyBinding != NotChecked || d.DPoP != NotChecked || len(h.proofs.taken) > 0 {
+			t.Errorf("%v (%s), want %v", d.Reason, d.Detail, c.want)
 		}
 	}
 }

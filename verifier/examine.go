@@ -190,6 +190,7 @@ func (x *examination) meantFor(s *standing) {
 	}
 	switch named, present := x.c.For(x.audience); {
 	case named, !present && s.keyBinding == Valid:
+	case !present && x.checks&CheckKeyBinding != 0 && x.c.Confirmation.Encrypted: // nobody can say whom its holder has bound it to
 	case present:
 		s.refuse(AudienceMismatch, "claims.aud: another audience")
 	default:

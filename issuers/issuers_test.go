@@ -121,6 +121,8 @@ func TestTypes(t *testing.T) {
 		{"a suffix in the terms", []string{"+jwt"}, "at+jwt", 0},
 		{"none, where the terms have one", []string{"at+jwt"}, nil, issuers.Type},
 		{"one, where the terms have none", []string{""}, "JWT", issuers.Type},
+		{"application/ before a type with a '/'", []string{"text/x"}, "application/text/x", issuers.Type},
+		{"a type with a '/'", []string{"text/x"}, "Text/X", 0},
 		{"the suffix alone", []string{"+jwt"}, "+jwt", issuers.Type},
 		{"a plus in the terms", []string{"+"}, "at+jwt", issuers.Type},
 		{"nothing but application/ in the terms", []string{"application/"}, nil, issuers.Type},

@@ -49,20 +49,16 @@ const (
 
 func readCOSEKey(at string, item strict.Item) found {
 	f := found{place: at}
-	if err := strict.CheckCBOR(item.Raw, at); err != nil {
-		f.err = err
-		return f
-	}
 	var members [coseOps + 1]strict.Item
 	for entries := item.Entries(); entries.Next(); {
 		if label, ok := entries.Key.Int(); ok && coseKTY <= label && label <= coseOps {
 			members[label] = entries.Value
 		}
 	}
-	if kty := members[coseKTY]; len(kty.Raw) > 0 && !knownCOSEKTY(kty) {
+	key, err := thumbprint.ParseCOSEKey(item.Raw)
+	if kty := members[coseKTY]; err != nil && len(kty.Raw) > 0 && !knownCOSEKTY(kty) {
 		return f.elsewhere("1: not a key type that is known: 1 (OKP), 2 (EC2), 3 (RSA) or 7 (AKP)")
 	}
-	key, err := thumbprint.ParseCOSEKey(item.Raw)
 	if err != nil {
 		return f.malformed(err)
 	}

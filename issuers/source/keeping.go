@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"net/url"
+	"slices"
 	"sync"
 	"time"
 
@@ -17,6 +19,7 @@ import (
 const (
 	usualRefresh = time.Hour
 	usualTimeout = 5 * time.Second
+	minRefresh   = time.Second
 	// On demand no oftener than this: a stranger's tokens with made-up key names
 	// must not make us ask the issuer for each of them.
 	demandEvery = 30 * time.Second
@@ -36,7 +39,7 @@ type keeping struct {
 
 	mu     sync.Mutex
 	set    issuers.Set // the last good ones; guarded by mu, as is what follows
-	err    error       // why the last load failed
+	err    error       // why the last load failed; there where asked is and set is not
 	retry  time.Duration
 	due    time.Time
 	asked  time.Time // when the last load began; zero where there was none
@@ -60,10 +63,14 @@ func newKeeping(from Source, c *Config) (*keeping, error) {
 		return nil, errors.New("without a name")
 	case (from.File == "") == (from.URL == ""):
 		return nil, errors.New("its keys are in a file or at a URL: neither or both is given")
-	case from.Refresh < 0 || from.Timeout < 0:
-		return nil, errors.New("refresh and timeout: less than nothing")
+	case from.Refresh != 0 && from.Refresh < minRefresh:
+		return nil, errors.New("refresh: less than a second")
+	case from.Timeout < 0:
+		return nil, errors.New("timeout: less than nothing")
 	case from.File != "" && (from.Roots != nil || len(from.Addresses) > 0):
 		return nil, errors.New("ca and addresses: only for keys at a URL")
+	case slices.Contains(from.Addresses, netip.Addr{}):
+		return nil, errors.New("addresses: one that is none")
 	}
 	s.refresh, s.timeout = cmp.Or(s.refresh, usualRefresh), cmp.Or(s.timeout, usualTimeout)
 	if from.URL != "" {
@@ -88,42 +95,62 @@ func newKeeping(from Source, c *Config) (*keeping, error) {
 	return s, nil
 }
 
-// have gives the keys that are there, or why there are none, where that is enough:
-// nothing is missing, or it was asked for lately.
-func (s *keeping) have(missing bool) (set issuers.Set, enough bool, err error) {
+// ask gives the keys that are there, or why there are none, where that is enough:
+// nothing is missing, or it was looked for lately. Otherwise it gives the flight to
+// wait for, which the caller must launch where it has begun with him.
+func (s *keeping) ask(missing bool) (set issuers.Set, f *flight, begun bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.set != nil && !missing {
-		return s.set, true, nil
+		return s.set, nil, false, nil
 	}
 	since := s.now().Sub(s.asked)
 	if s.flight != nil || s.asked.IsZero() || since < 0 || since >= demandEvery {
-		return nil, false, nil
+		f, begun = s.join()
+		return nil, f, begun, nil
 	}
 	if s.err != nil {
-		return nil, true, s.err
+		return nil, nil, false, s.err
 	}
-	return s.set, true, nil
+	return s.set, nil, false, nil
 }
 
-// wait is how long the next load may wait; at most as long as keys are kept
-// without one, whatever became of the clock.
-func (s *keeping) wait() time.Duration {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return min(s.due.Sub(s.now()), max(s.refresh, lastRetry))
-}
-
-// board gives the flight under way, or one that the caller must have flown.
+// board gives the flight under way, or one that the caller must launch.
 func (s *keeping) board() (f *flight, begun bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.join()
+}
+
+// join is board for who holds mu.
+func (s *keeping) join() (f *flight, begun bool) {
 	if s.flight != nil {
 		return s.flight, false
 	}
 	s.flight = &flight{done: make(chan struct{})}
 	s.asked = s.now()
 	return s.flight, true
+}
+
+// cancel ends a flight that was never launched.
+func (s *keeping) cancel(f *flight) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f.err = fmt.Errorf("issuer %q: its keys are not fetched any more", s.issuer)
+	s.err, s.flight = f.err, nil
+	close(f.done)
+}
+
+// wait is how long the next load may wait: not at all where the clock was set
+// back since the last.
+func (s *keeping) wait() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.now()
+	if now.Before(s.asked) {
+		return 0
+	}
+	return s.due.Sub(now)
 }
 
 // fly loads the keys and lands the flight. A load in which no key can be used is a
@@ -143,9 +170,8 @@ func (s *keeping) fly(ctx context.Context, f *flight) {
 	defer s.mu.Unlock()
 	if ctx.Err() == nil { // else the end of all of it, which says nothing of the issuer
 		s.land(f.set, wrong, err)
-		s.err = f.err
 	}
-	s.flight = nil
+	s.err, s.flight = f.err, nil
 	close(f.done)
 }
 

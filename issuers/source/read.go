@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -75,7 +76,8 @@ func fetcher(u *url.URL, s *Source, timeout time.Duration, now func() time.Time)
 			return nil, errors.New("the server compresses its answer, which was not asked for")
 		}
 		text, err := io.ReadAll(io.LimitReader(r.Body, maxOctets))
-		if err != nil {
+		if err != nil || ctx.Err() != nil {
+			// A server that sees us hang up may end its answer as if that were all of it.
 			return nil, plain(ctx, err)
 		}
 		return text, nil
@@ -119,16 +121,21 @@ func plain(ctx context.Context, err error) error {
 	case errors.As(err, &record):
 		return errors.New("the server does not speak TLS")
 	case errors.As(err, &cert):
-		// Who is named in a certificate is for its sender to say, at what length he likes.
-		text := cert.Err.Error()
-		return errors.New("tls: " + text[:min(len(text), maxReason)])
+		return errors.New("tls: " + cut(cert.Err.Error()))
 	case errors.As(err, &dialled):
 		return dialled
 	case errors.As(err, &lookup):
 		return lookup
 	}
+	var inner *url.Error
+	if errors.As(err, &inner) && strings.HasPrefix(inner.Err.Error(), "tls: ") {
+		return errors.New(cut(inner.Err.Error()))
+	}
 	return errors.New("no whole answer in HTTP")
 }
 
-// maxReason bounds what is told of others' words, in octets.
-const maxReason = 200
+// cut bounds what others have a say in, as in who a certificate is for.
+func cut(text string) string {
+	const most = 200
+	return text[:min(len(text), most)]
+}

@@ -30,7 +30,7 @@ type Source struct {
 	// Addresses are dialled, each in its turn, instead of looking the URL's host up.
 	// Its certificate is still the host's.
 	Addresses []netip.Addr
-	// Refresh is how often the keys are read again; 0: an hour.
+	// Refresh is how often the keys are read again, a second or more; 0: an hour.
 	Refresh time.Duration
 	// Timeout bounds one fetch, the whole of it; 0: five seconds.
 	Timeout time.Duration
@@ -38,7 +38,7 @@ type Source struct {
 
 // Config says what a Keeper keeps. Now is required.
 type Config struct {
-	// Now is the clock.
+	// Now is the clock. It must go on.
 	Now func() time.Time
 	// Log gets what people should know: an issuer and a reason; default: nowhere.
 	Log *slog.Logger
@@ -91,8 +91,8 @@ func New(c Config) (*Keeper, error) {
 }
 
 // Run fetches what is at a URL, and reads everything again as it is due, until ctx
-// ends. After it nothing is fetched any more, also not on demand. It returns when
-// the last fetch has.
+// ends. It returns when the last fetch has; nothing is fetched after it, not on demand
+// either.
 func (k *Keeper) Run(ctx context.Context) {
 	var running sync.WaitGroup
 	for _, s := range k.issuers {
@@ -109,12 +109,12 @@ func (k *Keeper) Run(ctx context.Context) {
 
 // refresh loads the keys of one issuer as they are due.
 func (k *Keeper) refresh(ctx context.Context, s *keeping) {
-	for {
+	for ctx.Err() == nil {
 		wait := s.wait()
 		if wait <= 0 {
-			f := k.load(s)
-			if f == nil {
-				return
+			f, begun := s.board()
+			if begun {
+				k.launch(s, f)
 			}
 			<-f.done
 			continue
@@ -123,10 +123,20 @@ func (k *Keeper) refresh(ctx context.Context, s *keeping) {
 		select {
 		case <-ctx.Done():
 			timer.Stop()
-			return
 		case <-timer.C:
 		}
 	}
+}
+
+// launch has a flight flown, or cancels it where nothing is fetched any more.
+func (k *Keeper) launch(s *keeping, f *flight) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.ended {
+		s.cancel(f)
+		return
+	}
+	k.flights.Go(func() { s.fly(k.ctx, f) })
 }
 
 // Keys gives the keys of an issuer. Those that are there are given at once, unless
@@ -140,13 +150,12 @@ func (k *Keeper) Keys(ctx context.Context, issuer string, missing bool) (issuers
 	if s == nil {
 		return nil, errors.New("issuer: not one whose keys are known here")
 	}
-	set, enough, err := s.have(missing)
-	if enough {
-		return set, err
+	set, f, begun, err := s.ask(missing)
+	if begun {
+		k.launch(s, f)
 	}
-	f := k.load(s)
 	if f == nil {
-		return nil, fmt.Errorf("issuer %q: its keys are not fetched any more", issuer)
+		return set, err
 	}
 	select {
 	case <-ctx.Done():
@@ -154,19 +163,4 @@ func (k *Keeper) Keys(ctx context.Context, issuer string, missing bool) (issuers
 	case <-f.done:
 		return f.set, f.err
 	}
-}
-
-// load joins the load of an issuer's keys that is under way, or begins one; nil
-// where nothing is begun any more.
-func (k *Keeper) load(s *keeping) *flight {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.ended {
-		return nil
-	}
-	f, begun := s.board()
-	if begun {
-		k.flights.Go(func() { s.fly(k.ctx, f) })
-	}
-	return f
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strconv"
 	"sync"
+	"time"
 
 	"cnfd/verifier"
 )
@@ -27,7 +28,11 @@ func (h *handler) verify(w http.ResponseWriter, r *http.Request) {
 	now := h.Now()
 	head := w.Header()
 	c.out = append(v.AppendJSON(c.out[:0], h.ids.next(now)), '\n')
-	h.life.write(head, v.DNS.Age, v.ValidUntil, now)
+	until := v.ValidUntil
+	if v.KeyBinding == verifier.Valid || v.DPoP == verifier.Valid {
+		until = time.Time{} // kept, it would be the answer to a replay
+	}
+	h.life.write(head, v.DNS.Age, until, now)
 	h.write(w, r, c.out)
 	// A panic above leaves c to the garbage collector: its buffers may still be in use.
 	calls.Put(c)

@@ -234,6 +234,9 @@ func TestVerdict(t *testing.T) {
 	old.DNS.Age, old.ValidUntil = 301*time.Second, at.Add(24*time.Hour+900*time.Millisecond)
 	past := confirmed()
 	past.ValidUntil = at.Add(-time.Second)
+	vouched, proven, bound := confirmed(), confirmed(), confirmed()
+	vouched.Signature, vouched.MTLS = verifier.Valid, verifier.Valid
+	proven.DPoP, bound.KeyBinding = verifier.Valid, verifier.Valid
 	for _, tt := range []struct {
 		claim, outcome, reason string
 		verdict                verifier.Verdict
@@ -243,6 +246,9 @@ func TestVerdict(t *testing.T) {
 		{"a long life", "confirmed", "record_matches", old, "301", "max-age=86701"},
 		{"unproven may not be kept", "unproven", "bogus", unproven, "", "no-store"},
 		{"what ends in the past may not be kept", "confirmed", "record_matches", past, "", "no-store"},
+		{"a signature and a certificate stay what they are", "confirmed", "record_matches", vouched, "13", "max-age=300"},
+		{"a proof is of one request", "confirmed", "record_matches", proven, "", "no-store"},
+		{"a key binding is of one presentation", "confirmed", "record_matches", bound, "", "no-store"},
 		{"the zero verdict is unproven", "unproven", "indeterminate", verifier.Verdict{}, "", "no-store"},
 	} {
 		t.Run(tt.claim, func(t *testing.T) {

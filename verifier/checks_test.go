@@ -468,6 +468,27 @@ func TestMissingKey(t *testing.T) {
 	}
 }
 
+// TestTheSameKeysAreTriedOnce: a stranger's token costs one look where the issuer has
+// no newer keys, and two where it has.
+func TestTheSameKeysAreTriedOnce(t *testing.T) {
+	h := newHeld(t)
+	h.request.Checks, h.issuer = CheckSignature, newPerson(t)
+	q, v := h.present(), h.verifier()
+	cost := func(later issuers.Set) float64 {
+		h.keys.later = later
+		return testing.AllocsPerRun(10, func() {
+			h.keys.asked = h.keys.asked[:0]
+			if d, err := v.Verify(context.Background(), q); err != nil || d.Reason != SignatureInvalid || len(h.keys.asked) != 2 {
+				t.Fatalf("%v, %v, asked %v", d.Reason, err, h.keys.asked)
+			}
+		})
+	}
+	twice, once := cost(append(issuers.Set{}, h.keys.keys...)), cost(h.keys.keys)
+	if once > twice-10 {
+		t.Errorf("%v allocations with the same keys, %v with newer ones", once, twice)
+	}
+}
+
 // TestNoCheckIsPassedOver: one that nobody knows confirms nothing.
 func TestNoCheckIsPassedOver(t *testing.T) {
 	for unknown := Checks(1 << 4); unknown != 0; unknown <<= 1 {

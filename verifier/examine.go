@@ -94,6 +94,7 @@ func (v *Verifier) signed(ctx context.Context, c *credential.Credential, issuer 
 		return nil
 	}
 	var e *issuers.Error
+	var tried issuers.Set
 	for _, missing := range [...]bool{false, true} {
 		keys, err := v.keys.Keys(ctx, issuer.Name, missing)
 		switch {
@@ -102,10 +103,14 @@ func (v *Verifier) signed(ctx context.Context, c *credential.Credential, issuer 
 		case err != nil && missing && e.Rule == issuers.Signature:
 			s.refuse(SignatureInvalid, e.Error()) // the keys that there are have spoken
 			return nil
+		case err == nil && len(tried) > 0 && len(keys) == len(tried) && &keys[0] == &tried[0]:
+			s.refuse(SignatureInvalid, e.Error()) // they are the same: a stranger's token costs what it must, once
+			return nil
 		case err != nil:
 			s.refuse(Unreachable, "issuer's keys: "+err.Error())
 			return nil
 		}
+		tried = keys
 		err = issuers.Judge(c, keys, &issuer.Terms)
 		if err == nil {
 			s.signature = Valid

@@ -83,6 +83,46 @@ func (n *town) twists(t *testing.T, d *daemon, g grant, fresh func() bound, all 
 	}
 }
 
+// commanded asks `cnfd verify` what twists asks the daemon, and wants the same.
+func (n *town) commanded(t *testing.T, s settings, fresh func() bound, all []twist) {
+	t.Helper()
+	config := n.newConfig(t, s)
+	says := func(q bound, code int, reason string) {
+		t.Helper()
+		argv := []string{"verify", "--json", "--config", config, "--check", strings.Join(q["check"].([]string), ",")}
+		flag := func(name string, file bool, value string) {
+			switch {
+			case value == "": // what there is none of is left out
+			case file:
+				argv = append(argv, "--"+name, keyFile(t, name, []byte(value)))
+			default:
+				argv = append(argv, "--"+name, value)
+			}
+		}
+		text := func(name string) string { value, _ := q[name].(string); return value }
+		flag("aud", false, text("aud"))
+		flag("nonce", false, text("nonce"))
+		flag("client-cert", true, text("client_cert"))
+		if of, ok := q["dpop"].(map[string]string); ok {
+			flag("dpop", true, of["proof"])
+			flag("htm", false, of["htm"])
+			flag("htu", false, of["htu"])
+		}
+		if out, got := commandLine(t, q["token"].(string), append(argv, "-")...); got != code || !strings.Contains(out, reason) {
+			t.Errorf("exit code %d, want %d and %s: %s", got, code, reason, out)
+		}
+	}
+	for _, f := range all {
+		t.Run(f.claim, func(t *testing.T) {
+			q := fresh()
+			says(q, 0, `"record_matches"`)
+			f.change(q)
+			outcome, reason, _ := strings.Cut(f.want, " ")
+			says(q, exitOf[outcome], `"`+reason+`"`)
+		})
+	}
+}
+
 // withdrawals has the user's domain publish another key, and then none.
 func (n *town) withdrawals(t *testing.T, d *daemon, g grant, fresh func() bound) {
 	latest := func() bound {

@@ -20,22 +20,11 @@ func TestDPoPBoundTokens(t *testing.T) {
 			another := n.grant(t, grant{Flow: flow, Binding: "dpop", Holder: flow + "'s"})
 			n.vouch(t, g, g.Named)
 			fresh := func() bound { return n.called(t, g) }
-			n.twists(t, d, g, fresh, append(ofAnyToken,
-				twist{"the request's method is another", func(q bound) { proof(q)["htm"] = "POST" }, "refuted dpop_invalid", "htm"},
-				twist{"the request's path is another", func(q bound) { proof(q)["htu"] = townResource + "/other" }, "refuted dpop_invalid", "htu"},
-				twist{"the request's host is another", func(q bound) { proof(q)["htu"] = "https://nginx.example/things" }, "refuted dpop_invalid", "htu"},
-				twist{"the proof is by another key", func(q bound) {
-					proof(q)["proof"] = n.call(t, g, "mallory", "GET", townThing).proof
-				}, "refuted dpop_invalid", "header.jwk"},
-				twist{"the proof is for another token", func(q bound) {
-					proof(q)["proof"] = n.call(t, another, another.Holder, "GET", townThing).proof
-				}, "refuted dpop_invalid", "ath"},
-				twist{"a byte of the proof's signature is another", func(q bound) {
-					proof(q)["proof"] = flipped(proof(q)["proof"])
-				}, "refuted dpop_invalid", "signature"},
-				twist{"no proof is there", func(q bound) { proof(q)["proof"] = "" }, "refuted dpop_invalid", "no proof"},
-				twist{"a nonce was demanded", func(q bound) { q["nonce"] = "fresh" }, "refuted dpop_invalid", "nonce"},
-			))
+			all := append(ofAnyToken, n.ofProofs(t, g, another)...)
+			n.twists(t, d, g, fresh, all)
+			t.Run("and cnfd verify says so too", func(t *testing.T) {
+				n.commanded(t, settings{sections: n.issued("")}, fresh, all)
+			})
 			t.Run("the same proof comes again", func(t *testing.T) {
 				q := fresh()
 				d.confirms(t, g, q)
@@ -50,11 +39,13 @@ func TestDPoPBoundTokens(t *testing.T) {
 			t.Run("the nonce is another than the client was given", func(t *testing.T) {
 				n.resource.demand("fresh")
 				defer n.resource.demand("")
-				q := fresh()
-				q["nonce"] = "stale"
-				d.refuses(t, q, "refuted dpop_invalid", "nonce")
-				q["nonce"] = "fresh"
-				d.confirms(t, g, q)
+				given := func(nonce string) bound {
+					q := fresh()
+					q["nonce"] = nonce
+					return q
+				}
+				d.confirms(t, g, given("fresh"))
+				d.refuses(t, given("stale"), "refuted dpop_invalid", "nonce")
 			})
 			n.withdrawals(t, d, g, fresh)
 		})
@@ -86,6 +77,26 @@ func TestDPoPBoundTokens(t *testing.T) {
 	})
 }
 
+// ofProofs are the twists of a DPoP proof, and of the request that it is for; the other grant is another token of its holder.
+func (n *town) ofProofs(t *testing.T, g, another grant) []twist {
+	return []twist{
+		{"the request's method is another", func(q bound) { proof(q)["htm"] = "POST" }, "refuted dpop_invalid", "htm"},
+		{"the request's path is another", func(q bound) { proof(q)["htu"] = townResource + "/other" }, "refuted dpop_invalid", "htu"},
+		{"the request's host is another", func(q bound) { proof(q)["htu"] = "https://nginx.example/things" }, "refuted dpop_invalid", "htu"},
+		{"the proof is by another key", func(q bound) {
+			proof(q)["proof"] = n.call(t, g, "mallory", "GET", townThing).proof
+		}, "refuted dpop_invalid", "header.jwk"},
+		{"the proof is for another token", func(q bound) {
+			proof(q)["proof"] = n.call(t, another, another.Holder, "GET", townThing).proof
+		}, "refuted dpop_invalid", "ath"},
+		{"a byte of the proof's signature is another", func(q bound) {
+			proof(q)["proof"] = flipped(proof(q)["proof"])
+		}, "refuted dpop_invalid", "signature"},
+		{"no proof is there", func(q bound) { proof(q)["proof"] = "" }, "refuted dpop_invalid", "no proof"},
+		{"a nonce was demanded", func(q bound) { q["nonce"] = "fresh" }, "refuted dpop_invalid", "nonce"},
+	}
+}
+
 // TestCertificateBoundTokens has a client get access tokens that are bound to its certificate, by both flows, and call a
 // resource behind nginx and behind a gateway that writes what Envoy writes.
 func TestCertificateBoundTokens(t *testing.T) {
@@ -109,6 +120,9 @@ func TestCertificateBoundTokens(t *testing.T) {
 				all = append(all, twist{"the certificate is another, in " + form, func(q bound) { q["client_cert"] = write(mallory) }, "refuted mtls_mismatch", "not the one"})
 			}
 			n.twists(t, d, g, fresh, all)
+			t.Run("and cnfd verify says so too", func(t *testing.T) {
+				n.commanded(t, settings{sections: n.issued("") + "record: {x5t: true}\n"}, fresh, all)
+			})
 			t.Run("every gateway's form confirms", func(t *testing.T) {
 				q := fresh()
 				own := q["client_cert"].(string)

@@ -17,7 +17,7 @@ import (
 // sent is what follows the first '~' up to and including the last. The claims
 // are payload itself where nothing is disclosed.
 func resolve(payload, sent []byte) (claims []byte, h thumbprint.Hash, err error) {
-	d := disclosures{met: map[string]bool{}}
+	var d disclosures
 	if d.hash, err = readSDAlg(payload); err != nil {
 		return nil, 0, err
 	}
@@ -54,25 +54,28 @@ type disclosure struct {
 // §4.2.3).
 func (d *disclosures) read(sent []byte) error {
 	n := bytes.Count(sent, []byte{'~'})
+	if n == 0 {
+		return nil
+	}
 	d.all, d.of = make([]disclosure, 0, n), make(map[string]int, n)
-	for {
-		text, after, more := bytes.Cut(sent, []byte{'~'})
-		if !more {
-			return nil
-		}
+	room := make([]byte, 0, strictBase64.DecodedLen(len(sent))) // of all of them
+	for i := range n {
+		text, after, _ := bytes.Cut(sent, []byte{'~'})
 		sent = after
-		i := len(d.all)
-		json, err := decode(nil, text, disclosureAt(i))
+		json, err := decode(room[len(room):], text, "")
 		if err != nil {
-			return err
+			return malformed(disclosureAt(i), notBase64)
 		}
-		digest := string(strictBase64.AppendEncode(nil, sum(d.hash, text)))
-		if _, twice := d.of[digest]; twice {
+		room = room[:len(room)+len(json)]
+		var digest [86]byte // of SHA-512
+		key := strictBase64.AppendEncode(digest[:0], sum(d.hash, text))
+		if _, twice := d.of[string(key)]; twice {
 			return malformed(disclosureAt(i), "sent twice")
 		}
-		d.of[digest] = i
-		d.all = append(d.all, disclosure{json: json})
+		d.of[string(key)] = i
+		d.all = append(d.all, disclosure{json: json[:len(json):len(json)]})
 	}
+	return nil
 }
 
 func disclosureAt(i int) string { return "disclosures[" + strconv.Itoa(i) + "]" }
@@ -83,6 +86,9 @@ func disclosureAt(i int) string { return "disclosures[" + strconv.Itoa(i) + "]" 
 func (d *disclosures) take(digest []byte) (i int, once bool) {
 	if d.met[string(digest)] {
 		return -1, false
+	}
+	if d.met == nil {
+		d.met = map[string]bool{}
 	}
 	d.met[string(digest)] = true
 	i, sent := d.of[string(digest)]

@@ -150,7 +150,15 @@ func (n *town) ages(t *testing.T, fresh func() bound, good, bad time.Duration, w
 	c := newClock(t, &n.trust)
 	d := n.daemon(t, n.settings(c))
 	c.set(t, good)
-	d.becomes(t, fresh, confirmed)
+	await(t, "the clock", func() error {
+		q := fresh()
+		q["max_age"] = 0
+		v := d.asks(t, q, false)
+		if v.String() != confirmed || v.ValidUntil.Before(time.Now().Add(ttl*time.Second+good/2)) { // as the daemon counts
+			return fmt.Errorf("it has not moved, or the verdict with it: %s", v.whole())
+		}
+		return nil
+	})
 	c.set(t, bad)
 	v := d.becomes(t, fresh, want)
 	if !strings.Contains(v.Detail, detail) {
@@ -162,7 +170,8 @@ func (n *town) ages(t *testing.T, fresh func() bound, good, bad time.Duration, w
 type checked struct {
 	verdict
 	Detail, Signature, DPoP, MTLS, Time string
-	KeyBinding                          string `json:"key_binding"`
+	KeyBinding                          string    `json:"key_binding"`
+	ValidUntil                          time.Time `json:"valid_until"`
 }
 
 // asks asks a question in JSON over the unix socket, or over TCP with the token alone as the body and all else in the query.

@@ -164,12 +164,6 @@ func (d *desk) seed(t *testing.T, k key) {
 	)
 }
 
-// sign1 wraps claims as a tagged COSE_Sign1 whose signature nobody checks.
-func sign1(claims []byte) []byte {
-	out := []byte{0xd8, 0x3d, 0xd2, 0x84, 0x43, 0xa1, 0x01, 0x26, 0xa0, 0x59, byte(len(claims) >> 8), byte(len(claims))}
-	return append(append(out, claims...), 0x41, 0x00)
-}
-
 func (k key) jktBase64() string {
 	b := make([]byte, 32)
 	fmt.Sscanf(k.jkt(), "%x", &b)

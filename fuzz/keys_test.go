@@ -73,3 +73,9 @@ func (k key) cwt(tb testing.TB, subject string) []byte {
 	}
 	return b
 }
+
+// sign1 wraps claims as a tagged COSE_Sign1 whose signature nobody checks.
+func sign1(claims []byte) []byte {
+	out := []byte{0xd8, 0x3d, 0xd2, 0x84, 0x43, 0xa1, 0x01, 0x26, 0xa0, 0x59, byte(len(claims) >> 8), byte(len(claims))}
+	return append(append(out, claims...), 0x41, 0x00)
+}

@@ -1,6 +1,7 @@
 package fuzz
 
 import (
+	"bytes"
 	"context"
 	"testing"
 
@@ -21,7 +22,10 @@ func FuzzToken(f *testing.F) {
 		f.Add(uint8(verifier.InputToken), jwt(claims))
 		f.Add(uint8(verifier.InputJWT), jwt(claims))
 		f.Add(uint8(verifier.InputSDJWT), append(jwt(claims), '~'))
-		f.Add(uint8(verifier.InputCWT), k.cwt(f, "coaps://vendor.example"))
+		cwt := k.cwt(f, "coaps://vendor.example")
+		f.Add(uint8(verifier.InputCWT), cwt)
+		f.Add(uint8(verifier.InputCWT), sign1(cwt))
+		f.Add(uint8(verifier.InputToken), []byte(b64(sign1(cwt))))
 	}
 	house := newTree(f, vendor.records("vendor.example.")...).house(f, nil)
 	// Where not even the seed is confirmed the target proves nothing.
@@ -29,12 +33,16 @@ func FuzzToken(f *testing.F) {
 	if err != nil || v.Outcome() != verifier.Confirmed {
 		f.Fatalf("the published key is not confirmed: %s, %v", v.AppendJSON(nil, ""), err)
 	}
+	var scratch verifier.Scratch // with what the token before has left in it
 	f.Fuzz(func(t *testing.T, input uint8, token []byte) {
-		v, err := house.Verify(context.Background(), &verifier.Request{Input: verifier.Input(input % 5), Bytes: token})
-		if err != nil {
-			return
+		q := verifier.Request{Input: verifier.Input(input % 5), Bytes: token}
+		v, err := house.Verify(context.Background(), &q)
+		q.Scratch = &scratch
+		again, errAgain := house.Verify(context.Background(), &q)
+		if (err == nil) != (errAgain == nil) || v.Domain != again.Domain || v.Thumbprint != again.Thumbprint || !bytes.Equal(v.Subject, again.Subject) {
+			t.Fatalf("in memory that was used before: %s, %v; in new memory: %s, %v", again.AppendJSON(nil, ""), errAgain, v.AppendJSON(nil, ""), err)
 		}
-		if v.Outcome() != verifier.Confirmed {
+		if err != nil || v.Outcome() != verifier.Confirmed && again.Outcome() != verifier.Confirmed {
 			return
 		}
 		want := vendor.jkt()

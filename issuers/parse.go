@@ -42,11 +42,14 @@ func Read(file []byte) (set Set, wrong []error, err error) {
 		}
 	}
 	var reason error
+	broken := false
 	for i := range all {
 		f := &all[i]
 		if f.err == nil && !f.private && exposed[f.key.Key.JKT(thumbprint.SHA256)] {
+			f.private = true
 			f.err = errors.New(f.place + ": its private key stands in the file too, so that it is exposed and signs for nobody")
 		}
+		broken = broken || !f.other && !f.private
 		switch {
 		case f.err == nil:
 			set = append(set, f.key)
@@ -60,11 +63,24 @@ func Read(file []byte) (set Set, wrong []error, err error) {
 	switch {
 	case len(set) > 0:
 		return set, wrong, nil
-	case reason != nil:
-		return nil, nil, reason
+	case reason == nil:
+		return nil, nil, &Withdrawn{errors.New("keys: none in it")}
+	case !broken:
+		return nil, nil, &Withdrawn{reason}
 	}
-	return nil, nil, errors.New("keys: none in it")
+	return nil, nil, reason
 }
+
+// Withdrawn is the error of a file that is whole and has no key to sign with: it has
+// none, or what it has is exposed or for something else. Who gives it trusts none of
+// the keys that were there before, either.
+type Withdrawn struct{ Reason error }
+
+// Error returns what became of the first key.
+func (w *Withdrawn) Error() string { return w.Reason.Error() }
+
+// Unwrap returns the same as an error.
+func (w *Withdrawn) Unwrap() error { return w.Reason }
 
 // What an issuer publishes is bounded in octets and in keys, since each of them
 // may be tried for each token.

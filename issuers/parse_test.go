@@ -2,6 +2,7 @@ package issuers_test
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
@@ -14,9 +15,10 @@ import (
 
 	"github.com/cloudflare/circl/sign/ed448"
 	"github.com/cloudflare/circl/sign/mldsa/mldsa44"
+	"github.com/decred/dcrd/dcrec/secp256k1/v4"
+	koblitz "github.com/decred/dcrd/dcrec/secp256k1/v4/ecdsa"
 
 	"cnfd/issuers"
-	"cnfd/signature"
 	"cnfd/thumbprint"
 )
 
@@ -306,18 +308,45 @@ func TestNoKeys(t *testing.T) {
 	}
 }
 
-// TestKeysOfCircl: the kinds that no library of tokens signs with here.
-func TestKeysOfCircl(t *testing.T) {
-	public, _ := ed448.NewKeyFromSeed(make([]byte, 57)).Public().(ed448.PublicKey)
-	mldsa, _ := mldsa44.NewKeyFromSeed(new([32]byte))
+// TestKindsOfCircl and decred, which no library of tokens here signs with: read as
+// JWK and COSE_Key, and one octet of what is signed is enough to change.
+func TestKindsOfCircl(t *testing.T) {
 	b64 := base64.RawURLEncoding.EncodeToString
-	set := parse(t, `{"keys":[{"kty":"OKP","crv":"Ed448","x":"`+b64(public)+`","alg":"Ed448"},{"kty":"AKP","alg":"ML-DSA-44","kid":"pq","pub":"`+b64(mldsa.Bytes())+`"},{"kty":"AKP","alg":"SLH-DSA-SHA2-128s","pub":"AA"}]}`)
-	if got := describe(set); got != `OKP Ed448 Ed448, AKP ML-DSA-44 "pq" ML-DSA-44` {
+	ed := ed448.NewKeyFromSeed(make([]byte, ed448.SeedSize))
+	edPublic := ed.Public().(ed448.PublicKey)
+	pqPublic, pq := mldsa44.NewKeyFromSeed(new([mldsa44.SeedSize]byte))
+	k := secp256k1.PrivKeyFromBytes([]byte{1})
+	point := k.PubKey().SerializeUncompressed()
+	signPQ := func(octets []byte) []byte {
+		sig := make([]byte, mldsa44.SignatureSize)
+		check(t, mldsa44.SignTo(pq, octets, nil, false, sig))
+		return sig
+	}
+	signK := func(octets []byte) []byte {
+		sum := sha256.Sum256(octets)
+		return koblitz.SignCompact(k, sum[:], true)[1:]
+	}
+	set := parse(t, `{"keys":[{"kty":"OKP","crv":"Ed448","x":"`+b64(edPublic)+`"},
+		{"kty":"AKP","alg":"ML-DSA-44","kid":"pq","pub":"`+b64(pqPublic.Bytes())+`"},
+		{"kty":"AKP","alg":"SLH-DSA-SHA2-128s","pub":"AA"},
+		{"kty":"EC","crv":"secp256k1","alg":"ES256K","x":"`+b64(point[1:33])+`","y":"`+b64(point[33:])+`"}]}`)
+	if got := describe(set); got != `OKP Ed448, AKP ML-DSA-44 "pq" ML-DSA-44, EC secp256k1 ES256K` {
 		t.Error(got)
 	}
-	set = parse(t, bytes.Join([][]byte{octets(t, "a3 01 07 03 38 2f 20 59 0520"), mldsa.Bytes()}, nil))
-	if len(set) != 1 || !slices.Equal(set[0].Algorithms, []signature.Algorithm{signature.MLDSA44}) {
-		t.Error(describe(set))
+	cose := parse(t, bytes.Join([][]byte{octets(t, "81 a3 01 07 03 38 2f 20 59 0520"), pqPublic.Bytes()}, nil))
+	if got := describe(cose); got != "AKP ML-DSA-44 ML-DSA-44" {
+		t.Error(got)
+	}
+	for alg, sign := range map[string]func([]byte) []byte{
+		"EdDSA": func(octets []byte) []byte { return ed448.Sign(ed, octets, "") },
+		"Ed448": func(octets []byte) []byte { return ed448.Sign(ed, octets, "") }, "ML-DSA-44": signPQ, "ES256K": signK,
+	} {
+		input := b64([]byte(`{"alg":"`+alg+`"}`)) + "." + b64([]byte(claims))
+		token := input + "." + b64(sign([]byte(input)))
+		wants(t, issuers.Judge(read(t, token), set, nil), 0)
+		wants(t, issuers.Judge(read(t, token), set[:0], nil), issuers.NoKey)
+		wants(t, issuers.Judge(read(t, flip(t, token, 9)), set, nil), issuers.Signature)
+		wants(t, issuers.Judge(read(t, input+"."+b64(sign([]byte(input+"x")))), set, nil), issuers.Signature)
 	}
 }
 

@@ -154,7 +154,7 @@ func (s *keeping) wait() time.Duration {
 }
 
 // fly loads the keys and lands the flight. A load in which no key can be used is a
-// failed one.
+// failed one; where that is what the issuer says, those from before are gone, too.
 func (s *keeping) fly(ctx context.Context, f *flight) {
 	timely, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
@@ -179,7 +179,11 @@ func (s *keeping) fly(ctx context.Context, f *flight) {
 func (s *keeping) land(set issuers.Set, wrong []error, err error) {
 	now := s.now()
 	if err != nil {
-		if s.retry == 0 {
+		withdrawn := s.set != nil && errors.As(err, new(*issuers.Withdrawn))
+		if withdrawn {
+			s.set = nil
+		}
+		if s.retry == 0 || withdrawn {
 			kept := "there are none"
 			if s.set != nil {
 				kept = "the last good ones are kept"

@@ -39,7 +39,6 @@ func TestFailure(t *testing.T) {
 	long := bytes.Repeat([]byte(" "), 1<<20+1)
 	for claim, fail := range map[string]func(*issuer){
 		"no answer": (*issuer).fails,
-		"no key":    func(i *issuer) { i.says() },
 		"nothing but a secret": func(i *issuer) {
 			i.does(func(context.Context) ([]byte, error) { return []byte(`{"kty":"oct","k":"c2VjcmV0"}`), nil })
 		},
@@ -85,6 +84,44 @@ func TestFailure(t *testing.T) {
 				if said := i.log.said(); len(said) != 1 {
 					t.Errorf("said %q", said)
 				}
+			})
+		})
+	}
+}
+
+// TestWithdrawn: an issuer that gives whole sets, with no key to sign with any more, is
+// believed at once, and again once it has one; what is not whole says nothing.
+func TestWithdrawn(t *testing.T) {
+	const enc = `{"use":"enc","kty":"OKP","crv":"X25519","x":"hSDwCYkwp1R0i33ctD73Wg2_Og0mOBr066SpjqqbTmo"}`
+	const exposed = `{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A"}`
+	for claim, c := range map[string]struct {
+		set  string
+		want []string
+	}{
+		"no keys":                            {`{"keys":[]}`, nil},
+		"a key to encrypt with":              {`{"keys":[` + enc + `]}`, nil},
+		"an exposed key":                     {exposed, nil},
+		"an exposed key, and to encrypt":     {`{"keys":[` + exposed + `,` + enc + `]}`, nil},
+		"no keys, cut short":                 {`{"keys":[`, []string{"a"}},
+		"a key to encrypt with, and a fault": {`{"keys":[` + enc + `,{"kty":"EC"}]}`, []string{"a"}},
+	} {
+		t.Run(claim, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				i := newIssuer(t)
+				i.run(t)
+				i.wants(t, false, "a")
+				i.does(func(context.Context) ([]byte, error) { return []byte(c.set), nil })
+				time.Sleep(time.Hour)
+				synctest.Wait()
+				i.wants(t, false, c.want...)
+				kept := map[bool]string{true: "there are none", false: "the last good ones are kept"}[c.want == nil]
+				if said := i.log.said(); len(said) != 1 || !strings.HasPrefix(said[0], "WARN issuer: its keys cannot be had: "+kept+" ") {
+					t.Errorf("said %q", said)
+				}
+				i.says("b")
+				time.Sleep(5 * time.Second)
+				synctest.Wait()
+				i.wants(t, false, "b")
 			})
 		})
 	}

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -85,17 +86,21 @@ func fetcher(u *url.URL, s *Source, timeout time.Duration, now func() time.Time)
 }
 
 // pinned dials the addresses in their order, whatever the host's name is, each for
-// its share of the time.
+// its share of the time. It begins with another each time, so that one that takes
+// connections and leaves them does not stand before the others for ever.
 func pinned(addresses []netip.Addr, timeout time.Duration) func(context.Context, string, string) (net.Conn, error) {
-	dialer := &net.Dialer{Timeout: timeout / time.Duration(len(addresses))}
+	n := len(addresses)
+	dialer := &net.Dialer{Timeout: timeout / time.Duration(n)}
+	var dialled atomic.Uint32
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		_, port, err := net.SplitHostPort(address)
 		if err != nil {
 			return nil, err
 		}
+		first := int(dialled.Add(1)-1) % n
 		var errs []error
-		for _, a := range addresses {
-			conn, err := dialer.DialContext(ctx, network, net.JoinHostPort(a.String(), port))
+		for i := range n {
+			conn, err := dialer.DialContext(ctx, network, net.JoinHostPort(addresses[(first+i)%n].String(), port))
 			if err == nil {
 				return conn, nil
 			}

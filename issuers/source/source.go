@@ -27,8 +27,8 @@ type Source struct {
 	URL string
 	// Roots are who may vouch for the URL's host; nil: whom this machine trusts.
 	Roots *x509.CertPool
-	// Addresses are dialled, each in its turn, instead of looking the URL's host up.
-	// Its certificate is still the host's.
+	// Addresses are dialled, one after the other and each fetch from the next on,
+	// instead of looking the URL's host up. The certificate must be the host's still.
 	Addresses []netip.Addr
 	// Refresh is how often the keys are read again, a second or more; 0: an hour.
 	Refresh time.Duration
@@ -48,7 +48,8 @@ type Config struct {
 
 // Keeper keeps the keys of issuers. A set that was had once is kept until there
 // is a newer one, however long that takes: an issuer that cannot be reached has
-// revoked nothing. Whoever must drop an issuer's keys at once takes the issuer out
+// revoked nothing. One that gives a set without a key to sign with has (issuers.Withdrawn):
+// its keys are an error from then on. Whoever must drop an issuer's keys at once takes the issuer out
 // of the configuration.
 type Keeper struct {
 	issuers map[string]*keeping
@@ -62,7 +63,8 @@ type Keeper struct {
 
 // New reads every file, once. An issuer without a name or with another's, one with
 // neither or both of File and URL, a URL that is not of https, and a file without a
-// usable key are errors, all of them told together. URLs are not yet fetched.
+// usable key are errors, all of them told together. URLs are fetched once their keys
+// are asked for; only Run has anything read again before somebody misses a key.
 func New(c Config) (*Keeper, error) {
 	if c.Now == nil {
 		return nil, errors.New("issuers: no clock")

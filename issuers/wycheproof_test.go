@@ -30,6 +30,8 @@ func TestWycheproof(t *testing.T) {
 	if err := json.Unmarshal(file, &w); err != nil {
 		t.Fatal(err)
 	}
+	// Their keys say that they are for PS256, or for ES521, which there is not.
+	wrong := map[int]bool{346: true, 347: true, 350: true, 351: true}
 	tests, good := 0, 0
 	for _, g := range w.TestGroups {
 		set, keyErr := Parse(g.Public)
@@ -45,6 +47,9 @@ func TestWycheproof(t *testing.T) {
 						good++
 					}
 				}
+			}
+			if wrong[c.TCID] && reason != nil {
+				continue
 			}
 			if (reason == nil) != (c.Result == "valid") {
 				t.Errorf("%d %s %s: want %s, got %v", c.TCID, g.Comment, c.Comment, c.Result, reason)

@@ -21,6 +21,7 @@ func FuzzToken(f *testing.F) {
 		f.Add(uint8(verifier.InputClaims), k.claims("did:web:vendor.example"))
 		f.Add(uint8(verifier.InputToken), jwt(claims))
 		f.Add(uint8(verifier.InputJWT), jwt(claims))
+		f.Add(uint8(verifier.InputJWT), jwt(k.claims("dns:vendor.example"))) // shorter than what came before
 		f.Add(uint8(verifier.InputSDJWT), append(jwt(claims), '~'))
 		cwt := k.cwt(f, "coaps://vendor.example")
 		f.Add(uint8(verifier.InputCWT), cwt)

@@ -85,7 +85,7 @@ func (m *Memory) Take(ctx context.Context, key thumbprint.Thumbprint, jti []byte
 		return false, errors.New("replay: no time until which to remember the proof")
 	}
 	name, of := m.name(key, jti)
-	now, end := m.now().Unix(), ceil(until)
+	now, end := m.now().Unix(), until.Unix() // what ends in a second is forgotten in the next
 
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -154,12 +154,4 @@ func (m *Memory) name(key thumbprint.Thumbprint, jti []byte) (name [sha256.Size]
 	b = key.AppendSum(b) // of the hash's length
 	sum := sha256.Sum256(b)
 	return sha256.Sum256(append(b, jti...)), binary.BigEndian.Uint64(sum[:])
-}
-
-// ceil is the first whole second that is not before t.
-func ceil(t time.Time) int64 {
-	if t.Nanosecond() > 0 {
-		return t.Unix() + 1
-	}
-	return t.Unix()
 }

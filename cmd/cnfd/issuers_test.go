@@ -12,8 +12,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // issuerServer publishes an issuer's keys over https, counts who asks, and gives 503
@@ -22,14 +24,17 @@ type issuerServer struct {
 	*httptest.Server
 	ca    string // file of the authority
 	asked atomic.Int32
+	first chan struct{} // closed when somebody asks
 	down  atomic.Bool
 }
 
 func newIssuerServer(t *testing.T, keys []byte) *issuerServer {
 	t.Helper()
-	s := &issuerServer{ca: filepath.Join(t.TempDir(), "ca.pem")}
+	s := &issuerServer{ca: filepath.Join(t.TempDir(), "ca.pem"), first: make(chan struct{})}
+	once := sync.OnceFunc(func() { close(s.first) })
 	s.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.asked.Add(1)
+		once()
 		if s.down.Load() {
 			http.Error(w, "down", http.StatusServiceUnavailable)
 			return
@@ -111,12 +116,14 @@ func TestTheDaemonKeepsIssuersKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	d := start(t, &c)
-	fetched := func() bool {
-		set, err := d.engine.keys.Keys(context.Background(), "https://issuer.example", false)
-		return err == nil && len(set) == 1
+	select {
+	case <-s.first:
+	case <-time.After(20 * time.Second):
+		t.Fatal("nobody has asked for the issuer's keys")
 	}
-	if !fetched() || s.asked.Load() != 1 {
-		t.Fatalf("asked %d times: the daemon's own fetch and ours are one", s.asked.Load())
+	set, err := d.engine.keys.Keys(context.Background(), "https://issuer.example", false)
+	if err != nil || len(set) != 1 || s.asked.Load() != 1 {
+		t.Fatalf("asked %d times: %v", s.asked.Load(), err)
 	}
 	s.down.Store(true)
 	q := questionOf(p.samples[0].Token)

@@ -219,13 +219,6 @@ func (d *daemon) watchAnchors() {
 	d.serving.Go(func() { d.engine.resolver.WatchNegativeAnchors(ctx, d.tellNegativeEnd) })
 }
 
-// refreshKeys keeps the keys of the issuers until the daemon is closed.
-func (d *daemon) refreshKeys() {
-	ctx, stop := context.WithCancel(context.Background())
-	d.closers = append(d.closers, stop)
-	d.serving.Go(func() { d.engine.keys.Run(ctx) })
-}
-
 // tellNegativeEnd logs that a negative trust anchor is no more.
 func (d *daemon) tellNegativeEnd(zone string, validates bool) {
 	what := "negative trust anchor: its time is up"

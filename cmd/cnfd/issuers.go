@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/x509"
 	"fmt"
 	"log/slog"
@@ -39,6 +40,13 @@ func keeperOf(c *config.Config, now func() time.Time, log *slog.Logger) (*source
 		sc.Sources = append(sc.Sources, s)
 	}
 	return source.New(sc)
+}
+
+// refreshKeys keeps the keys of the issuers until the daemon is closed.
+func (d *daemon) refreshKeys() {
+	ctx, stop := context.WithCancel(context.Background())
+	d.closers = append(d.closers, stop)
+	d.serving.Go(func() { d.engine.keys.Run(ctx) })
 }
 
 // issuerFiles are the files of issuers, in their order: of keys, or of the authorities

@@ -60,6 +60,9 @@ func (o *checkOptions) ask(cmd *cobra.Command, q *verifier.Request) error {
 	if q.Checks&verifier.CheckDPoP == 0 && (o.htm != "" || o.htu != "") {
 		return errors.New("--htm and --htu: they are of a request with a DPoP proof: give that too, as --dpop FILE")
 	}
+	if q.Checks&(verifier.CheckKeyBinding|verifier.CheckDPoP) == 0 && o.nonce != "" {
+		return errors.New("--nonce: it is of a key binding or a DPoP proof: ask for one of them too, as --check key_binding or --dpop FILE")
+	}
 	q.DPoP.Method, q.DPoP.URL = o.htm, o.htu
 	if o.cert != "" {
 		cert, err := readInput(cmd, []string{o.cert}, possession.MaxCertificate)

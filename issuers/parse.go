@@ -65,15 +65,15 @@ func Read(file []byte) (set Set, wrong []error, err error) {
 		return set, wrong, nil
 	case reason == nil:
 		return nil, nil, &Withdrawn{errors.New("keys: none in it")}
-	case !broken:
+	case !broken || len(exposed) > 0: // whatever else is wrong with the file
 		return nil, nil, &Withdrawn{reason}
 	}
 	return nil, nil, reason
 }
 
 // Withdrawn is the error of a file that is whole and has no key to sign with: it has
-// none, or what it has is exposed or for something else. Who gives it trusts none of
-// the keys that were there before, either.
+// none, or what it has is exposed or for something else; and of one without a usable key
+// that exposes one. Who gives it trusts none of the keys that were there before, either.
 type Withdrawn struct{ Reason error }
 
 // Error returns what became of the first key.

@@ -102,6 +102,7 @@ func TestWithdrawn(t *testing.T) {
 		"a key to encrypt with":              {`{"keys":[` + enc + `]}`, nil},
 		"an exposed key":                     {exposed, nil},
 		"an exposed key, and to encrypt":     {`{"keys":[` + exposed + `,` + enc + `]}`, nil},
+		"an exposed key, and a fault":        {`{"keys":[{"kty":"EC"},` + exposed + `]}`, nil},
 		"no keys, cut short":                 {`{"keys":[`, []string{"a"}},
 		"a key to encrypt with, and a fault": {`{"keys":[` + enc + `,{"kty":"EC"}]}`, []string{"a"}},
 	} {

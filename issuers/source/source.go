@@ -48,9 +48,9 @@ type Config struct {
 
 // Keeper keeps the keys of issuers. A set that was had once is kept until there
 // is a newer one, however long that takes: an issuer that cannot be reached has
-// revoked nothing. One that gives a set without a key to sign with has (issuers.Withdrawn):
-// its keys are an error from then on. Whoever must drop an issuer's keys at once takes the issuer out
-// of the configuration.
+// revoked nothing. One that gives a set without a key to sign with has
+// (issuers.Withdrawn): its keys are an error from then on. Whoever must drop an
+// issuer's keys at once takes the issuer out of the configuration.
 type Keeper struct {
 	issuers map[string]*keeping
 

@@ -22,6 +22,7 @@ func FuzzReplies(f *testing.F) {
 	f.Add([]byte{4, 0, 60, 3, 0xff, 0})                 // a bit of the record
 	f.Add([]byte{2, 0, 80, 3, 1, 0})                    // a bit of the DS
 	f.Add([]byte{4, 0, 90, 0, 0, 0, 3, 0, 90, 0, 0, 0}) // cut short
+	f.Add([]byte{1, '1', 'z', '1', 3, 0xe8})            // a referral to a name that its server does not have
 	f.Fuzz(func(t *testing.T, edits []byte) {
 		house := tree.house(t, func(n int, reply []byte) []byte { return edit(edits, n, reply) })
 		for _, q := range []struct {

@@ -106,8 +106,12 @@ func (w *wire) Exchange(_ context.Context, server netip.AddrPort, _ string, q *d
 		return nil, errors.New("no such host")
 	}
 	r := new(dns.Msg).SetReply(q)
-	a := z.Answer(q.Question[0].Name, q.Question[0].Qtype, true, now)
-	r.Rcode, r.Authoritative, r.Answer, r.Ns, r.Extra = a.Rcode, a.Authoritative, a.Answer, a.Authority, a.Additional
+	if z.Contains(q.Question[0].Name) {
+		a := z.Answer(q.Question[0].Name, q.Question[0].Qtype, true, now)
+		r.Rcode, r.Authoritative, r.Answer, r.Ns, r.Extra = a.Rcode, a.Authoritative, a.Answer, a.Authority, a.Additional
+	} else {
+		r.Rcode = dns.RcodeRefused // as every server does of a zone that it has not
+	}
 	out, err := r.Pack()
 	if err != nil {
 		return nil, err

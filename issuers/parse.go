@@ -52,6 +52,7 @@ func Read(file []byte) (set Set, wrong []error, err error) {
 		broken = broken || !f.other && !f.private
 		switch {
 		case f.err == nil:
+			f.key.Key = f.key.Key.Ready()
 			set = append(set, f.key)
 		case !f.other:
 			wrong = append(wrong, f.err)

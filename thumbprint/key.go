@@ -1,5 +1,7 @@
 package thumbprint
 
+import "crypto"
+
 // Key is a checked public key, whatever it was written in. The zero Key is none
 // and has no thumbprint. A Key made from a private key holds only its public
 // part and remembers that there was more.
@@ -10,6 +12,7 @@ type Key struct {
 	n       uint8              // length of each of an EC key's coordinates, of an OKP key, of an RSA exponent
 	small   [2 * maxCoord]byte // EC: x then y; OKP: x; RSA: e
 	large   []byte             // RSA: n; AKP: pub; symmetric: k
+	public  crypto.PublicKey   // what Public gives, once Ready has made it
 }
 
 // maxCoord is the length of the longest coordinate in octets, that of P-521.

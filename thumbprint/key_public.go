@@ -21,8 +21,22 @@ import (
 // ed25519.PublicKey, ed448.PublicKey and *mldsa44.PublicKey to *mldsa87.PublicKey
 // of circl, *ecdh.PublicKey on X25519, *rsa.PublicKey. It is nil for a key that no
 // library takes: the zero Key, a symmetric one, X448, and RSA with an exponent
-// of over 31 bits.
+// of over 31 bits. Nobody changes it.
 func (k Key) Public() crypto.PublicKey {
+	if k.public != nil {
+		return k.public
+	}
+	return k.makePublic()
+}
+
+// Ready gives the same key with what Public gives made once for all: for who
+// verifies with it again and again. For ML-DSA that is most of a verification.
+func (k Key) Ready() Key {
+	k.public = k.makePublic()
+	return k
+}
+
+func (k Key) makePublic() crypto.PublicKey {
 	n := int(k.n)
 	switch k.family {
 	case ec:

@@ -1,7 +1,6 @@
 package thumbprint
 
 import (
-	"crypto"
 	"encoding"
 	"testing"
 
@@ -32,6 +31,13 @@ func TestPublicIsTheSameKey(t *testing.T) {
 					t.Error("another point")
 				}
 				return
+			}
+			ready := k.Ready()
+			if made := ready.Public(); name != "Ed25519" && made != ready.Public() || ready.JKT(SHA256) != k.JKT(SHA256) || ready.CKT(SHA256) != k.CKT(SHA256) {
+				t.Error("once it is ready it is another key, or made again")
+			}
+			if theirs, err := KeyOf(ready.Public()); err != nil || theirs.JKT(SHA256) != k.JKT(SHA256) {
+				t.Errorf("ready: %s, %v", theirs.JKT(SHA256).Hex(), err)
 			}
 			again, err := KeyOf(public)
 			if err != nil || again.JKT(SHA256) != k.JKT(SHA256) || k.IsZero() {
@@ -73,8 +79,10 @@ func TestPublicIsNil(t *testing.T) {
 	secret, _ := newSymmetric([]byte("secret"))
 	x, _ := newOKP(x448, make([]byte, 56))
 	for name, k := range map[string]Key{"zero": {}, "symmetric": secret, "X448": x, "a long exponent": longExponent} {
-		if p := crypto.PublicKey(k.Public()); p != nil {
-			t.Errorf("%s: got a %T", name, p)
+		for _, k := range []Key{k, k.Ready()} {
+			if p := k.Public(); p != nil {
+				t.Errorf("%s: got a %T", name, p)
+			}
 		}
 	}
 }

@@ -58,7 +58,9 @@ func held() ([]contest, error) {
 	if err != nil {
 		return nil, err
 	}
-	v, err := verifier.New(verifier.Config{Source: published(key), Now: func() time.Time { return now }, Proofs: firstAlways{}})
+	config := configOf(published(key))
+	config.Proofs = firstAlways{}
+	v, err := verifier.New(config)
 	if err != nil {
 		return nil, err
 	}

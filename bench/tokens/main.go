@@ -61,12 +61,19 @@ func main() {
 			}
 		}
 	}
-	fmt.Println("| token | cnfd, to the verdict | beside it |\n|---|---|---|")
+	fmt.Printf("| token | cnfd, to the verdict | × %s | allocations | beside it: × cnfd, allocations |\n|---|---|---|---|---|\n", contests[0].name)
 	for i, c := range contests {
-		fmt.Printf("| %s | %.1f µs, %d allocations |", c.name, median(ours[i])/1000, allocations[i][0])
+		against := make([]float64, *rounds) // the first token, of the same round
+		for j := range against {
+			against[j] = ours[i][j] / ours[0][j]
+		}
+		fmt.Printf("| %s | %.1f µs | %.2f | %d |", c.name, median(ours[i])/1000, median(against), allocations[i][0])
 		for j, p := range c.peers {
 			r := ratios[i][j]
-			fmt.Printf(" %s × %.2f (%.2f–%.2f), %d allocations;", p.name, median(r), slices.Min(r), slices.Max(r), allocations[i][1+j])
+			if j > 0 {
+				fmt.Print(";")
+			}
+			fmt.Printf(" %s × %.2f (%.2f–%.2f), %d", p.name, median(r), slices.Min(r), slices.Max(r), allocations[i][1+j])
 		}
 		fmt.Println(" |")
 	}

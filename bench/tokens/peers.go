@@ -83,6 +83,11 @@ func all() ([]contest, error) {
 			}},
 		}},
 	}
+	more, err := alone(v, bare, claimsMap, &signers[0])
+	if err != nil {
+		return nil, err
+	}
+	contests = append(contests, more...)
 	for i := range signers {
 		c, err := signed(&signers[i], bare)
 		if err != nil {
@@ -90,7 +95,7 @@ func all() ([]contest, error) {
 		}
 		contests = append(contests, c)
 	}
-	more, err := held()
+	more, err = held()
 	return append(contests, more...), err
 }
 

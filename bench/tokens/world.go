@@ -78,14 +78,18 @@ func world(opener thumbprint.Opener, keys ...thumbprint.Key) (*verifier.Verifier
 	c := published(key)
 	c.publish("jwe.cnf", key.JKT(thumbprint.SHA256))
 	c.publish("1.8", key.CKT(thumbprint.SHA256))
-	config := verifier.Config{Source: c, Now: func() time.Time { return now }}
+	config := configOf(c)
 	config.Credential.Confirmation.Opener = opener
 	var set keyring
 	for _, k := range keys {
-		set = append(set, issuers.Key{Key: k})
+		set = append(set, issuers.Key{Key: k.Ready()}) // as issuers.Parse has them
 	}
 	config.Issuers, config.Keys = []verifier.Issuer{{Name: issuer}}, set
 	return verifier.New(config)
+}
+
+func configOf(c cache) verifier.Config {
+	return verifier.Config{Source: c, Now: func() time.Time { return now }}
 }
 
 // confirming asks the verifier about a token, which it must confirm.

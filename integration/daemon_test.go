@@ -33,8 +33,9 @@ var daemons atomic.Int32
 type settings struct {
 	resolver, sections string
 	anchor             []dns.RR
-	env                string // "NAME=value" of the daemon's environment
-	unixOnly           bool   // no socket of the network
+	env                string  // "NAME=value" of the daemon's environment
+	unixOnly           bool    // no socket of the network
+	after              *daemon // that was before on the same state_dir
 }
 
 // daemon starts cnfd on in and waits until it is healthy.
@@ -88,6 +89,10 @@ func (r *trust) configure(t testing.TB, dir string, s settings) string {
 	if s.anchor == nil {
 		s.anchor = r.anchor
 	}
+	state := filepath.Join(dir, "state")
+	if s.after != nil {
+		state = filepath.Join(filepath.Dir(s.after.unix), "state")
+	}
 	var b strings.Builder
 	fmt.Fprintf(&b, `%s
 state_dir: %q
@@ -97,7 +102,7 @@ resolver:
   root_hints: [{name: ns., addresses: [%s]}]
   %s
   trust_anchors:
-`, s.sections, filepath.Join(dir, "state"), strings.Join(r.hints, ", "), s.resolver)
+`, s.sections, state, strings.Join(r.hints, ", "), s.resolver)
 	if len(s.anchor) == 0 {
 		b.WriteString("    - none\n")
 	}

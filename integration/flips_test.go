@@ -69,7 +69,7 @@ var proofs = []struct{ reason, changed, test string }{
 
 	{"too_costly", "one record more than 255", "`integration.TestKnot/255 records are judged and 256 are too many` `stories/one_record_past_255.rpl`"},
 	{"too_costly", "one alias more than eleven", "`stories/one_alias_past_eleven.rpl`"},
-	{"too_costly", "the daemon has begun after the proof was made, which the one before it may have taken", "`integration.TestDPoPBoundTokens/a proof from before the daemon's start`"},
+	{"too_costly", "the proof was made before the daemon began, after one that was killed and may have taken it", "`integration.TestDPoPBoundTokens/a proof that the daemon before has taken`"},
 	{"too_costly", "the memory of proofs is full, or there is none", "`verifier.TestChecks/the proof cannot be remembered` `verifier.TestChecks/there is no memory of proofs`"},
 
 	{"unreachable", "the servers fall silent", "`integration.TestKnot/silence is unreachable` `stories/servers_fall_silent_and_come_back.rpl`"},

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -59,12 +60,15 @@ func TestDPoPBoundTokens(t *testing.T) {
 		n.vouch(t, g, g.Named)
 		n.ages(t, func() bound { return n.called(t, g) }, 45*time.Second, 3*time.Minute, "refuted dpop_invalid", "iat")
 	})
-	t.Run("a proof from before the daemon's start", func(t *testing.T) {
+	t.Run("a proof that the daemon before has taken", func(t *testing.T) {
 		g, one := n.steady(t), n.daemon(t, settings{sections: n.issued("")})
-		q := n.called(t, g)
+		q, spare := n.called(t, g), n.called(t, g)
 		one.confirms(t, g, q)
+		one.process.signal(syscall.SIGKILL)
+		<-one.process.done
+		n.daemon(t, settings{sections: n.issued("")}).confirms(t, g, spare)       // as old, and nothing was taken before
 		time.Sleep(time.Until(time.Now().Truncate(time.Second).Add(time.Second))) // proofs know seconds alone
-		next := n.daemon(t, settings{sections: n.issued("")})
+		next := n.daemon(t, settings{sections: n.issued(""), after: one})
 		next.refuses(t, q, "unproven too_costly", "remembered")
 		next.confirms(t, g, n.called(t, g))
 	})

@@ -13,9 +13,7 @@ import (
 	"cnfd/credential"
 	"cnfd/dnssec"
 	"cnfd/issuers/source"
-	"cnfd/possession"
 	"cnfd/record"
-	"cnfd/replay"
 	"cnfd/resolver"
 	"cnfd/resolver/anchor"
 	"cnfd/thumbprint"
@@ -62,7 +60,7 @@ func newEngine(c *config.Config, now func() time.Time, log *slog.Logger, forComm
 	if err != nil {
 		return nil, err
 	}
-	proofs, err := proofsOf(c, now, forCommand)
+	proofs, err := newProofs(c, now, log, forCommand)
 	if err != nil {
 		return nil, err
 	}
@@ -72,24 +70,6 @@ func newEngine(c *config.Config, now func() time.Time, log *slog.Logger, forComm
 		return nil, err
 	}
 	return &engine{resolver: r, verifier: v, anchors: keeper, keys: keys}, nil
-}
-
-// proofsOf makes the memory of DPoP proofs. A daemon may come after one that has taken
-// proofs: what was made before its first second is not taken. A command answers one
-// question, about a proof that it was given.
-func proofsOf(c *config.Config, now func() time.Time, forCommand bool) (*replay.Memory, error) {
-	rc := replay.Config{Now: now, Proofs: proofsBeside(c.Cache.MaxBytes)}
-	if !forCommand {
-		rc.Forgotten = now().Truncate(time.Second).Add(possession.ProofLifetime + possession.Skew)
-	}
-	return replay.New(rc)
-}
-
-// proofsBeside is how many proofs are remembered at once: at 56 octets each no more
-// than fits into what boundMemory leaves beside the cache.
-func proofsBeside(cache config.Size) int {
-	const octets, least = 256, 1 << 18
-	return int(min(max(int64(cache)/octets, least), replay.DefaultProofs))
 }
 
 // anchorDir is where the state of the trust anchors is kept; "" for nowhere.

@@ -3,7 +3,10 @@ package main
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"testing"
@@ -164,28 +167,76 @@ func TestProofsStayWithinTheirMemory(t *testing.T) {
 	}
 }
 
-// TestProofsFromBeforeTheStart: a daemon takes none that the one before it may have
-// taken; a command takes what it is given.
-func TestProofsFromBeforeTheStart(t *testing.T) {
+// TestProofsOfTheDaemonBefore: a daemon takes no proof that the one before it may have
+// taken, and every other; where that cannot be known, none from before its start.
+func TestProofsOfTheDaemonBefore(t *testing.T) {
 	noon := time.Date(2026, 11, 22, 12, 0, 0, 700e6, time.UTC)
-	now := func() time.Time { return noon }
 	key, err := thumbprint.New(thumbprint.JWK, thumbprint.SHA256, make([]byte, 32))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, forCommand := range []bool{false, true} {
-		m, err := proofsOf(parse(t, ""), now, forCommand)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for iat, want := range map[int64]bool{noon.Unix() - 1: forCommand, noon.Unix(): true} {
-			// As possession.DPoP makes it of iat.
-			until := time.Unix(iat, 0).Add(possession.ProofLifetime + possession.Skew + time.Second)
-			if first, err := m.Take(context.Background(), key, fmt.Append(nil, iat), until); first != want || (err == nil) != want {
-				t.Errorf("for a command %v, made at %d: %v, %v", forCommand, iat, first, err)
-			}
-		}
+	// taken asks a memory for a proof as possession.DPoP makes it of iat.
+	taken := func(p *proofs, iat int64) (bool, error) {
+		until := time.Unix(iat, 0).Add(possession.ProofLifetime + possession.Skew + time.Second)
+		return p.Take(context.Background(), key, fmt.Append(nil, iat), until)
 	}
+	for _, c := range []struct {
+		claim      string
+		forCommand bool
+		dir        func(t *testing.T) string // the state_dir, as it was found
+		ended      time.Duration             // ago
+		want       map[time.Duration]bool    // of a proof that was made so long ago
+	}{
+		{"there was none", false, (*testing.T).TempDir, 0, map[time.Duration]bool{time.Minute: true, 0: true}},
+		{"it took one until now", false, tookOne, 0, map[time.Duration]bool{time.Minute: false, time.Second: false, 0: true}},
+		{"it took one half a minute ago", false, tookOne, 30 * time.Second, map[time.Duration]bool{time.Minute: false, 31 * time.Second: false, 18 * time.Second: true, 0: true}},
+		{"it took one an hour ago", false, tookOne, time.Hour, map[time.Duration]bool{time.Minute: true, 0: true}},
+		{"it left what cannot be read", false, leftWords, 0, map[time.Duration]bool{time.Minute: false, time.Second: false, 0: true}},
+		{"nobody knows", false, func(*testing.T) string { return "" }, 0, map[time.Duration]bool{time.Minute: false, time.Second: false, 0: true}},
+		{"a command", true, tookOne, 0, map[time.Duration]bool{time.Minute: true, 0: true}},
+	} {
+		t.Run(c.claim, func(t *testing.T) {
+			conf := parse(t, "state_dir: /x")
+			conf.StateDir = c.dir(t)
+			now := noon
+			if _, err := os.Stat(filepath.Join(conf.StateDir, "take")); err == nil {
+				one, err := newProofs(conf, func() time.Time { return now }, slog.New(slog.DiscardHandler), false)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if first, err := taken(one, now.Unix()-30); !first || err != nil {
+					t.Fatal(first, err)
+				}
+			}
+			now = noon.Add(c.ended)
+			next, err := newProofs(conf, func() time.Time { return now }, slog.New(slog.DiscardHandler), c.forCommand)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for ago, want := range c.want {
+				if first, err := taken(next, now.Add(-ago).Unix()); first != want || (err == nil) != want {
+					t.Errorf("made %v ago: %v, %v", ago, first, err)
+				}
+			}
+		})
+	}
+}
+
+// tookOne is a state_dir whose daemon is to take a proof first.
+func tookOne(t *testing.T) string {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "take"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func leftWords(t *testing.T) string {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "proofs"), []byte("words"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }
 
 func TestNegativeAnchorsLastAsLongAsTheCheckSays(t *testing.T) {

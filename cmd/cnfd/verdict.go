@@ -120,7 +120,11 @@ func (v *verdict) print(w io.Writer) {
 		}
 	}
 	for _, check := range [][2]string{{"signature", v.Signature}, {"key binding", v.KeyBinding}, {"dpop", v.DPoP}, {"mtls", v.MTLS}, {"time", v.Time}} {
-		row(check[0], "%s", strings.ReplaceAll(cmp.Or(check[1], verifier.NotChecked.String()), "_", " "))
+		state := strings.ReplaceAll(cmp.Or(check[1], verifier.NotChecked.String()), "_", " ")
+		if check[0] == failedCheck[v.Reason] {
+			state = "does not hold"
+		}
+		row(check[0], "%s", state)
 	}
 	if v.ValidUntil != "" {
 		row("valid until", "%s", v.ValidUntil)
@@ -128,6 +132,18 @@ func (v *verdict) print(w io.Writer) {
 	if remedy != "" && v.Outcome != verifier.Confirmed.String() {
 		fmt.Fprintf(w, "What to do: %s\n", remedy)
 	}
+}
+
+// failedCheck is the check whose failure is a reason: the JSON says there that none
+// holds, people are told why.
+var failedCheck = map[string]string{
+	verifier.SignatureInvalid.String():  "signature",
+	verifier.KeyBindingInvalid.String(): "key binding",
+	verifier.DPoPInvalid.String():       "dpop",
+	verifier.DPoPReplayed.String():      "dpop",
+	verifier.MTLSMismatch.String():      "mtls",
+	verifier.Expired.String():           "time",
+	verifier.NotYetValid.String():       "time",
 }
 
 func meaningOf(word string) (meaning, remedy string) {

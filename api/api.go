@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"runtime"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"cnfd/dnssec"
@@ -48,6 +49,9 @@ type Config struct {
 	Purge    Purge           // default PurgeUnix
 	Subjects record.Subjects // how a subject to purge is turned into a domain
 	Testing  bool            // marks what /v1/resolve answers
+	// Stopping is closed when the daemon is to end: a batch then ends after what it has
+	// read. nil: batches last as long as their clients.
+	Stopping <-chan struct{}
 }
 
 // Verifier is what decides (verifier.Verifier).
@@ -99,6 +103,10 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if h.allowed(w, r, http.MethodPost) {
 			h.verify(w, r)
 		}
+	case "/v1/verify/batch":
+		if h.allowed(w, r, http.MethodPost) {
+			h.verifyBatch(w, r)
+		}
 	case "/v1/resolve":
 		if h.allowed(w, r, http.MethodGet) {
 			h.resolve(w, r)
@@ -116,6 +124,10 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			h.readyz(w, r)
 		}
 	default:
+		if p := r.URL.Path; h.Authz != nil && (p == "/v1/authz" || strings.HasPrefix(p, "/v1/authz/")) {
+			h.Authz.ServeHTTP(w, r)
+			return
+		}
 		h.problem(w, problem{kind: notFound, detail: "nothing is served at this path; /v1/verify takes credentials"})
 	}
 }

@@ -33,7 +33,8 @@ func TestPathsAndMethods(t *testing.T) {
 		{"GET", "/", 404, "not-found", ""},
 		{"POST", "/v1/verify/", 404, "not-found", ""},
 		{"POST", "/V1/verify", 404, "not-found", ""},
-		{"POST", "/v1/verify/batch", 404, "not-found", ""},
+		{"POST", "/v1/verify/batch/", 404, "not-found", ""},
+		{"GET", "/v1/verify/batch", 405, "method-not-allowed", "POST"},
 		{"POST", "/v1//verify", 404, "not-found", ""},
 	} {
 		r := send(h, tt.method, tt.path, "")

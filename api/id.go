@@ -20,6 +20,14 @@ type ids struct {
 // next returns an id for now. Within one millisecond, and where the clock steps
 // back, it counts on from the last.
 func (g *ids) next(now time.Time) string {
+	var room [idSize]byte
+	return string(g.appendNext(room[:0], now))
+}
+
+const idSize = 26
+
+// appendNext appends what next returns.
+func (g *ids) appendNext(dst []byte, now time.Time) []byte {
 	ms := uint64(max(now.UnixMilli(), 0)) & (1<<48 - 1)
 	g.mu.Lock()
 	if ms > g.ms {
@@ -32,7 +40,7 @@ func (g *ids) next(now time.Time) string {
 	g.mu.Unlock()
 
 	const alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-	var id [26]byte
+	var id [idSize]byte
 	for i := 9; i >= 0; i-- {
 		id[i], ms = alphabet[ms&31], ms>>5
 	}
@@ -41,5 +49,5 @@ func (g *ids) next(now time.Time) string {
 		lo = lo>>5 | uint64(hi&31)<<59
 		hi >>= 5
 	}
-	return string(id[:])
+	return append(dst, id[:]...)
 }

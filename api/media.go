@@ -52,9 +52,12 @@ func mediaOf(head http.Header) (media, *problem) {
 	return 0, &problem{unsupportedMediaType, shown(name) + " is not read here: " + accepted}
 }
 
-// prefersCBOR reports whether an Accept header wants CBOR more than JSON
-// (RFC 9110 §12.5.1). What it cannot read counts as not there: the answer is JSON.
-func prefersCBOR(lines []string) bool {
+// prefersCBOR reports whether an Accept header wants CBOR more than JSON.
+func prefersCBOR(lines []string) bool { return prefers(lines, "application/cbor", "application/json") }
+
+// prefers reports whether an Accept header wants one type in CBOR more than another
+// in JSON (RFC 9110 §12.5.1). What it cannot read counts as not there: the answer is JSON.
+func prefers(lines []string, inCBOR, inJSON string) bool {
 	var asCBOR, asJSON, any float64
 	jsonNamed := false
 	for _, line := range lines {
@@ -70,9 +73,9 @@ func prefersCBOR(lines []string) bool {
 				}
 			}
 			switch name {
-			case "application/cbor":
+			case inCBOR:
 				asCBOR = q
-			case "application/json":
+			case inJSON:
 				asJSON, jsonNamed = q, true
 			case "application/*", "*/*":
 				any = max(any, q)

@@ -27,6 +27,7 @@ const (
 	forbidden
 	timeout
 	notReady
+	stopping
 	problemKinds = iota
 )
 
@@ -45,6 +46,7 @@ var problems = [problemKinds]struct {
 	forbidden:            {"forbidden", "The caller may not do this", http.StatusForbidden},
 	timeout:              {"timeout", "The request did not arrive in time", http.StatusRequestTimeout},
 	notReady:             {"not-ready", "Questions cannot be answered yet", http.StatusServiceUnavailable},
+	stopping:             {"stopping", "The daemon is being stopped", http.StatusServiceUnavailable},
 }
 
 var problemType = []string{"application/problem+json"}
@@ -54,19 +56,26 @@ func (h *handler) problem(w http.ResponseWriter, p problem) string {
 	if p.kind >= problemKinds {
 		p.kind = internal
 	}
+	body, id := h.problemDoc(p, nil)
+	head := w.Header()
+	head["Content-Type"] = problemType
+	head["Cache-Control"] = noStore
+	w.WriteHeader(problems[p.kind].status)
+	w.Write(append(body, '\n'))
+	return id
+}
+
+// problemDoc is p as JSON, and its id; index is the place of an item in a batch.
+func (h *handler) problemDoc(p problem, index *int) (doc []byte, id string) {
 	k := &problems[p.kind]
-	id := h.ids.next(h.Now())
-	body, _ := json.Marshal(struct {
+	id = h.ids.next(h.Now())
+	doc, _ = json.Marshal(struct {
 		Type   string `json:"type"`
 		Title  string `json:"title"`
 		Status int    `json:"status"`
 		Detail string `json:"detail"`
+		Index  *int   `json:"index,omitempty"`
 		ID     string `json:"id"`
-	}{"urn:cnfd:problem:" + k.name, k.title, k.status, p.detail, id})
-	head := w.Header()
-	head["Content-Type"] = problemType
-	head["Cache-Control"] = noStore
-	w.WriteHeader(k.status)
-	w.Write(append(body, '\n'))
-	return id
+	}{"urn:cnfd:problem:" + k.name, k.title, k.status, p.detail, index, id})
+	return doc, id
 }

@@ -54,14 +54,22 @@ var calls = sync.Pool{New: func() any {
 
 // refuse answers an error of the verifier: the caller's bytes, or this machine.
 func (h *handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	p := problemOf(err)
+	var e *verifier.Error
+	if !errors.As(err, &e) && r.Context().Err() != nil {
+		return // the caller has gone: there is nobody to answer
+	}
+	id := h.problem(w, p)
+	if p.kind == internal {
+		h.Log.Error("no verdict", "id", id, "err", err)
+	}
+}
+
+// problemOf is an error of the verifier as the caller sees it.
+func problemOf(err error) problem {
 	var e *verifier.Error
 	if !errors.As(err, &e) {
-		if r.Context().Err() != nil {
-			return // the caller has gone: there is nobody to answer
-		}
-		id := h.problem(w, problem{kind: internal, detail: "the question could not be answered; the log has more under this id"})
-		h.Log.Error("no verdict", "id", id, "err", err)
-		return
+		return problem{kind: internal, detail: "the question could not be answered; the log has more under this id"}
 	}
 	p := problem{detail: e.Error()}
 	switch e.Problem {
@@ -74,10 +82,7 @@ func (h *handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	case verifier.TooLarge:
 		p.kind = tooLarge
 	}
-	id := h.problem(w, p)
-	if p.kind == internal {
-		h.Log.Error("no verdict", "id", id, "err", err)
-	}
+	return p
 }
 
 var (

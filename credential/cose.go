@@ -41,6 +41,9 @@ func openCOSE(message strict.Item) (payload []byte, err error) {
 	if plain {
 		return payload, checkPayload(payload)
 	}
+	if err := boundHeaders(message); err != nil {
+		return nil, err
+	}
 	var headers []cose.Headers
 	switch message.Arg {
 	case tagSign1:
@@ -71,6 +74,64 @@ func openCOSE(message strict.Item) (payload []byte, err error) {
 		return nil, err
 	}
 	return resolveCWT(payload, &headers[0])
+}
+
+// maxHeaders bounds the items of a message, those in its headers among them: each of
+// them is an object in go-cose's hands, so that 64 KiB of empty maps are 7 MB.
+const maxHeaders = 1024
+
+// boundHeaders refuses a message of too many items. Protected headers are octets to
+// who has looked at the message, and are held to the bounds of all else.
+func boundHeaders(message strict.Item) error {
+	whole, _, _ := strict.FirstCBOR(message.Body)
+	n := countItems(whole.Body)
+	err := boundProtected(whole, &n)
+	if message.Arg == tagSign {
+		rest := whole.Body
+		for range 3 {
+			_, rest, _ = strict.FirstCBOR(rest)
+		}
+		signatures, _, _ := strict.FirstCBOR(rest)
+		for rest = signatures.Body; len(rest) > 0 && err == nil; {
+			var one strict.Item
+			one, rest, _ = strict.FirstCBOR(rest)
+			err = boundProtected(one, &n)
+		}
+	}
+	if err == nil && n > maxHeaders {
+		return malformed("cwt", "more than 1024 items in its headers")
+	}
+	return err
+}
+
+// boundProtected looks at the protected headers that an array begins with.
+func boundProtected(array strict.Item, n *int) error {
+	first, _, _ := strict.FirstCBOR(array.Body)
+	octets, ok := first.Bytes()
+	if !ok || len(octets) == 0 {
+		return nil
+	}
+	*n += countItems(octets)
+	return wrongOrNil(strict.WellFormedCBOR(octets, "cwt"))
+}
+
+// countItems counts the items of well-formed octets, those in others too, to one
+// more than maxHeaders. What has no definite length go-cose refuses unread.
+func countItems(octets []byte) (n int) {
+	for len(octets) > 0 && n <= maxHeaders {
+		item, rest, err := strict.FirstCBOR(octets)
+		if err != nil {
+			return n
+		}
+		n++
+		switch item.Major {
+		case strict.MajorArray, strict.MajorMap, strict.MajorTag:
+			octets = octets[len(item.Raw)-len(item.Body):]
+		default:
+			octets = rest
+		}
+	}
+	return n
 }
 
 func checkPayload(payload []byte) error {

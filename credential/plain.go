@@ -129,7 +129,7 @@ func plainHeader(label int64, value strict.Item) bool {
 		if isBytes {
 			return true
 		}
-		if value.Major != strict.MajorArray || value.Indefinite {
+		if value.Major != strict.MajorArray || value.Indefinite || value.Arg > strict.MaxCBORItems {
 			return false
 		}
 		for rest := value.Body; len(rest) > 0; {

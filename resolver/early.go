@@ -25,7 +25,7 @@ func (w *walk) sendEarly(c *cut, name string, rrtype uint16) bool {
 		return false
 	}
 	line := w.lineup(c)
-	if len(line.queue) == 0 || !w.budget.Send() {
+	if len(line.queue) == 0 || !w.maySend() {
 		return false
 	}
 	e := &early{to: line.queue[0].at, name: name, rrtype: rrtype, back: make(chan attempt, 1)}

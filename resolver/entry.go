@@ -13,6 +13,7 @@ type entry struct {
 	answer  *dnssec.Answer
 	cut     *cut
 	denials *dnssec.Denials
+	each    *dnssec.Each // on its way to those who asked; never kept
 }
 
 // kept is an answer as the cache holds it: in as few places as can be, since

@@ -81,7 +81,7 @@ func (w *walk) send(addr netip.AddrPort, network, name string, rrtype uint16, pl
 			return w.received(addr, a)
 		}
 	}
-	if !w.budget.Send() {
+	if !w.maySend() {
 		return nil, errBudget
 	}
 	wait := w.r.waitFor(addr, network, round)

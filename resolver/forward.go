@@ -154,7 +154,7 @@ func (w *walk) handOn(f *forwarder, name string, rrtype uint16, round int) (*dns
 // sendOn sends one message. RD asks for recursion. CD asks the forwarder not to judge:
 // what it takes for Bogus is to be judged here, not hidden behind a SERVFAIL (RFC 6840 §5.9).
 func (w *walk) sendOn(f *forwarder, network, name string, rrtype uint16, wait time.Duration) (*dns.Msg, error) {
-	if !w.budget.Send() {
+	if !w.maySend() {
 		return nil, errBudget
 	}
 	w.r.queries.Add(1)

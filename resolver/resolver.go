@@ -31,6 +31,7 @@ type Resolver struct {
 	ahead      *ahead
 	steps      steps
 	crowd      crowd
+	rolls      chan struct{} // a place for each LookupEach under way
 	queries    atomic.Int64
 	chance     func(oneIn int) bool
 }
@@ -45,6 +46,7 @@ func New(c Config) (*Resolver, error) {
 	r.chance = func(oneIn int) bool { return rand.IntN(oneIn) == 0 }
 	r.anchors.Store(c.Anchors)
 	r.ahead = newAhead()
+	r.rolls = make(chan struct{}, maxRolls)
 	r.cache = cache.New[*entry](cache.Config{MaxBytes: c.MaxBytes, Now: c.Now})
 	r.ntas.Store(newNegatives(c.NegativeAnchors, c.Now()))
 	if r.forwarders, err = newForwarders(c.Forwarders, c.ForwarderRoots); err != nil {
@@ -65,6 +67,7 @@ const (
 	keyCut    = 'z'
 	keyDenial = 'n'
 	keyFailed = 'f' // an answer that failed, beside one that is still true
+	keyEach   = 'e' // what each server says: a flight, of which nothing is kept
 )
 
 // answerKey builds the cache key of a question in buf.

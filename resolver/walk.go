@@ -32,6 +32,7 @@ type walk struct {
 	counted   map[string]bool // names of servers whose look-up the budget has paid for
 	early     []*early        // questions that were sent before their turn
 	outset    func(*cut)      // called with the root's servers where they are asked for the first time; may be nil
+	purse     *purse          // what it shares with others; nil: nothing
 	leading   int             // steps that others wait for this walk to take
 	// narrowed: something was left out because of the way that led there, so that
 	// what failed since then may be found by others.

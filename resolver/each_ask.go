@@ -1,0 +1,198 @@
+package resolver
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+	"syscall"
+
+	"cnfd/dnssec"
+
+	"github.com/miekg/dns"
+)
+
+// polled is what one server says at one address. It belongs to whoever asks it.
+type polled struct {
+	dnssec.Server
+	finding  dnssec.Finding
+	answered bool     // finding is there
+	foreign  bool     // this machine has no way to addresses of the family
+	named    []server // those of the zone, as this one has them
+}
+
+// ask asks one server what it says of the hop's name, and which servers the zone has.
+func (l *roll) ask(h *hop, s *polled) {
+	if s.Trouble.Text != "" {
+		return
+	}
+	if !l.r.reachable(s.Address) {
+		s.foreign, s.Trouble = true, dnssec.Trouble{Text: "its address family is turned off (resolver.ipv4, resolver.ipv6)"}
+		return
+	}
+	w := l.walk()
+	s.finding, s.Trouble, s.foreign = w.alone(h.at, s.Address, h.Name, l.rrtype)
+	if s.Trouble.Budget {
+		l.purse.empty() // what one of them may cost, each of them may
+	}
+	if s.Trouble.Text != "" {
+		return
+	}
+	s.answered, s.finding = true, w.explained(s.finding)
+	s.Answer = w.compose(h.Name, l.rrtype, s.finding, h.at)
+	s.Trouble = s.finding.Trouble
+	if h.at.fixed {
+		return // the operator says whom to ask
+	}
+	if f, trouble, _ := w.alone(h.at, s.Address, h.Zone, dns.TypeNS); trouble.Text == "" {
+		s.named = namedIn(f, h.at.zone)
+	}
+}
+
+// alone asks one server and nobody else, again while it stays silent, and judges what
+// it says as one of the zone's servers. foreign: this machine has no way there.
+func (w *walk) alone(c *cut, to netip.Addr, name string, rrtype uint16) (f dnssec.Finding, trouble dnssec.Trouble, foreign bool) {
+	at := upstream{at: netip.AddrPortFrom(to, w.r.cfg.ServerPort)}
+	var err error
+	for round := range rounds {
+		if w.ctx.Err() != nil {
+			return f, dnssec.Trouble{Code: dnssec.CodeNoReachable, Text: w.whyOver(), Unreachable: true}, false
+		}
+		var msg *dns.Msg
+		if msg, err = w.exchange(at, name, rrtype, round, c.zone.Security == dnssec.Secure); err == nil {
+			f, trouble = w.judged(c, msg, name, rrtype)
+			return f, trouble, false
+		}
+		if err == errBudget {
+			return f, w.budget.Trouble(), false
+		}
+		if foreign = noWay(to, err); foreign {
+			break
+		}
+	}
+	return f, dnssec.Trouble{Code: dnssec.CodeNoReachable, Text: plain(err), Unreachable: true}, foreign
+}
+
+// judged is what a message of one server proves, or what is wrong with it: of a zone's
+// server an answer with authority is wanted, whatever else may prove.
+func (w *walk) judged(c *cut, msg *dns.Msg, name string, rrtype uint16) (dnssec.Finding, dnssec.Trouble) {
+	r := c.classify(msg, name, rrtype)
+	switch {
+	case r.lame != "":
+		return dnssec.Finding{}, dnssec.Trouble{Text: r.lame}
+	case r.class == referral:
+		return dnssec.Finding{}, dnssec.Trouble{Text: "refers to servers of " + r.child}
+	}
+	f := c.zone.Answer(r.msg, name, rrtype, w.terms)
+	if f.Kind == dnssec.NoAnswer {
+		if f.Trouble.Text == "" {
+			f.Trouble.Text = "says nothing of use"
+		}
+		return dnssec.Finding{}, f.Trouble
+	}
+	return f, dnssec.Trouble{}
+}
+
+// noWay reports whether this machine, and nobody on the way, says that it cannot send
+// to an IPv6 address: it has no such addresses or routes itself.
+func noWay(to netip.Addr, err error) bool {
+	if !to.Is6() {
+		return false
+	}
+	for _, none := range []error{syscall.ENETUNREACH, syscall.EADDRNOTAVAIL, syscall.EAFNOSUPPORT} {
+		if errors.Is(err, none) {
+			return true
+		}
+	}
+	return false
+}
+
+// compare says what the servers come to: what all of them say, or that they differ.
+// One that cannot be asked differs from those that can; where none can, nothing is
+// known. IPv6 addresses on a machine without IPv6 do not count.
+func (l *roll) compare(h *hop, all []*polled) {
+	six := false // something came back by IPv6
+	for _, s := range all {
+		six = six || s.answered && s.Address.Is6()
+	}
+	var first *polled
+	var why []string
+	for _, s := range all {
+		s.Skipped = s.foreign && (!six || !l.r.reachable(s.Address))
+		switch {
+		case s.Trouble.Budget && h.found.Trouble.Text == "":
+			h.found = lost(s.Trouble)
+		case s.answered && first == nil:
+			first = s
+		case s.answered:
+			h.Differ = h.Differ || !first.finding.Same(&s.finding, l.rrtype)
+		}
+		if !s.answered && len(why) < 4 {
+			why = append(why, spoken(s))
+		}
+		h.Differ = h.Differ || !s.answered && !s.Skipped
+	}
+	switch {
+	case h.found.Trouble.Budget:
+		h.Differ = false
+	case first == nil:
+		h.Differ = false
+		h.found = lost(unreachableTrouble(h.at, h.Name, l.rrtype, why))
+	case h.Differ:
+		l.serials(h, all)
+		h.found = lost(dnssec.Trouble{Text: "the servers of " + h.Zone + " do not all say the same of " + h.Name})
+	default:
+		h.found = shortest(all, first)
+	}
+	for _, s := range all {
+		h.Servers = append(h.Servers, s.Server)
+	}
+}
+
+// spoken is a server with its trouble.
+func spoken(s *polled) string {
+	if !s.Address.IsValid() {
+		return s.Name + ": " + s.Trouble.Text
+	}
+	return fmt.Sprintf("%s %s: %s", strings.TrimSuffix(s.Name, "."), s.Address, s.Trouble.Text)
+}
+
+// shortest is what all servers say, for as long as each of them says that it is true.
+func shortest(all []*polled, first *polled) dnssec.Finding {
+	f := first.finding
+	for _, s := range all {
+		if s.answered {
+			f.TTL, f.Until = min(f.TTL, s.finding.TTL), sooner(f.Until, s.finding.Until)
+		}
+	}
+	return f
+}
+
+// serials asks those that answered which copy of the zone they have.
+func (l *roll) serials(h *hop, all []*polled) {
+	spread(len(all), func(i int) {
+		s := all[i]
+		if !s.answered {
+			return
+		}
+		f, trouble, _ := l.walk().alone(h.at, s.Address, h.Zone, dns.TypeSOA)
+		if trouble.Text != "" || f.Kind != dnssec.Positive {
+			return
+		}
+		for _, rr := range f.Answer {
+			if soa, ok := rr.(*dns.SOA); ok {
+				s.Serial, s.HasSerial = soa.Serial, true
+			}
+		}
+	})
+}
+
+// answer makes an answer of what is known of the hop, as resolve does.
+func (h *hop) answer(w *walk, rrtype uint16) *dnssec.Answer {
+	if w.negative(h.Name) && h.found.Kind != dnssec.NoAnswer {
+		h.found.Security, h.found.Trouble = dnssec.Insecure, dnssec.Trouble{Text: "a negative trust anchor covers " + h.Name}
+	}
+	a := w.compose(h.Name, rrtype, h.found, h.at)
+	w.override(a)
+	return a
+}

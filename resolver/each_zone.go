@@ -1,0 +1,202 @@
+package resolver
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"cnfd/dnssec"
+
+	"github.com/miekg/dns"
+)
+
+// hop is what the servers of one name's zone say of it. found is what all of them say,
+// or why nothing is known.
+type hop struct {
+	dnssec.Hop
+	at        *cut
+	found     dnssec.Finding
+	forwarded bool
+}
+
+// hop finds the zone of a name anew, and asks all its servers.
+func (l *roll) hop(w *walk, name string) *hop {
+	defer w.giveUpEarly(0)
+	h := &hop{Hop: dnssec.Hop{Name: name}}
+	if h.at = w.nearest(name, l.rrtype); !h.at.forwards() {
+		h.found, h.at = w.find(name, l.rrtype)
+	}
+	h.Zone = h.at.zone.Name
+	if h.at.forwards() {
+		h.forwarded = true
+		h.found = lost(dnssec.Trouble{Text: "the servers of " + name + " cannot be asked: questions are handed on to forwarders", Unreachable: true})
+		return h
+	}
+	if h.found.Trouble.Budget && h.found.Kind == dnssec.NoAnswer {
+		return h
+	}
+	servers := w.serversNow(h)
+	h.found = dnssec.Finding{}
+	switch z := h.at.zone; z.Security {
+	case dnssec.Secure, dnssec.Insecure:
+		l.compare(h, l.askAll(h, servers))
+	default: // nothing that its servers say could be worth anything
+		h.found = lost(z.Trouble)
+		if z.Security == dnssec.Bogus {
+			h.found.Security = dnssec.Bogus
+		}
+	}
+	return h
+}
+
+// serversNow are the servers that the parent names now, and where they are; of a zone
+// whose servers are configured those, and of one that lies hidden on its parent's
+// those that it names itself. The zone of the hop is proven anew on the way.
+func (w *walk) serversNow(h *hop) []server {
+	c := h.at
+	name := c.zone.Name
+	if name == "." || c.fixed {
+		return c.servers
+	}
+	p := w.nearest(dnssec.Parent(name), dns.TypeNS)
+	if p.forwards() || stuck(p) {
+		return c.servers
+	}
+	if got := w.referral(p, name); got.ok {
+		if next, held := w.descend(p, got.reply.msg, name, nil); held {
+			h.at = w.keep(next)
+			return h.at.servers
+		}
+		return c.servers
+	}
+	if f, at := w.find(name, dns.TypeNS); at.zone.Name == name && !at.forwards() {
+		if own := namedIn(f, at.zone); len(own) > 0 {
+			return own
+		}
+	}
+	return c.servers
+}
+
+// namedIn are the servers that a zone's own NS set names, where it is as good as the
+// zone is: proven, if that is signed.
+func namedIn(f dnssec.Finding, z *dnssec.Zone) []server {
+	if f.Kind != dnssec.Positive || f.Security != z.Security {
+		return nil
+	}
+	var out []server
+	for _, rr := range f.Answer {
+		if ns, ok := rr.(*dns.NS); ok {
+			out = append(out, server{name: dnssec.Canonical(ns.Ns)})
+		}
+	}
+	return out
+}
+
+// askAll asks the servers, and those that they name beside themselves.
+func (l *roll) askAll(h *hop, todo []server) []*polled {
+	var all []*polled
+	var names []string
+	known := map[netip.Addr]bool{}
+	for len(todo) > 0 {
+		for _, s := range todo {
+			names = append(names, s.name)
+		}
+		if len(names) > maxEachNames {
+			h.found = tooMany(fmt.Sprintf("%s has more than %d name servers", h.Zone, maxEachNames))
+			return all
+		}
+		var round []*polled
+		for _, s := range l.whereabouts(h, todo) {
+			if !s.Address.IsValid() || !known[s.Address] {
+				known[s.Address] = true
+				round = append(round, s)
+			}
+		}
+		all = append(all, round...)
+		if len(all) > maxEachAddresses {
+			h.found = tooMany(fmt.Sprintf("the name servers of %s have more than %d addresses", h.Zone, maxEachAddresses))
+			return all
+		}
+		spread(len(round), func(i int) { l.ask(h, round[i]) })
+		todo = nil
+		for _, s := range round {
+			for _, named := range s.named {
+				if !slices.Contains(names, named.name) && !slices.ContainsFunc(todo, func(t server) bool { return t.name == named.name }) {
+					todo = append(todo, named)
+				}
+			}
+		}
+	}
+	return all
+}
+
+func tooMany(what string) dnssec.Finding {
+	return lost(dnssec.Trouble{Text: "asking every server costs too much: " + what, Budget: true})
+}
+
+// whereabouts are the addresses of servers: where the delegation says that they are,
+// and where their names lead now.
+func (l *roll) whereabouts(h *hop, servers []server) []*polled {
+	found := make([][]*polled, len(servers))
+	spread(len(servers), func(i int) {
+		s := servers[i]
+		for _, a := range s.addrs {
+			found[i] = append(found[i], &polled{Server: dnssec.Server{Name: s.name, Address: a.Unmap()}})
+		}
+		if !h.at.fixed || len(s.addrs) == 0 {
+			found[i] = append(found[i], l.led(s.name, len(s.addrs) > 0)...)
+		}
+	})
+	return slices.Concat(found...)
+}
+
+// led are the addresses that a server's name leads to. Where they cannot be had, or
+// there are none and no glue either, that is what is known of the server.
+func (l *roll) led(name string, glued bool) []*polled {
+	var out []*polled
+	var trouble dnssec.Trouble
+	for _, rrtype := range []uint16{dns.TypeA, dns.TypeAAAA} {
+		w := l.walk()
+		a := w.answer(name, rrtype, nil)
+		w.giveUpEarly(0)
+		if failed(a) && !trouble.Budget {
+			trouble = a.Trouble
+		}
+		for _, addr := range addressesOf(a) {
+			s := &polled{Server: dnssec.Server{Name: name, Address: addr}}
+			if !l.r.mayAsk(addr) {
+				s.Trouble = dnssec.Trouble{Text: "a local address, which is not asked (resolver.allow_local_servers)"}
+			}
+			out = append(out, s)
+		}
+	}
+	if trouble.Text == "" && len(out) == 0 && !glued {
+		trouble.Text = "its name leads to no address"
+	}
+	if trouble.Text != "" {
+		out = append(out, &polled{Server: dnssec.Server{Name: name, Trouble: trouble}})
+	}
+	return out
+}
+
+// addressesOf reads every address of an answer that is not Bogus, those too that no
+// server is asked at.
+func addressesOf(a *dnssec.Answer) []netip.Addr {
+	if a.Security == dnssec.Bogus {
+		return nil
+	}
+	var out []netip.Addr
+	for _, rr := range a.AnswerSection.RRs() {
+		var addr netip.Addr
+		switch rr := rr.(type) {
+		case *dns.A:
+			addr, _ = netip.AddrFromSlice(rr.A.To4())
+		case *dns.AAAA:
+			addr, _ = netip.AddrFromSlice(rr.AAAA.To16())
+		}
+		if addr.IsValid() {
+			out = append(out, addr.Unmap())
+		}
+	}
+	return out
+}

@@ -156,7 +156,7 @@ func FuzzCBOR(f *testing.F) {
 	for _, s := range []string{
 		"a201021801 03", "bf01 5f4101ff ff", "a1 08 a1 01 a4 01 02 20 01 21 4100 22 f5",
 		"c1 fb41d452d9e20ccccd", "9f 9f ff ff", "a3 01 02 20 03 6161 04", "f97e00", "5b8000000000000000",
-		"bb8000000000000000", "d9d9f7 a1 f83b 80",
+		"bb8000000000000000", "d9d9f7 a1 f83b 80", "a2 3bad30303030303030 30 30 30",
 	} {
 		f.Add(unhex(f, s))
 	}
@@ -176,7 +176,8 @@ func FuzzCBOR(f *testing.F) {
 		}
 		var v any
 		oracle := strictly.Unmarshal(b, &v)
-		if err == nil && oracle != nil {
+		// It has no Go type for a key below an int64, which is distinct all the same.
+		if err == nil && oracle != nil && !strings.Contains(oracle.Error(), "big.Int") {
 			t.Errorf("%x: passes here, the library says %v", b, oracle)
 		}
 		if err != nil && oracle == nil && !strings.Contains(err.Error(), "map key") {

@@ -42,6 +42,7 @@ var rooms = map[string][]string{
 	"resolver/listener":         {"resolver", "dnssec"},
 	"verifier":                  {"credential", "issuers", "possession", "record", "thumbprint", "dnssec"},
 	"api":                       {"verifier", "dnssec", "record", "internal/strict"},
+	"authz":                     {"verifier", "credential", "possession", "signature", "thumbprint"},
 	"client":                    {},
 	"publish":                   {"record", "dnssec"},
 	"acme":                      {"verifier"},

@@ -49,6 +49,7 @@ type Config struct {
 	Purge    Purge           // default PurgeUnix
 	Subjects record.Subjects // how a subject to purge is turned into a domain
 	Testing  bool            // marks what /v1/resolve answers
+	Authz    http.Handler    // answers gateways at /v1/authz and below; nil: nobody does
 	// Stopping is closed when the daemon is to end: a batch then ends after what it has
 	// read. nil: batches last as long as their clients.
 	Stopping <-chan struct{}

@@ -71,7 +71,7 @@ func ofPEM(text string) ([]byte, error) {
 // ofDER hashes a certificate. That it is one DER sequence is all that is asked:
 // octets beside it would be hashed with it.
 func ofDER(der []byte) ([]byte, error) {
-	if n := sequenceLength(der); n != len(der) {
+	if n := sequenceLength(der); n == 0 || n != len(der) {
 		return nil, &Error{Malformed, "", "not a certificate in DER, or with more after it"}
 	}
 	sum := sha256.Sum256(der)

@@ -81,6 +81,7 @@ func TestMutualTLS(t *testing.T) {
 		{"octets after it", ":" + base64.StdEncoding.EncodeToString(append(der[:len(der):len(der)], 0)) + ":", possession.Malformed},
 		{"cut short", ":" + base64.StdEncoding.EncodeToString(der[:len(der)-1]) + ":", possession.Malformed},
 		{"no second colon", ":" + base64.StdEncoding.EncodeToString(der), possession.Malformed},
+		{"no octets", "::", possession.Malformed},
 		{"half an encoding", escaped(der) + "%0", possession.Malformed},
 		{"words", "hello", possession.Malformed},
 		{"too long", strings.Repeat("x", possession.MaxCertificate+1), possession.Malformed},

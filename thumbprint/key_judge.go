@@ -205,12 +205,8 @@ func bitLen(n []byte) int { return 8*(len(n)-1) + bits.Len8(n[0]) }
 
 func (k Key) describe() string {
 	switch k.family {
-	case ec:
-		return "EC " + curves[k.curve].name
-	case okp:
-		return "OKP " + curves[k.curve].name
-	case akp:
-		return "AKP " + curves[k.curve].name
+	case ec, okp, akp:
+		return descriptions[k.curve]
 	case rsa:
 		return "RSA " + strconv.Itoa(bitLen(k.large))
 	case oct:
@@ -218,3 +214,11 @@ func (k Key) describe() string {
 	}
 	return ""
 }
+
+// descriptions are those of the keys whose curve, or algorithm, says all.
+var descriptions = func() (all [mldsa87 + 1]string) {
+	for c := p256; c <= mldsa87; c++ {
+		all[c] = map[family]string{ec: "EC ", okp: "OKP ", akp: "AKP "}[curves[c].family] + curves[c].name
+	}
+	return all
+}()

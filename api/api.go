@@ -53,6 +53,14 @@ type Config struct {
 	// Stopping is closed when the daemon is to end: a batch then ends after what it has
 	// read. nil: batches last as long as their clients.
 	Stopping <-chan struct{}
+	// Decisions is told of every verdict; nil: nobody is.
+	Decisions Decisions
+	// Metrics answers GET /metrics; nil: nothing is there.
+	Metrics       http.Handler
+	MetricsOnUnix bool // to callers on a unix socket alone
+	// BodyLimit bounds the body of every request but a batch, in octets; 0: MaxBody, which
+	// is as well the most.
+	BodyLimit int64
 }
 
 // Verifier is what decides (verifier.Verifier).
@@ -99,6 +107,9 @@ type handler struct {
 // is a problem document, and no pattern can shadow another.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer h.recovered(w)
+	if h.BodyLimit > 0 && h.BodyLimit < MaxBody && r.URL.Path != "/v1/verify/batch" {
+		r.Body = http.MaxBytesReader(w, r.Body, h.BodyLimit)
+	}
 	switch r.URL.Path {
 	case "/v1/verify":
 		if h.allowed(w, r, http.MethodPost) {
@@ -124,12 +135,30 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if h.allowed(w, r, http.MethodGet) {
 			h.readyz(w, r)
 		}
+	case "/metrics":
+		h.metrics(w, r)
 	default:
 		if p := r.URL.Path; h.Authz != nil && (p == "/v1/authz" || strings.HasPrefix(p, "/v1/authz/")) {
 			h.Authz.ServeHTTP(w, r)
 			return
 		}
-		h.problem(w, problem{kind: notFound, detail: "nothing is served at this path; /v1/verify takes credentials"})
+		h.notFound(w)
+	}
+}
+
+func (h *handler) notFound(w http.ResponseWriter) {
+	h.problem(w, problem{kind: notFound, detail: "nothing is served at this path; /v1/verify takes credentials"})
+}
+
+func (h *handler) metrics(w http.ResponseWriter, r *http.Request) {
+	switch {
+	case h.Metrics == nil:
+		h.notFound(w)
+	case h.MetricsOnUnix && !onUnix(r):
+		h.problem(w, problem{forbidden, "the metrics are read on the unix socket: metrics.read in the configuration says who may"})
+	case h.allowed(w, r, http.MethodGet):
+		w.Header()["Cache-Control"] = noStore
+		h.Metrics.ServeHTTP(w, r)
 	}
 }
 

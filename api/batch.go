@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"cnfd/verifier"
 )
@@ -98,7 +99,7 @@ func (h *handler) newBatch(w http.ResponseWriter, r *http.Request) (*batch, *pro
 	b.out = batchOutput{w: w, control: control, stop: b.stop}
 	b.out.room.L = &b.out.mu
 	b.out.asCBOR = prefers(r.Header["Accept"], "application/cbor-seq", "application/x-ndjson")
-	b.in = batchInput{body: r.Body, control: control, stopping: h.Stopping, sequence: b.kind == mediaCWT, flush: b.out.flush}
+	b.in = batchInput{body: r.Body, control: control, stopping: h.Stopping, sequence: b.kind == mediaCWT, flush: b.out.flushSoon}
 	return b, nil
 }
 
@@ -222,15 +223,26 @@ func (b *batch) answer(ctx context.Context, c *call, index int) (sound bool) {
 		c.out = b.problem(c.out[:0], *p, index)
 		return true
 	}
-	v, err := b.h.Verifier.Verify(ctx, q)
-	if err != nil {
+	var began time.Time
+	if b.h.Decisions != nil {
+		began = b.h.Now()
+		ctx = b.h.Decisions.Begins(ctx)
+	}
+	var err error
+	if c.verdict, err = b.h.Verifier.Verify(ctx, q); err != nil {
 		c.out = b.refusal(c.out[:0], err, index)
 		return true
 	}
 	// The id is the document's last member, and put there without a string of its own.
-	c.out = v.AppendJSON(c.out[:0], "")
+	c.out = c.verdict.AppendJSON(c.out[:0], "")
 	c.out = append(c.out[:len(c.out)-1], `,"id":"`...)
-	c.out = append(b.h.ids.appendNext(c.out, b.h.Now()), '"', '}')
+	now := b.h.Now()
+	c.out = append(b.h.ids.appendNext(c.out, now), '"', '}')
+	if b.h.Decisions != nil {
+		id := c.out[len(c.out)-2-idSize : len(c.out)-2]
+		c.decision = Decision{ID: append(c.decision.ID[:0], id...), Verdict: &c.verdict, Took: now.Sub(began)}
+		b.h.Decisions.Decided(ctx, &c.decision)
+	}
 	return true
 }
 

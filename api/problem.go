@@ -28,6 +28,8 @@ const (
 	timeout
 	notReady
 	stopping
+	tooManyRequests
+	overloaded
 	problemKinds = iota
 )
 
@@ -47,6 +49,8 @@ var problems = [problemKinds]struct {
 	timeout:              {"timeout", "The request did not arrive in time", http.StatusRequestTimeout},
 	notReady:             {"not-ready", "Questions cannot be answered yet", http.StatusServiceUnavailable},
 	stopping:             {"stopping", "The daemon is being stopped", http.StatusServiceUnavailable},
+	tooManyRequests:      {"too-many-requests", "The caller asks for too much", http.StatusTooManyRequests},
+	overloaded:           {"overloaded", "Too much is being asked for", http.StatusServiceUnavailable},
 }
 
 var problemType = []string{"application/problem+json"}

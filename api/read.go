@@ -83,6 +83,10 @@ func bodyTooLarge() *problem {
 }
 
 func bodyBroken(err error) *problem {
+	var long *http.MaxBytesError
+	if errors.As(err, &long) {
+		return &problem{tooLarge, fmt.Sprintf("the body may have %d octets", long.Limit)}
+	}
 	var n net.Error
 	if errors.Is(err, os.ErrDeadlineExceeded) || errors.As(err, &n) && n.Timeout() {
 		return &problem{timeout, "the body did not arrive in time: send it faster"}

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"strconv"
@@ -19,15 +20,14 @@ func (h *handler) verify(w http.ResponseWriter, r *http.Request) {
 		calls.Put(c)
 		return
 	}
-	v, err := h.Verifier.Verify(r.Context(), &c.request)
+	v, id, now, err := h.decide(r.Context(), c)
 	if err != nil {
 		h.refuse(w, r, err)
 		calls.Put(c)
 		return
 	}
-	now := h.Now()
 	head := w.Header()
-	c.out = append(v.AppendJSON(c.out[:0], h.ids.next(now)), '\n')
+	c.out = append(v.AppendJSON(c.out[:0], id), '\n')
 	until := v.ValidUntil
 	if v.KeyBinding == verifier.Valid || v.DPoP == verifier.Valid {
 		until = time.Time{} // kept, it would be the answer to a replay
@@ -38,6 +38,28 @@ func (h *handler) verify(w http.ResponseWriter, r *http.Request) {
 	calls.Put(c)
 }
 
+// decide has the question in c answered, and whoever listens told. The verdict is c's.
+func (h *handler) decide(ctx context.Context, c *call) (v *verifier.Verdict, id string, now time.Time, err error) {
+	v = &c.verdict
+	if h.Decisions == nil {
+		if *v, err = h.Verifier.Verify(ctx, &c.request); err != nil {
+			return nil, "", now, err
+		}
+		now = h.Now()
+		return v, h.ids.next(now), now, nil
+	}
+	began := h.Now()
+	ctx = h.Decisions.Begins(ctx)
+	if *v, err = h.Verifier.Verify(ctx, &c.request); err != nil {
+		return nil, "", now, err
+	}
+	now = h.Now()
+	id = h.ids.next(now)
+	c.decision = Decision{ID: append(c.decision.ID[:0], id...), Verdict: v, Took: now.Sub(began)}
+	h.Decisions.Decided(ctx, &c.decision)
+	return v, id, now, nil
+}
+
 // call holds what one request needs, used again by the next. Nothing of it is
 // kept by anybody once the answer is written.
 type call struct {
@@ -45,6 +67,8 @@ type call struct {
 	text      []byte // a token whose JSON string had escapes
 	scratch   verifier.Scratch
 	request   verifier.Request
+	verdict   verifier.Verdict
+	decision  Decision
 	saidTime  bool // the body says whether exp and nbf are judged
 }
 
@@ -59,6 +83,7 @@ func (h *handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	if !errors.As(err, &e) && r.Context().Err() != nil {
 		return // the caller has gone: there is nobody to answer
 	}
+	retryAfter(w.Header(), err)
 	id := h.problem(w, p)
 	if p.kind == internal {
 		h.Log.Error("no verdict", "id", id, "err", err)
@@ -67,6 +92,10 @@ func (h *handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
 
 // problemOf is an error of the verifier as the caller sees it.
 func problemOf(err error) problem {
+	var busy *Busy
+	if errors.As(err, &busy) {
+		return busy.problem()
+	}
 	var e *verifier.Error
 	if !errors.As(err, &e) {
 		return problem{kind: internal, detail: "the question could not be answered; the log has more under this id"}

@@ -20,6 +20,7 @@ type finding struct {
 	dns     DNS
 	fetched time.Time
 	until   time.Time
+	detail  string // what each server said, where all were asked
 }
 
 // learn takes from an answer what a verdict says of it. The strings of an
@@ -55,6 +56,8 @@ func (v *Verifier) verdict(a *ask, domain []byte, f *finding) Verdict {
 	}
 	if !a.token.good && f.reason == a.token.reason {
 		d.Detail = a.token.detail
+	} else if f.asked {
+		d.Detail = f.detail
 	}
 	if !f.asked {
 		d.Domain = string(domain)

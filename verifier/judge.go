@@ -16,6 +16,7 @@ type evidence struct {
 	name         []byte // the record's owner, with the trailing dot
 	prefix       int    // how many octets of name stand before the subject's domain
 	answer       *dnssec.Answer
+	differ       bool // name servers do not all say the same
 	allow        allowances
 }
 
@@ -48,6 +49,8 @@ func judge(e *evidence) (Reason, record.Comparison) {
 		return Unreachable, c
 	case a.Security == dnssec.Bogus:
 		return Bogus, c
+	case e.differ:
+		return ServersDiffer, c // there is no answer that could be inconclusive
 	case !conclusive(e, a):
 		return Indeterminate, c
 	case cutBetween(e, a) && !e.allow.delegated:

@@ -30,6 +30,7 @@ type Source interface {
 // zero value is the default.
 type Config struct {
 	Source     Source
+	Each       EachSource // asks each server of a zone; required for prechecks
 	Now        func() time.Time
 	Subjects   record.Subjects
 	Credential credential.Options
@@ -52,6 +53,7 @@ type Config struct {
 // used by many at once.
 type Verifier struct {
 	source     Source
+	each       EachSource
 	now        func() time.Time
 	subjects   record.Subjects
 	credential credential.Options
@@ -75,6 +77,7 @@ func New(c Config) (*Verifier, error) {
 	}
 	v := &Verifier{
 		source:     c.Source,
+		each:       c.Each,
 		now:        c.Now,
 		subjects:   c.Subjects,
 		credential: c.Credential,
@@ -108,6 +111,11 @@ func New(c Config) (*Verifier, error) {
 // Verify says whether the credential in q is confirmed by its subject's domain.
 // The error is an *Error where the bytes form no question, else the end of ctx.
 func (v *Verifier) Verify(ctx context.Context, q *Request) (Verdict, error) {
+	return v.answer(ctx, q, false)
+}
+
+// answer is Verify, of every server where each says so.
+func (v *Verifier) answer(ctx context.Context, q *Request, each bool) (Verdict, error) {
 	c, err := v.parse(q)
 	if err == nil {
 		err = c.NoSubject()
@@ -123,6 +131,7 @@ func (v *Verifier) Verify(ctx context.Context, q *Request) (Verdict, error) {
 		confirmation: c.Confirmation,
 		freshness:    Freshness{MaxAge: q.MaxAge, Bounded: q.Bounded, At: q.At},
 		now:          v.instant(q.At),
+		each:         each,
 	}
 	a.token = v.timely(q, &c, a.now)
 	if w := v.wanted(q, &c, a.now); a.token.good && !w.nothing() {
@@ -173,6 +182,7 @@ type ask struct {
 	token        standing
 	expires      int64
 	hasExpires   bool
+	each         bool // every server of the zone is asked, and nothing else
 }
 
 // decide derives the domain, looks the record up in each form until one
@@ -220,9 +230,13 @@ func (v *Verifier) find(ctx context.Context, a *ask, domain []byte, form record.
 	if a.token.good && !a.confirmation.Encrypted {
 		q := dnssec.Question{Type: dnssec.TypeTLSA, MaxAge: a.freshness.MaxAge, Bounded: a.freshness.Bounded, At: a.freshness.At}
 		q.Name, _ = dnssec.NameOf(name) // fits: AppendName gives at most 254 octets
-		e.answer, f.cached, err = v.source.Lookup(ctx, q)
+		if a.each {
+			err = v.lookEverywhere(ctx, q, &e, &f)
+		} else if e.answer, f.cached, err = v.source.Lookup(ctx, q); err != nil {
+			err = fmt.Errorf("verifier: look-up of the record: %w", err)
+		}
 		if err != nil {
-			return finding{}, fmt.Errorf("verifier: look-up of the record: %w", err)
+			return finding{}, err
 		}
 		f.learn(e.answer, name, e.prefix)
 	}

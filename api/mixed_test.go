@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -76,5 +77,68 @@ func TestPartsOfTwoPresentations(t *testing.T) {
 	}
 	if confirmed != 2 {
 		t.Errorf("%d are each other's own", confirmed)
+	}
+}
+
+// TestItemsOfABatchKnowNothingOfEachOther: what came with one item, its proof, its
+// certificate, its nonce, stands in for nothing that the next one lacks.
+func TestItemsOfABatchKnowNothingOfEachOther(t *testing.T) {
+	s := newScene(t)
+	s.envelope["check"] = []string{"signature", "key_binding", "mtls"} // a proof is taken once
+	if a := s.ask(); !a.is("record_matches", "") {
+		t.Fatalf("got %+v", a)
+	}
+	whole := func(without ...string) string {
+		o := object{}
+		for name, value := range s.envelope {
+			o[name] = value
+		}
+		for _, name := range without {
+			delete(o, name)
+		}
+		return string(inJSON(t, o))
+	}
+	dpop := func(proof bool) string {
+		o := object{"token": s.sent, "check": []string{"dpop"}, "nonce": ourNonce, "dpop": object{"htm": "GET", "htu": ourURL}}
+		if proof {
+			o["dpop"] = s.envelope["dpop"]
+		}
+		return string(inJSON(t, o))
+	}
+	lines := []struct{ item, want, words string }{
+		{whole(), "record_matches", ""},
+		{whole("client_cert"), "mtls_mismatch", "no client certificate"},
+		{whole(), "record_matches", ""},
+		{whole("nonce"), "malformed", "key_binding needs aud and nonce"},
+		{whole(), "record_matches", ""},
+		{whole("aud"), "malformed", "key_binding needs aud and nonce"},
+		{dpop(true), "record_matches", ""},
+		{dpop(false), "dpop_invalid", "no proof"},
+		{whole("check"), "audience_mismatch", "claims.aud: missing"}, // the key binding was not checked
+		{whole("token"), "malformed", "exactly one of token and claims"},
+		{whole("check", "aud"), "record_matches", ""},
+	}
+	var body strings.Builder
+	for _, l := range lines {
+		body.WriteString(l.item + "\n")
+	}
+	r := send(s.handler, "POST", "/v1/verify/batch", body.String(), "Content-Type: application/x-ndjson")
+	answers := strings.Split(strings.TrimSpace(text(t, r)), "\n")
+	if len(answers) != len(lines) {
+		t.Fatalf("%d answers: %q", len(answers), answers)
+	}
+	for i, l := range lines {
+		var a answer
+		must(t, json.Unmarshal([]byte(answers[i]), &a))
+		a.Status = 200
+		if a.Type != "" {
+			a.Status = 400
+		}
+		if !a.is(l.want, l.words) {
+			t.Errorf("%d: got %s, want %s, %q", i, answers[i], l.want, l.words)
+		}
+		if l.want == "record_matches" && i == len(lines)-1 && a.Signature+a.KeyBinding+a.DPoP+a.MTLS != strings.Repeat("not_checked", 4) {
+			t.Errorf("%d: checked, and nobody has asked: %s", i, answers[i])
+		}
 	}
 }

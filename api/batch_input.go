@@ -14,11 +14,12 @@ type batchInput struct {
 	control  *http.ResponseController
 	stopping <-chan struct{}
 	sequence bool   // a CBOR sequence (RFC 8742); else lines
-	flush    func() // called before a wait for the client: what is answered it must have
+	flush    func() // called before a wait for the client: what is answered it must have soon
 
 	buf        []byte
 	start, end int  // what was read and not yet given out
 	seen       int  // octets after start that hold no newline
+	filled     bool // the last read took all the room that it had
 	timed      bool // the time of the item that is being read runs
 	over       bool // that item is too large: it is passed over to its end
 	scan       cborScan
@@ -143,7 +144,7 @@ func (in *batchInput) fill() {
 		in.end = copy(in.buf, in.buf[in.start:in.end])
 		in.start = 0
 	}
-	if in.end == len(in.buf) || in.end > len(in.buf)/2 && len(in.buf) < lastBuffer {
+	if in.end == len(in.buf) || in.filled && len(in.buf) < lastBuffer {
 		grown := make([]byte, min(max(firstBuffer, 4*len(in.buf)), lastBuffer))
 		copy(grown, in.buf[:in.end])
 		in.buf = grown
@@ -159,6 +160,7 @@ func (in *batchInput) fill() {
 	}
 	n, err := in.body.Read(in.buf[in.end:])
 	in.end += n
+	in.filled = in.end == len(in.buf)
 	in.err = err
 	if err == io.EOF {
 		// From here on net/http reads, to see whether the client is there.

@@ -4,7 +4,9 @@
 // is eight connections from this process. Linux only (/proc).
 //
 //	make build && go run ./bench/http -rounds 9
+//	make build && go run ./bench/http -rounds 9 -batch 1000
 //
+// With -batch it is the CPU of one item of a batch beside one request to that handler.
 // The daemon is cnfd sandbox, hot: the record is in its cache.
 package main
 
@@ -33,6 +35,7 @@ func main() {
 	cnfd := flag.String("cnfd", "bin/cnfd", "the binary to measure")
 	rounds := flag.Int("rounds", 7, "rounds of each")
 	seconds := flag.Float64("seconds", 1, "how long each is asked in a round")
+	batch := flag.Int("batch", 0, "measure an item of a batch of as many, over TCP")
 	trivial := flag.String("trivial", "", "serve as the yardstick: network and address")
 	size := flag.Int("size", 0, "octets that the yardstick answers")
 	flag.Parse()
@@ -41,7 +44,7 @@ func main() {
 		network, address, _ := strings.Cut(*trivial, " ")
 		err = serveTrivial(network, address, *size)
 	} else {
-		err = compare(*cnfd, *rounds, time.Duration(*seconds*float64(time.Second)))
+		err = compare(*cnfd, *batch, *rounds, time.Duration(*seconds*float64(time.Second)))
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench/http:", err)
@@ -63,7 +66,7 @@ func serveTrivial(network, address string, size int) error {
 	}))
 }
 
-func compare(cnfd string, rounds int, each time.Duration) error {
+func compare(cnfd string, batch, rounds int, each time.Duration) error {
 	dir, err := os.MkdirTemp("", "cnfd-bench")
 	if err != nil {
 		return err
@@ -75,11 +78,17 @@ func compare(cnfd string, rounds int, each time.Duration) error {
 		return err
 	}
 	defer stop()
-	request, size, err := question(dir, api)
+	body, size, err := question(dir, api)
 	if err != nil {
 		return err
 	}
-	for _, network := range []string{"unix", "tcp"} {
+	one := load{request("/v1/verify", "application/json", body), 1}
+	many, networks := one, []string{"unix", "tcp"}
+	if batch > 0 {
+		many = load{request("/v1/verify/batch", "application/x-ndjson", bytes.Repeat(append(body, '\n'), batch)), batch}
+		networks = networks[1:]
+	}
+	for _, network := range networks {
 		address := filepath.Join(dir, "trivial.sock")
 		target := filepath.Join(dir, "cnfd.sock")
 		if network == "tcp" {
@@ -89,7 +98,7 @@ func compare(cnfd string, rounds int, each time.Duration) error {
 		if err != nil {
 			return err
 		}
-		err = play(network, address, yard.Pid, target, daemon.Process.Pid, request, rounds, each)
+		err = play(network, address, yard.Pid, target, daemon.Process.Pid, one, many, rounds, each)
 		yard.Kill()
 		if err != nil {
 			return err
@@ -99,21 +108,21 @@ func compare(cnfd string, rounds int, each time.Duration) error {
 }
 
 // play asks both in turn and prints the medians.
-func play(network, address string, yard int, target string, daemon int, request []byte, rounds int, each time.Duration) error {
+func play(network, address string, yard int, target string, daemon int, one, many load, rounds int, each time.Duration) error {
 	var ratios, a, b []float64
 	for range rounds {
-		t, err := cost(network, address, yard, request, each)
+		t, err := cost(network, address, yard, one, each)
 		if err != nil {
 			return err
 		}
-		c, err := cost(network, target, daemon, request, each)
+		c, err := cost(network, target, daemon, many, each)
 		if err != nil {
 			return err
 		}
 		a, b, ratios = append(a, t), append(b, c), append(ratios, c/t)
-		fmt.Fprintf(os.Stderr, "%-4s trivial %.1f µs, cnfd %.1f µs, %.2f\n", network, t, c, c/t)
+		fmt.Fprintf(os.Stderr, "%-4s trivial %.1f µs, cnfd %.2f µs, %.3f\n", network, t, c, c/t)
 	}
-	fmt.Printf("%-4s  trivial %.1f µs  cnfd %.1f µs  × %.2f (%.2f–%.2f)  CPU a request, medians of %d rounds\n",
+	fmt.Printf("%-4s  trivial %.1f µs  cnfd %.2f µs  × %.3f (%.3f–%.3f)  CPU a credential, medians of %d rounds\n",
 		network, median(a), median(b), median(ratios), slices.Min(ratios), slices.Max(ratios), rounds)
 	return nil
 }
@@ -162,7 +171,17 @@ func start(cmd *exec.Cmd, network, address string) (*os.Process, error) {
 	return nil, fmt.Errorf("nobody listens on %s %s", network, address)
 }
 
-// question is the request, and the size of the answer that it gets.
+// load is what is sent over and over, and how many credentials it holds.
+type load struct {
+	request []byte
+	items   int
+}
+
+func request(path, kind string, body []byte) []byte {
+	return fmt.Appendf(nil, "POST %s HTTP/1.1\r\nHost: bench\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n%s", path, kind, len(body), body)
+}
+
+// question is the body of a request, and the size of the answer that it gets.
 func question(dir, api string) (request []byte, size int, err error) {
 	token, err := os.ReadFile(filepath.Join(dir, "vendor.jwt"))
 	if err != nil {
@@ -186,11 +205,11 @@ func question(dir, api string) (request []byte, size int, err error) {
 	if !bytes.Contains(verdict, []byte(`"outcome":"confirmed"`)) {
 		return nil, 0, fmt.Errorf("not confirmed: %s", verdict)
 	}
-	return fmt.Appendf(nil, "POST /v1/verify HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(body), body), len(verdict), nil
+	return []byte(body), len(verdict), nil
 }
 
-// cost is the CPU time, in µs, that a process spends on a request.
-func cost(network, address string, pid int, request []byte, each time.Duration) (float64, error) {
+// cost is the CPU time, in µs, that a process spends on a credential.
+func cost(network, address string, pid int, l load, each time.Duration) (float64, error) {
 	before, err := cpu(pid)
 	if err != nil {
 		return 0, err
@@ -200,7 +219,7 @@ func cost(network, address string, pid int, request []byte, each time.Duration) 
 	var done sync.WaitGroup
 	until := time.Now().Add(each)
 	for i := range connections {
-		done.Go(func() { counts[i], errs[i] = hammer(network, address, request, until) })
+		done.Go(func() { counts[i], errs[i] = hammer(network, address, l.request, until) })
 	}
 	done.Wait()
 	after, err := cpu(pid)
@@ -211,7 +230,7 @@ func cost(network, address string, pid int, request []byte, each time.Duration) 
 	for _, c := range counts {
 		n += c
 	}
-	return float64((after-before)/time.Microsecond) / float64(n), nil
+	return float64((after-before)/time.Microsecond) / float64(n*l.items), nil
 }
 
 // hammer sends the request over one connection until the time is up.
@@ -223,14 +242,19 @@ func hammer(network, address string, request []byte, until time.Time) (n int, er
 	defer c.Close()
 	in := bufio.NewReader(c)
 	for ; time.Now().Before(until); n++ {
-		if _, err := c.Write(request); err != nil {
-			return n, err
+		sent := make(chan error, 1)
+		if len(request) < 16<<10 {
+			_, err := c.Write(request)
+			sent <- err
+		} else { // a batch is answered while it is read
+			go func() { _, err := c.Write(request); sent <- err }()
 		}
 		r, err := http.ReadResponse(in, nil)
 		if err != nil {
 			return n, err
 		}
-		if _, err := io.Copy(io.Discard, r.Body); err != nil || r.StatusCode != 200 {
+		_, err = io.Copy(io.Discard, r.Body)
+		if err = errors.Join(err, <-sent); err != nil || r.StatusCode != 200 {
 			return n, fmt.Errorf("status %d: %v", r.StatusCode, err)
 		}
 	}

@@ -1,0 +1,428 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"cnfd/internal/strict"
+	"cnfd/verifier"
+
+	"github.com/fxamacker/cbor/v2"
+)
+
+const (
+	asLines    = "Content-Type: application/x-ndjson"
+	asSequence = "Content-Type: application/cbor-seq"
+)
+
+// goodItem is one whose key is published; goodCWT too, with the thumbprint after it.
+const (
+	goodItem = `{"claims":{"sub":"https://vendor.example","cnf":{"jwk":` + publicJWK + `}}}`
+	goodCWT  = "\xa2\x02\x76https://vendor.example\x08\xa1\x05\x58\x20"
+)
+
+// batchAnswer is a verdict or a problem of a batch.
+type batchAnswer struct {
+	Outcome, Reason, Type, Detail, ID string
+	Index                             *int
+}
+
+func (a batchAnswer) String() string {
+	if a.Outcome != "" {
+		return a.Outcome + " " + a.Reason
+	}
+	index := -1
+	if a.Index != nil {
+		index = *a.Index
+	}
+	return fmt.Sprintf("%s %d", strings.TrimPrefix(a.Type, "urn:cnfd:problem:"), index)
+}
+
+// answers reads the lines of a response of 200.
+func answers(t testing.TB, r *http.Response) (list []batchAnswer, words string) {
+	t.Helper()
+	body := text(t, r)
+	if r.StatusCode != 200 || r.Header.Get("Content-Type") != "application/x-ndjson" || r.Header.Get("Cache-Control") != "no-store" {
+		t.Fatalf("%d %v %s", r.StatusCode, r.Header, body)
+	}
+	all := []string{}
+	for line := range strings.Lines(body) {
+		var a batchAnswer
+		if err := json.Unmarshal([]byte(line), &a); err != nil || len(a.ID) != 26 || !strings.HasSuffix(line, "}\n") {
+			t.Fatalf("%q: %v", line, err)
+		}
+		list = append(list, a)
+		all = append(all, a.String())
+	}
+	return list, strings.Join(all, "; ")
+}
+
+func TestBatch(t *testing.T) {
+	h := newReal(t, nil)
+	other := strings.Replace(goodItem, "vendor.", "other.", 1)
+	const yes, no = "confirmed record_matches", "refuted record_absent"
+	giant := `{"token":"` + strings.Repeat("A", MaxBody) + `"}`
+	for _, tt := range []struct{ claim, body, want string }{
+		{"nothing", "", ""},
+		{"one", goodItem + "\n", yes},
+		{"one without a newline", goodItem, yes},
+		{"in order", goodItem + "\n" + other + "\n" + goodItem + "\n", yes + "; " + no + "; " + yes},
+		{"lines that end as in DOS", goodItem + "\r\n" + other + "\r\n", yes + "; " + no},
+		{"empty lines are passed over", "\n" + goodItem + "\n \t\r\n\n" + other + "\n\n", yes + "; " + no},
+		{"a bad line in its place", goodItem + "\n{\n" + goodItem + "\n", yes + "; malformed 1; " + yes},
+		{"two objects on a line", goodItem + goodItem + "\n" + goodItem, "malformed 0; " + yes},
+		{"a member that is not known", goodItem + "\n" + `{"all":true,` + goodItem[1:], yes + "; malformed 1"},
+		{"an array", "[" + goodItem + "]\n", "malformed 0"},
+		{"an item over two lines", `{"claims":` + "\n" + goodItem[10:] + "\n" + goodItem, "malformed 0; malformed 1; " + yes},
+		{"a subject that names no domain", goodItem + "\n" + strings.Replace(goodItem, "https://", "urn:x:", 1), yes + "; not-derivable 1"},
+		{"a giant line", goodItem + "\n" + giant + "\n" + goodItem, yes + "; too-large 1; " + yes},
+		{"a giant line at the end", goodItem + "\n" + giant, yes + "; too-large 1"},
+		{"a line that goes on and on", goodItem + "\n" + strings.Repeat("x", 1<<20) + "\n" + goodItem, yes + "; too-large 1; " + yes},
+		{"a line as long as may be", goodItem[:10] + strings.Repeat(" ", MaxBody-len(goodItem)) + goodItem[10:] + "\n" + other, yes + "; " + no},
+		{"and one octet more", goodItem[:10] + strings.Repeat(" ", MaxBody-len(goodItem)+1) + goodItem[10:] + "\n" + other, "too-large 0; " + no},
+		{"a last line that is cut short", goodItem + "\n" + goodItem[:40], yes + "; malformed 1"},
+		{"NUL between items", goodItem + "\x00\n" + goodItem, "malformed 0; " + yes},
+		{"a byte order mark", "\ufeff" + goodItem, "malformed 0"},
+	} {
+		t.Run(tt.claim, func(t *testing.T) {
+			if _, got := answers(t, send(h, "POST", "/v1/verify/batch", tt.body, asLines)); got != tt.want {
+				t.Errorf("got %s\nwant %s", got, tt.want)
+			}
+		})
+	}
+}
+
+// cborAnswers are the lines of a batch of CBOR.
+func cborAnswers(t testing.TB, h http.Handler, body string) string {
+	t.Helper()
+	_, words := answers(t, send(h, "POST", "/v1/verify/batch", body, asSequence))
+	return words
+}
+
+func TestBatchOfCBOR(t *testing.T) {
+	sum := string(bytes.Repeat([]byte{0x11}, 32))
+	h := newHandler(t, Config{Verifier: verifierOf(t, func(q *verifier.Request) {
+		if q.Input != verifier.InputCWT {
+			t.Errorf("asked as %v", q.Input)
+		}
+	}, []byte("\xff\xff\xff"+sum))})
+	item := goodCWT + sum
+	const yes = "confirmed record_matches"
+	giant := "\x5a\x00\x02\x00\x00" + strings.Repeat("x", 2<<16)
+	for _, tt := range []struct{ claim, body, want string }{
+		{"nothing", "", ""},
+		{"two", item + item, yes + "; " + yes},
+		{"an item of another kind", item + "\x01" + item, yes + "; malformed 1; " + yes},
+		{"a giant string", item + giant + item, yes + "; too-large 1; " + yes},
+		{"a giant array", item + "\x9a\x00\x02\x00\x00" + strings.Repeat("\x00", 2<<16) + item, yes + "; too-large 1; " + yes},
+		{"a giant map without an end to be counted", item + "\xbf" + strings.Repeat("\x00", 2<<17) + "\xff" + item, yes + "; too-large 1; " + yes},
+		{"giant in many strings", item + "\x5f" + strings.Repeat("\x59\x10\x00"+strings.Repeat("x", 1<<12), 20) + "\xff" + item, yes + "; too-large 1; " + yes},
+		{"a tag", "\xd8\x3d" + item + item, "malformed 0; " + yes},
+		{"what ends nowhere", item + "\x1c" + item, yes + "; malformed 1"},
+		{"a break of its own", item + "\xff" + item, yes + "; malformed 1"},
+		{"nested for ever", item + strings.Repeat("\x81", 1000) + "\x00" + item, yes + "; malformed 1"},
+		{"a length that no memory has", item + "\xbb\xff\xff\xff\xff\xff\xff\xff\xff" + item, yes + "; malformed 1"},
+		{"cut short", item + item[:30], yes + "; malformed 1"},
+		{"cut short in a giant", item + giant[:1<<17], yes + "; malformed 1"},
+	} {
+		t.Run(tt.claim, func(t *testing.T) {
+			if got := cborAnswers(t, h, tt.body); got != tt.want {
+				t.Errorf("got %s\nwant %s", got, tt.want)
+			}
+		})
+	}
+}
+
+// verifierOf is the real one over a DNS in memory with one record of a COSE key; seen
+// is told of every question.
+func verifierOf(t testing.TB, seen func(*verifier.Request), data []byte) Verifier {
+	t.Helper()
+	v, err := verifier.New(verifier.Config{Source: &source{name: "5.8.vendor.example.", data: data}, Now: clock})
+	must(t, err)
+	return verifierFunc(func(ctx context.Context, q *verifier.Request) (verifier.Verdict, error) {
+		seen(q)
+		return v.Verify(ctx, q)
+	})
+}
+
+type verifierFunc func(context.Context, *verifier.Request) (verifier.Verdict, error)
+
+func (f verifierFunc) Verify(ctx context.Context, q *verifier.Request) (verifier.Verdict, error) {
+	return f(ctx, q)
+}
+
+func TestBatchAnswersInCBOR(t *testing.T) {
+	h := newReal(t, nil)
+	r := send(h, "POST", "/v1/verify/batch", goodItem+"\n{\n"+goodItem, asLines, "Accept: application/cbor-seq")
+	if got := r.Header.Get("Content-Type"); got != "application/cbor-seq" {
+		t.Fatalf("Content-Type %q", got)
+	}
+	d := cbor.NewDecoder(strings.NewReader(text(t, r)))
+	for i, want := range []string{"confirmed", "", "confirmed"} {
+		var m map[string]any
+		if err := d.Decode(&m); err != nil {
+			t.Fatal(err)
+		}
+		if outcome, _ := m["outcome"].(string); outcome != want {
+			t.Errorf("item %d: %v", i, m)
+		}
+		if want == "" && (m["index"] != uint64(1) || m["type"] != "urn:cnfd:problem:malformed") {
+			t.Errorf("item %d: %v", i, m)
+		}
+	}
+	if err := d.Decode(new(any)); err != io.EOF {
+		t.Errorf("after the last: %v", err)
+	}
+}
+
+func TestBatchOptions(t *testing.T) {
+	past := strings.Replace(goodItem, `{"sub"`, `{"exp":1,"sub"`, 1)
+	with := func(item, member string) string { return "{" + member + "," + item[1:] }
+	for _, tt := range []struct{ claim, query, header, body, want string }{
+		{"none", "", "", goodItem, "confirmed record_matches"},
+		{"time for all", "?time=false", "", past + "\n" + past, "confirmed record_matches; confirmed record_matches"},
+		{"time of one", "", "", past + "\n" + with(past, `"time":false`), "refuted expired; confirmed record_matches"},
+		{"time said twice alike", "?time=false", "", with(past, `"time":false`), "confirmed record_matches"},
+		{"an item against the query", "?time=true", "", with(past, `"time":false`) + "\n" + goodItem, "malformed 0; confirmed record_matches"},
+		{"a check for all", "?check=signature", "", goodItem, "malformed 0"}, // claims hold no signature
+		{"a check of one", "", "", with(goodItem, `"check":["signature"]`) + "\n" + goodItem, "malformed 0; confirmed record_matches"},
+		{"an audience for all", "?aud=a", "", goodItem, "refuted audience_mismatch"},
+		{"another audience than the query's", "?aud=a", "", with(goodItem, `"aud":"b"`), "malformed 0"},
+	} {
+		t.Run(tt.claim, func(t *testing.T) {
+			h := newReal(t, nil)
+			if _, got := answers(t, send(h, "POST", "/v1/verify/batch"+tt.query, tt.body, asLines)); got != tt.want {
+				t.Errorf("got %s\nwant %s", got, tt.want)
+			}
+		})
+	}
+}
+
+// The tightest of what the query, the header and the item say holds.
+func TestBatchMaxAge(t *testing.T) {
+	f := &fakeVerifier{verdict: confirmed()}
+	h := newHandler(t, Config{Verifier: f})
+	body := `{"claims":{},"max_age":5}` + "\n" + `{"claims":{},"max_age":60}` + "\n" + `{"claims":{}}`
+	send(h, "POST", "/v1/verify/batch?max_age=30", body, asLines, "Cache-Control: max-age=40")
+	for i, want := range []float64{5, 30, 30} {
+		if q := f.asked[i]; !q.Bounded || q.MaxAge.Seconds() != want {
+			t.Errorf("item %d: %v, want %v s", i, q.MaxAge, want)
+		}
+	}
+	send(h, "POST", "/v1/verify/batch", `{"claims":{}}`, asLines)
+	if q := f.last(t); q.Bounded {
+		t.Errorf("bounded by nobody: %v", q.MaxAge)
+	}
+}
+
+// What is wrong with the request itself is a problem with its own status.
+func TestBatchRefused(t *testing.T) {
+	for _, tt := range []struct {
+		claim, target string
+		status        int
+		kind          string
+		headers       []string
+	}{
+		{"JSON", "", 415, "unsupported-media-type", []string{asJSON}},
+		{"a JWT", "", 415, "unsupported-media-type", []string{asJWT}},
+		{"one CWT", "", 415, "unsupported-media-type", []string{"Content-Type: application/cwt"}},
+		{"no type", "", 415, "unsupported-media-type", nil},
+		{"two types", "", 415, "unsupported-media-type", []string{asLines, asSequence}},
+		{"a type that is none", "", 415, "unsupported-media-type", []string{"Content-Type: x-ndjson;"}},
+		{"another character set", "", 415, "unsupported-media-type", []string{asLines + "; charset=utf-16"}},
+		{"compressed", "", 415, "unsupported-media-type", []string{asLines, "Content-Encoding: gzip"}},
+		{"an option that is not known", "?all=1", 400, "malformed", []string{asLines}},
+		{"an option that is none", "?max_age=soon", 400, "malformed", []string{asLines}},
+		{"an option twice", "?max_age=1&max_age=2", 400, "malformed", []string{asLines}},
+	} {
+		t.Run(tt.claim, func(t *testing.T) {
+			f := &fakeVerifier{verdict: confirmed()}
+			h := newHandler(t, Config{Verifier: f})
+			wantProblem(t, send(h, "POST", "/v1/verify/batch"+tt.target, goodItem, tt.headers...), tt.status, tt.kind)
+			f.untouched(t)
+		})
+	}
+	h := newHandler(t, Config{})
+	if r := send(h, "POST", "/v1/verify/batch", goodItem, "Content-Type: Application/X-NDJSON; charset=UTF-8"); r.StatusCode != 200 {
+		t.Errorf("the right type in another spelling: %d", r.StatusCode)
+	}
+}
+
+// A failure of this machine, or a bug, costs the item that it befell.
+func TestBatchAfterAFailure(t *testing.T) {
+	var log strings.Builder
+	n := 0
+	h := newHandler(t, Config{
+		Log: slog.New(slog.NewTextHandler(&log, nil)),
+		Verifier: verifierFunc(func(ctx context.Context, q *verifier.Request) (verifier.Verdict, error) {
+			switch n++; n {
+			case 2:
+				panic("a secret")
+			case 3:
+				ctx.Done() // as if to wait
+				panic("another secret")
+			case 4:
+				return verifier.Verdict{}, errors.New("no memory")
+			}
+			return confirmed(), nil
+		}),
+	})
+	_, got := answers(t, send(h, "POST", "/v1/verify/batch", strings.Repeat(goodItem+"\n", 5), asLines))
+	if want := "confirmed record_matches; internal 1; internal 2; internal 3; confirmed record_matches"; got != want {
+		t.Errorf("got %s\nwant %s", got, want)
+	}
+	if strings.Contains(log.String(), "secret") || strings.Count(log.String(), "panic while answering") != 2 || !strings.Contains(log.String(), "no memory") {
+		t.Errorf("log: %s", log.String())
+	}
+}
+
+func TestBatchAllocatesNothingAnItem(t *testing.T) {
+	verdict := confirmed()
+	h := newHandler(t, Config{Verifier: verifierFunc(func(_ context.Context, q *verifier.Request) (verifier.Verdict, error) {
+		return verdict, nil
+	})})
+	cost := func(items int) float64 {
+		body := strings.Repeat(goodItem+"\n", items)
+		return testing.AllocsPerRun(20, func() { send(h, "POST", "/v1/verify/batch", body, asLines) })
+	}
+	few, many := cost(1000), cost(11000)
+	if an := (many - few) / 10000; an > 0.01 {
+		t.Errorf("%v allocations an item (%v for 1,000, %v for 11,000)", an, few, many)
+	}
+}
+
+// oneByOne gives what /v1/verify says of each item.
+func oneByOne(t testing.TB, h http.Handler, query string, items []string, kind string) (words []string) {
+	for i, item := range items {
+		r := send(h, "POST", "/v1/verify"+query, item, kind)
+		var a batchAnswer
+		if err := json.Unmarshal([]byte(text(t, r)), &a); err != nil {
+			t.Fatal(err)
+		}
+		a.Index = &i
+		words = append(words, a.String())
+	}
+	return words
+}
+
+// cutSequence cuts a CBOR sequence that is there as a whole.
+func cutSequence(body string) (items []string) {
+	for body != "" {
+		var scan cborScan
+		n, err := scan.advance([]byte(body))
+		if err != nil || n == 0 {
+			break
+		}
+		items, body = append(items, body[:n]), body[n:]
+	}
+	return items
+}
+
+// FuzzBatch holds that a batch says of every item what /v1/verify says of it alone,
+// however the octets arrive.
+func FuzzBatch(f *testing.F) {
+	f.Add(false, goodItem+"\n"+goodItem, "", uint8(0))
+	f.Add(false, goodItem+"\r\n\n{}\n[]\n{\"token\":\""+unsigned(`{"sub":"https://vendor.example","cnf":{"jwk":`+publicJWK+`}}`)+"\"}", "?time=false", uint8(1))
+	f.Add(false, `{"time":true,"claims":{}}`+"\n"+`{"aud":"b","claims":{}}`, "?aud=a&time=false&max_age=1", uint8(3))
+	f.Add(true, goodCWT+strings.Repeat("\x11", 32)+"\x01\x9f\xff"+goodCWT, "", uint8(1))
+	f.Add(true, "\x5f\x41\x00\xff\x7f\xff\xd8\x3d\xa0\xff", "", uint8(2))
+	h := newReal(f, nil)
+	f.Fuzz(func(t *testing.T, sequence bool, body, query string, how uint8) {
+		if query != "" && query[0] != '?' || strings.ContainsAny(query, " #\x7f") || strings.ContainsFunc(query, func(r rune) bool { return r < ' ' || r > '~' }) {
+			t.Skip()
+		}
+		kind, one := asLines, asJSON
+		var items []string
+		if sequence {
+			kind, one = asSequence, "Content-Type: application/cwt"
+			items = cutSequence(body)
+		} else {
+			for line := range strings.Lines(body) {
+				if line = strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r"); len(trimmed([]byte(line))) > 0 {
+					items = append(items, line)
+				}
+			}
+		}
+		var from io.Reader = strings.NewReader(body)
+		switch how % 4 {
+		case 1:
+			from = iotest.OneByteReader(from)
+		case 2:
+			from = iotest.HalfReader(from)
+		case 3:
+			from = iotest.DataErrReader(from)
+		}
+		request := httptest.NewRequest("POST", "/v1/verify/batch"+query, from)
+		request.Header.Set("Content-Type", strings.TrimPrefix(kind, "Content-Type: "))
+		recorder := httptest.NewRecorder()
+		func() {
+			defer func() { // a body that is not read to its end costs the connection
+				if v := recover(); v != nil && v != http.ErrAbortHandler {
+					panic(v)
+				}
+			}()
+			h.ServeHTTP(recorder, request)
+		}()
+		r := recorder.Result()
+		if r.StatusCode != 200 {
+			if s := send(h, "POST", "/v1/verify"+query, goodItem, asJSON); s.StatusCode != r.StatusCode {
+				t.Fatalf("batch: %d, one: %d", r.StatusCode, s.StatusCode)
+			}
+			return
+		}
+		list, _ := answers(t, r)
+		want := oneByOne(t, h, query, items, one)
+		if len(list) < len(want) || len(list) > len(want)+1 {
+			t.Fatalf("%d answers to %d items", len(list), len(want))
+		}
+		for i, w := range want {
+			if got := list[i].String(); got != w {
+				t.Errorf("item %d, %q:\nin a batch %s\nalone      %s", i, items[i], got, w)
+			}
+		}
+		if len(list) > len(want) && (!sequence || list[len(want)].Type != "urn:cnfd:problem:malformed") {
+			t.Errorf("one more than there are items: %v", list[len(want)])
+		}
+	})
+}
+
+// FuzzCBORScan holds that an item that can be read ends where the scan says, however
+// its octets arrive.
+func FuzzCBORScan(f *testing.F) {
+	for _, s := range []string{"\x00", "\xbf\x01\x5f\x41\x00\xff\xff", "\xd8\x3d\xd2\x84\x40\xa0\x40\x40", "\x9f\x9f\xff\xa0\x80\xff\x01", "\x1c", "\x81\xff", "\xfb\x00\x00\x00\x00\x00\x00\x00\x00", "\x7a\xff\xff\xff\xff"} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var whole cborScan
+		n, err := whole.advance(b)
+		if n < 0 || n > len(b) {
+			t.Fatalf("%x: %d", b, n)
+		}
+		if item, _, bad := strict.FirstCBOR(b); bad == nil && strict.WellFormedCBOR(item.Raw, "") == nil && (err != nil || n != len(item.Raw)) {
+			t.Errorf("%x: %d, %v, want %d", b, n, err, len(item.Raw))
+		}
+		var bits cborScan
+		for i := 0; i <= len(b); i++ {
+			m, e := bits.advance(b[:i])
+			if e != nil || m > 0 {
+				if m != n || (e == nil) != (err == nil) {
+					t.Errorf("%x: octet by octet %d, %v; at once %d, %v", b, m, e, n, err)
+				}
+				return
+			}
+		}
+		if n > 0 || err != nil {
+			t.Errorf("%x: at once %d, %v; octet by octet nothing", b, n, err)
+		}
+	})
+}

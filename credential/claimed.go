@@ -113,7 +113,7 @@ func entry(item strict.Item, key int64) strict.Item {
 func (c *Credential) For(audience string) (named, present bool) {
 	if c.isCWT() {
 		claims, _, _ := strict.FirstCBOR(c.claims)
-		aud := entry(claims, 3)
+		aud := entry(claims, keyAud)
 		if text, ok := aud.Text(); ok {
 			return string(text) == audience, true
 		}

@@ -1,7 +1,9 @@
 package credential
 
 import (
+	"bytes"
 	"errors"
+	"strconv"
 
 	"github.com/veraison/go-cose"
 
@@ -73,7 +75,33 @@ func openCOSE(message strict.Item) (payload []byte, err error) {
 	if err := checkPayload(payload); err != nil {
 		return nil, err
 	}
-	return resolveCWT(payload, &headers[0])
+	claims, err := resolveCWT(payload, &headers[0])
+	for i := range headers {
+		if err == nil {
+			err = agree(&headers[i], claims)
+		}
+	}
+	return claims, err
+}
+
+// agree refuses a message whose headers have claims that are read here (RFC 9597, 15)
+// and that its payload has not, or not the same: one who looks at the headers and one
+// who looks at the payload would judge two credentials.
+func agree(h *cose.Headers, claims []byte) error {
+	protected, _, _ := strict.FirstCBOR(h.RawProtected)
+	octets, _ := protected.Bytes()
+	payload, _, _ := strict.FirstCBOR(claims)
+	for _, bucket := range [...][]byte{octets, h.RawUnprotected} {
+		headers, _, _ := strict.FirstCBOR(bucket)
+		inHeader := entry(headers, 15)
+		for _, key := range [...]int64{keyIss, keySub, keyAud, keyExp, keyNbf, keyCnf} {
+			claim := entry(inHeader, key)
+			if claim.Raw != nil && !bytes.Equal(claim.Raw, entry(payload, key).Raw) {
+				return malformed("claims."+strconv.FormatInt(key, 10), "not what the header 15 (RFC 9597) says")
+			}
+		}
+	}
+	return nil
 }
 
 // maxHeaders bounds the items of a message, those in its headers among them: each of

@@ -51,6 +51,7 @@ func ParseCWT(cbor []byte, o *Options) (Credential, error) {
 const (
 	keyIss = 1
 	keySub = 2
+	keyAud = 3
 	keyExp = 4
 	keyNbf = 5
 	keyCnf = 8

@@ -164,7 +164,12 @@ func (d *daemon) prepare(c *config.Config) error {
 	if err != nil {
 		return fmt.Errorf("api.purge: %w", err)
 	}
+	gateways, err := authzOf(c, d.engine.verifier, d.engine, d.log)
+	if err != nil {
+		return err
+	}
 	handler, err := api.New(api.Config{
+		Authz:    gateways,
 		Verifier: d.engine.verifier, Resolver: readyEngine{d.engine.resolver, d.engine.anchors}, Now: d.clock.Now, Log: d.log,
 		Purge: purge, Subjects: subjects(c), Testing: c.Testing,
 	})

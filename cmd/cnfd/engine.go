@@ -27,6 +27,8 @@ type engine struct {
 	verifier *verifier.Verifier
 	anchors  *anchor.Keeper // what the resolver trusts; not running
 	keys     *source.Keeper // what issuers sign with; not running, and fetching what it is asked for
+
+	credential credential.Options // how the verifier reads one
 }
 
 // newEngine makes what c describes. Nothing is sent until the first question.
@@ -69,7 +71,7 @@ func newEngine(c *config.Config, now func() time.Time, log *slog.Logger, forComm
 	if err != nil {
 		return nil, err
 	}
-	return &engine{resolver: r, verifier: v, anchors: keeper, keys: keys}, nil
+	return &engine{resolver: r, verifier: v, anchors: keeper, keys: keys, credential: vc.Credential}, nil
 }
 
 // anchorDir is where the state of the trust anchors is kept; "" for nowhere.

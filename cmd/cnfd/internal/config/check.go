@@ -27,7 +27,9 @@ func (r *reader) check(c *Config) {
 	r.checkRecord(&c.Record)
 	r.checkWords("check", c.Check)
 	r.checkIssuers(c.Issuers)
+	r.checkAuthz(&c.Authz)
 	r.checkKeyFiles(c.DecryptionKeys)
+	r.checkOperation(c)
 	if c.StateDir != "" && !filepath.IsAbs(c.StateDir) {
 		r.at("state_dir", "want an absolute path")
 	}

@@ -33,8 +33,54 @@ type Config struct {
 	Check []string `yaml:"check" default:"[]" values:"signature,key_binding,dpop,mtls"`
 	// Whose signatures can be checked, and by which keys; the credentials of all others are signature_invalid where signatures are checked. [{issuer: https://issuer.example, keys: /etc/cnfd/issuer.jwks, check: [signature]}]
 	Issuers []Issuer `yaml:"issuers" default:"[]"`
+	// Answers for gateways, at /v1/authz (docs/gateways.md): 503 until issuers, authz.gateway and authz.subjects are set.
+	Authz Authz `yaml:"authz"`
 	// Files with the keys that open an encrypted cnf (jwe, Encrypted_COSE_Key), by their absolute paths: private or symmetric keys as JWK, JWK Set, PEM or COSE_Key. Read at the start; keep them from everybody else (chmod 600). Without any, what is encrypted is undecryptable.
 	DecryptionKeys []string `yaml:"decryption_keys" default:"[]"`
+	// What is written to the log, which is standard error; never a token or a key.
+	Log Log `yaml:"log"`
+	// GET /metrics, in the text format of Prometheus.
+	Metrics Metrics `yaml:"metrics"`
+	// What callers may take of the daemon. Over a limit they get 429 or 503 with Retry-After, and what is cached is answered still.
+	Limits Limits `yaml:"limits"`
+}
+
+// Log is the section log.
+type Log struct {
+	// text: a line of words and values; json: an object a line.
+	Format string `yaml:"format" default:"text" values:"text,json"`
+	// The least that is worth a line: debug, info, warn, error. Decisions and evidence are of level info.
+	Level string `yaml:"level" default:"info" values:"debug,info,warn,error"`
+	// A line for each decision: id, outcome, reason, method, cached, security, checks, took (in seconds) and, on the unix socket, the caller's uid and pid.
+	Decisions bool `yaml:"decisions" default:"false"`
+	// What such a line says of whom the credential is about: none; hash: of the domain, keyed with log-key in state_dir; full: subject and domain.
+	Subjects string `yaml:"subjects" default:"none" values:"none,hash,full"`
+	// A line for each decision with the records and signatures of the DNS that it rests on, which name the domain: off, refuted (those that refute), all.
+	Evidence string `yaml:"evidence" default:"off" values:"off,refuted,all"`
+}
+
+// Metrics is the section metrics.
+type Metrics struct {
+	// Who may read them: all (whoever reaches the API), unix (callers on the unix socket), off.
+	Read string `yaml:"read" default:"all" values:"all,unix,off"`
+}
+
+// Limits is the section limits.
+type Limits struct {
+	// The body of a request, 1KiB to 64KiB; an item of a batch may in any case have 64 KiB.
+	Body Size `yaml:"body" default:"64KiB"`
+	// The request line and all headers together, 4KiB to 1MiB.
+	Header Size `yaml:"header" default:"16KiB"`
+	// The longest that a request may take to arrive, its headers half of it at most.
+	ReadTimeout time.Duration `yaml:"read_timeout" default:"10s"`
+	// How long a connection may stay open without a request.
+	IdleTimeout time.Duration `yaml:"idle_timeout" default:"2m"`
+	// Connections at once, on TCP and on the unix socket each; fewer where the machine allows the process fewer open files. One too many gets 503.
+	Connections uint32 `yaml:"connections" default:"16384"`
+	// Questions at once that are not answered from the cache; one too many gets 503.
+	Misses uint32 `yaml:"misses" default:"4096"`
+	// Questions a second, of one caller, that are not answered from the cache: of an IPv4 address, an IPv6 /64, or a user on the unix socket. One too many gets 429; a second's worth may come at once. 0: any number.
+	PeerMisses uint32 `yaml:"peer_misses" default:"0"`
 }
 
 // Issuer is one of those whose signatures can be checked.
@@ -61,6 +107,28 @@ type Issuer struct {
 	Timeout time.Duration `yaml:"timeout" default:"5s"`
 }
 
+// Authz is the section authz.
+type Authz struct {
+	// The gateway that asks: nginx, caddy, traefik or envoy. It fixes which headers carry the request and the client's certificate; the gateway must overwrite each of them. "": none.
+	Gateway string `yaml:"gateway" default:"\"\"" values:",nginx,caddy,traefik,envoy"`
+	// Whence its headers are believed, besides the unix socket. Nobody else may reach the gateway's side from there.
+	Peers []netip.Prefix `yaml:"peers" default:"[]"`
+	// The domains that may pass, each for itself alone: [vendor.example]; [any]: whoever publishes a record.
+	Subjects []string `yaml:"subjects" default:"[]"`
+	// The proofs of possession that are taken: dpop, mtls (with record.x5t where tokens name a certificate alone), key_binding. How a token is bound decides which it needs; one is always needed. The issuer's signature and the token's time are checked in any case.
+	Possession []string `yaml:"possession" default:"[dpop]" values:"dpop,mtls,key_binding"`
+	// Whom tokens, or their key bindings, must be for; "": what issuers[].audience says. Without either, a token that was given to another service passes here too.
+	Audience string `yaml:"audience" default:"\"\""`
+	// Of key_binding: the header in which the gateway hands on the nonce that it gave the client, whatever the client has sent by that name; no gateway does so by itself. "": key_binding is not taken.
+	NonceHeader string `yaml:"nonce_header" default:"\"\""`
+	// The status of what is unproven: 403 or 503.
+	Unproven uint16 `yaml:"unproven" default:"403"`
+	// Let everything pass, say in Cnf-Observed what would have been, and count it: for a roll-out.
+	Observe bool `yaml:"observe" default:"false"`
+	// After this long a question is unproven (unreachable), 1ms to 10s; what is being looked up is there for the next one. Envoy waits for 200ms unless told otherwise.
+	Deadline time.Duration `yaml:"deadline" default:"150ms"`
+}
+
 // API is the section api.
 type API struct {
 	// Address and port of the TCP socket; "" turns it off. Off loopback it needs tls, or allow_plain: true.
@@ -73,6 +141,9 @@ type API struct {
 	Unix string `yaml:"unix" default:"/run/cnfd/cnfd.sock"`
 	// The socket's permissions, in octal: 0660 or tighter.
 	UnixMode Mode `yaml:"unix_mode" default:"\"0660\""`
+	// The socket's owner and group, by name or number; "": those of the process. Only root, or a member of the group, can give it away.
+	UnixOwner string `yaml:"unix_owner" default:"\"\""`
+	UnixGroup string `yaml:"unix_group" default:"\"\""`
 	// User ids that may use the unix socket (Linux). Empty: whoever may open it.
 	AllowUIDs []uint32 `yaml:"allow_uids" default:"[]"`
 	// Who may purge the cache: unix (callers on the unix socket), all, off.

@@ -33,6 +33,7 @@ func Warnings(file string, text []byte, d Config, now time.Time) Problems {
 		r.warnNegative(fmt.Sprintf("resolver.negative_trust_anchors[%d]", i), n, &c.Resolver, now)
 	}
 	r.warnChecks(&c)
+	r.warnAuthz(&c)
 	for i := range r.problems {
 		r.problems[i].File = file
 	}

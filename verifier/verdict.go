@@ -14,7 +14,7 @@ import (
 type Verdict struct {
 	Reason Reason
 	// Detail says which rule was broken and where, for people, where a check of the
-	// token or of its holder came out badly; it repeats nothing of either. Of a precheck
+	// token or of its holder came out badly; it repeats no value of either. Of a precheck
 	// it says what the name servers said. "" otherwise.
 	Detail string
 	// Subject is the credential's sub as it stands there. It points into

@@ -43,6 +43,7 @@ var rooms = map[string][]string{
 	"verifier":                  {"credential", "issuers", "possession", "record", "thumbprint", "dnssec"},
 	"api":                       {"verifier", "dnssec", "record", "internal/strict"},
 	"authz":                     {"verifier", "credential", "possession", "signature", "thumbprint"},
+	"metrics":                   {"verifier"},
 	"client":                    {},
 	"publish":                   {"record", "dnssec"},
 	"acme":                      {"verifier"},

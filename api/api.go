@@ -50,6 +50,8 @@ type Config struct {
 	Subjects record.Subjects // how a subject to purge is turned into a domain
 	Testing  bool            // marks what /v1/resolve answers
 	Authz    http.Handler    // answers gateways at /v1/authz and below; nil: nobody does
+	// Prechecker asks every name server, for issuers; nil: nobody does.
+	Prechecker Prechecker
 	// Stopping is closed when the daemon is to end: a batch then ends after what it has
 	// read. nil: batches last as long as their clients.
 	Stopping <-chan struct{}
@@ -118,6 +120,10 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "/v1/verify/batch":
 		if h.allowed(w, r, http.MethodPost) {
 			h.verifyBatch(w, r)
+		}
+	case "/v1/precheck":
+		if h.allowed(w, r, http.MethodPost) {
+			h.precheck(w, r)
 		}
 	case "/v1/resolve":
 		if h.allowed(w, r, http.MethodGet) {

@@ -66,12 +66,15 @@ func (w *walk) whyOver() string {
 	return "time is up"
 }
 
+// noRoom begins what is said to who is turned away; no server's words come so far to the front.
+const noRoom = "no room for the question"
+
 // turnedAway answers a question that there is no room for. The answer says nothing of
 // the name and must not be kept.
 func (r *Resolver) turnedAway(name string, rrtype uint16) *dnssec.Answer {
 	now := r.cfg.Now()
 	return &dnssec.Answer{
 		Name: name, Type: rrtype, Rcode: dns.RcodeServerFailure, Fetched: now, Until: now,
-		Trouble: dnssec.Trouble{Text: fmt.Sprintf("no room for the question: %d others are under way, and none of them for long", maxInFlight), Unreachable: true},
+		Trouble: dnssec.Trouble{Text: fmt.Sprintf(noRoom+": %d others are under way, and none of them for long", maxInFlight), Unreachable: true},
 	}
 }

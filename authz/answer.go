@@ -31,7 +31,7 @@ func (h *Handler) answer(w http.ResponseWriter, k *call) {
 	head["Cache-Control"] = noStore
 	head["Cnf-Outcome"] = word(outcome)
 	head["Cnf-Reason"] = word(reason)
-	// These two are there even if empty: a gateway that copies them then
+	// These two are always there, and never empty: a gateway that copies them then
 	// overwrites what the client has sent by the same name.
 	head["Cnf-Domain"] = []string{safe(k.verdict.Domain)}
 	head["Cnf-Thumbprint"] = []string{name(k.verdict.Thumbprint)}
@@ -85,18 +85,24 @@ func word(w string) []string {
 // safe is a domain as a header may hold it: it is one of letters, digits, hyphens
 // and dots by its making, and else is not shown.
 func safe(domain string) string {
+	if domain == "" {
+		return nobody
+	}
 	for i := 0; i < len(domain); i++ {
 		if c := domain[i]; !isAlphanumeric(c) && c != '-' && c != '.' {
-			return ""
+			return nobody
 		}
 	}
 	return domain
 }
 
-// name is a thumbprint's URI, or of a certificate, which has none, its kind and digest.
+// nobody stands where there is no domain or no thumbprint; it is neither.
+const nobody = "-"
+
+// name is a thumbprint's URI, or of a certificate, which has none, its hash and digest.
 func name(t thumbprint.Thumbprint) string {
 	if t.IsZero() {
-		return ""
+		return nobody
 	}
 	if uri := t.URI(); uri != "" {
 		return uri

@@ -11,7 +11,7 @@ packages=(
   nsd ldnsutils                                   # nsd, ldns-keygen, ldns-signzone, drill
   pdns-server pdns-backend-sqlite3 sqlite3        # pdns_server, pdnsutil
   unbound unbound-host                            # the witness
-  nginx                                           # a gateway that hands on a client's certificate
+  nginx caddy                                     # gateways that ask cnfd, and hand on a client's certificate
   prometheus systemd                              # promtool, systemd-analyze
   iproute2                                        # network namespaces
   openssl python3 python3-cbor2 python3-cryptography nodejs npm   # tokens that our code did not make

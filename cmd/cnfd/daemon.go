@@ -170,7 +170,7 @@ func (d *daemon) prepare(c *config.Config) error {
 	}
 	handler, err := api.New(api.Config{
 		Authz:    gateways,
-		Verifier: d.engine.verifier, Resolver: readyEngine{d.engine.resolver, d.engine.anchors}, Now: d.clock.Now, Log: d.log,
+		Verifier: d.engine.verifier, Prechecker: d.engine.verifier, Resolver: readyEngine{d.engine.resolver, d.engine.anchors}, Now: d.clock.Now, Log: d.log,
 		Purge: purge, Subjects: subjects(c), Testing: c.Testing,
 	})
 	if err != nil {

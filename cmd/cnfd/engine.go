@@ -56,7 +56,7 @@ func newEngine(c *config.Config, now func() time.Time, log *slog.Logger, forComm
 	if err != nil {
 		return nil, err
 	}
-	vc.Source, vc.Now = r, now
+	vc.Source, vc.Each, vc.Now = r, r, now
 	vc.Credential.Confirmation.Opener = opener
 	keys, err := keeperOf(c, now, log)
 	if err != nil {

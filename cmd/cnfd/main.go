@@ -70,7 +70,7 @@ the domain of the credential's subject vouches for that key now: by a TLSA recor
 		return fmt.Errorf("%s: %s -h shows the flags", what, cmd.CommandPath())
 	})
 	root.CompletionOptions.HiddenDefaultCmd = false
-	root.AddCommand(newServe(), newVerify(), newThumbprint(), newName(), newResolve(),
+	root.AddCommand(newServe(), newVerify(), newPrecheck(), newThumbprint(), newName(), newResolve(),
 		newConfig(), newSandbox(), newVersion(), newMan())
 	completion(root)
 	return root

@@ -68,6 +68,9 @@ func sandboxFiles(t *testing.T) (string, *sandbox.Wallet) {
 	}
 	for _, s := range samples {
 		files[s.Name] = s.Token
+		if s.Name == "vendor.jwt" {
+			files["holder.jwk"] = holderKey(t, s.Token)
+		}
 	}
 	for name, octets := range files {
 		if err := os.WriteFile(filepath.Join(dir, name), octets, 0o600); err != nil {

@@ -22,10 +22,6 @@ import (
 // askServer has a daemon answer: POST /v1/verify at unix:PATH, http://… or
 // https://…. It returns the verdict's JSON.
 func askServer(ctx context.Context, server string, q *verifier.Request, warn io.Writer) ([]byte, error) {
-	client, base, err := dialServer(server, warn)
-	if err != nil {
-		return nil, err
-	}
 	query := url.Values{}
 	kind, body, err := bodyOf(q, query)
 	if err != nil {
@@ -34,7 +30,16 @@ func askServer(ctx context.Context, server string, q *verifier.Request, warn io.
 	if q.Bounded {
 		query.Set("max_age", strconv.FormatInt(int64(q.MaxAge/time.Second), 10))
 	}
-	target := base + "/v1/verify"
+	return postServer(ctx, server, "/v1/verify", query, kind, body, warn)
+}
+
+// postServer sends a daemon one question, and returns the verdict's JSON.
+func postServer(ctx context.Context, server, path string, query url.Values, kind string, body []byte, warn io.Writer) ([]byte, error) {
+	client, base, err := dialServer(server, warn)
+	if err != nil {
+		return nil, err
+	}
+	target := base + path
 	if len(query) > 0 {
 		target += "?" + query.Encode()
 	}

@@ -31,7 +31,7 @@ func (n *town) newClient(t testing.TB) *oauthClient {
 	}
 	config, err := json.Marshal(map[string]any{
 		"issuer": townIssuer, "ca": n.ca, "certificates": certificates,
-		"addresses": map[string]string{"op.example": n.at(9), "api.example": n.at(10), "nginx.example": n.at(11)},
+		"addresses": map[string]string{"op.example": n.at(9), "api.example": n.at(10), "nginx.example": n.at(11), "gateway.example": n.at(12)},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -12,22 +12,33 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"cnfd/api"
 	"cnfd/cmd/cnfd/internal/config"
+	"cnfd/metrics"
 	"cnfd/resolver/listener"
 )
 
 // daemon is everything that cnfd serve runs. It owns its sockets, its resolver
 // and every goroutine behind them; Close ends them all.
 type daemon struct {
-	log    *slog.Logger
-	clock  *clock
-	engine *engine
-	http   *http.Server
-	dns    *listener.Server
-	left   *snapshot
+	log       logs
+	clock     *clock
+	engine    *engine // the one that it began with
+	live      live
+	requests  counting
+	decisions *decisions
+	doors     []*door
+	pair      atomic.Pointer[tls.Certificate]
+	http      *http.Server
+	dns       *listener.Server
+	left      *snapshot
+	logKey    func() []byte
+	stopping  chan struct{}   // closed once no more requests are taken
+	running   context.Context // of all that goes on by itself; ends with the daemon
+	stopOnce  sync.Once
 
 	addresses addresses
 	failed    chan error // the first socket that ended by itself
@@ -57,19 +68,18 @@ func (a addresses) String() string {
 	return strings.Join(list, " ")
 }
 
-// Bounds on what a caller may take of the HTTP server.
-const (
-	headerTime     = 5 * time.Second  // slow headers (docs: Slowloris)
-	requestTime    = 10 * time.Second // header and body together
-	answerTime     = 30 * time.Second // 10 s of body, 7 s of DNS, and the way back
-	idleTime       = 2 * time.Minute
-	maxHeaderBytes = 16 << 10
-)
+// answerTime is how long an answer may take once its request is there: 7 s of DNS, the
+// issuer's keys, and the way back.
+const answerTime = 20 * time.Second
 
 // startDaemon opens every socket of c and serves on them. On an error nothing
 // stays open. ctx bounds the start alone.
-func startDaemon(ctx context.Context, c *config.Config, logger *slog.Logger) (d *daemon, err error) {
-	d = &daemon{log: logger, failed: make(chan error, 4)}
+func startDaemon(ctx context.Context, c *config.Config, l logs) (d *daemon, err error) {
+	logger := l.Logger
+	d = &daemon{log: l, failed: make(chan error, 4), stopping: make(chan struct{}), logKey: logKey(c, logger)}
+	var end context.CancelFunc
+	d.running, end = context.WithCancel(context.Background())
+	d.closers = append(d.closers, end)
 	defer func() {
 		if err != nil {
 			d.undo()
@@ -113,11 +123,12 @@ type sockets struct {
 // open opens the sockets, so that every one of them is ours before any is served.
 func (d *daemon) open(c *config.Config) (s sockets, err error) {
 	if c.API.TLS.Cert != "" {
-		pair, err := tls.LoadX509KeyPair(c.API.TLS.Cert, c.API.TLS.Key)
+		pair, err := certificateOf(c)
 		if err != nil {
-			return s, fmt.Errorf("api.tls: %w", err)
+			return s, err
 		}
-		s.tls = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
+		d.pair.Store(pair)
+		s.tls = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return d.pair.Load(), nil }}
 	}
 	if c.API.Listen != "" {
 		l, err := listenTCP("api.listen", c.API.Listen)
@@ -125,7 +136,7 @@ func (d *daemon) open(c *config.Config) (s sockets, err error) {
 			return s, err
 		}
 		d.closers = append(d.closers, func() { l.Close() })
-		s.tcp = l
+		s.tcp = d.door(l, c, s.tls != nil)
 		d.addresses.API = "http://" + l.Addr().String()
 		if s.tls != nil {
 			d.addresses.API = "https://" + l.Addr().String()
@@ -139,10 +150,11 @@ func (d *daemon) open(c *config.Config) (s sockets, err error) {
 		d.closers = append(d.closers, func() { l.Close() })
 		s.unix = l
 		if len(c.API.AllowUIDs) > 0 {
-			if s.unix, err = onlyUIDs(l, c.API.AllowUIDs, d.log); err != nil {
+			if s.unix, err = onlyUIDs(l, c.API.AllowUIDs, d.log.Logger); err != nil {
 				return s, err
 			}
 		}
+		s.unix = d.door(s.unix, c, false)
 		d.addresses.Unix = c.API.Unix
 	}
 	if c.DNS.Listen != "" {
@@ -160,30 +172,27 @@ func (d *daemon) open(c *config.Config) (s sockets, err error) {
 
 // prepare makes the servers behind the sockets.
 func (d *daemon) prepare(c *config.Config) error {
-	purge, err := api.ParsePurge(c.API.Purge)
-	if err != nil {
-		return fmt.Errorf("api.purge: %w", err)
-	}
-	gateways, err := authzOf(c, d.engine.verifier, d.engine, d.log)
-	if err != nil {
-		return err
-	}
-	handler, err := api.New(api.Config{
-		Authz:    gateways,
-		Verifier: d.engine.verifier, Prechecker: d.engine.verifier, Resolver: readyEngine{d.engine.resolver, d.engine.anchors}, Now: d.clock.Now, Log: d.log,
-		Purge: purge, Subjects: subjects(c), Testing: c.Testing,
-	})
+	e := d.engine
+	e.source.rate.Store(int64(c.Limits.PeerMisses))
+	e.source.evidence.Store(c.Log.Evidence != "off")
+	d.decisions = &decisions{log: d.log.Logger, json: d.log.json, chain: e.resolver}
+	d.decisions.tells.Store(tellsOf(c, d.logKey))
+	d.decisions.counts = metrics.New(d.families()...)
+	handler, err := d.handlerOf(c, e)
 	if err != nil {
 		return err
 	}
+	d.live.Store(&generation{config: c, engine: e, handler: handler})
+	d.requests.Handler = &d.live
 	d.http = &http.Server{
-		Handler:           handler,
-		ReadHeaderTimeout: headerTime,
-		ReadTimeout:       requestTime,
-		WriteTimeout:      answerTime,
-		IdleTimeout:       idleTime,
-		MaxHeaderBytes:    maxHeaderBytes,
-		ErrorLog:          log.New(serverLog{d.log}, "", 0),
+		Handler:           &d.requests,
+		ReadHeaderTimeout: min(c.Limits.ReadTimeout/2, 5*time.Second),
+		ReadTimeout:       c.Limits.ReadTimeout,
+		WriteTimeout:      c.Limits.ReadTimeout + answerTime,
+		IdleTimeout:       c.Limits.IdleTimeout,
+		MaxHeaderBytes:    max(int(c.Limits.Header)-headerSlack, 1), // 0 would be a megabyte
+		ErrorLog:          log.New(serverLog{d.log.Logger}, "", 0),
+		ConnContext:       withPeer,
 	}
 	if c.DNS.Listen != "" {
 		d.dns = listener.New(listener.Config{
@@ -194,9 +203,33 @@ func (d *daemon) prepare(c *config.Config) error {
 	return nil
 }
 
+// headerSlack is what net/http reads beyond what it is told (http.Server.initialReadLimitSize).
+const headerSlack = 4 << 10
+
+// handlerOf makes what answers by e as c has it.
+func (d *daemon) handlerOf(c *config.Config, e *engine) (http.Handler, error) {
+	purge, err := api.ParsePurge(c.API.Purge)
+	if err != nil {
+		return nil, fmt.Errorf("api.purge: %w", err)
+	}
+	gateways, err := authzOf(c, api.Observed(&d.live, d.decisions, d.clock.Now), e, d.log.Logger)
+	if err != nil {
+		return nil, err
+	}
+	ac := api.Config{
+		Verifier: &d.live, Prechecker: &d.live, Resolver: readyResolver{e.resolver, &d.live}, Now: d.clock.Now, Log: d.log.Logger,
+		Purge: purge, Subjects: subjects(c), Testing: c.Testing, Authz: gateways, Stopping: d.stopping,
+		Decisions: d.decisions, MetricsOnUnix: c.Metrics.Read == "unix", BodyLimit: int64(c.Limits.Body),
+	}
+	if c.Metrics.Read != "off" {
+		ac.Metrics = d.decisions.counts
+	}
+	return api.New(ac)
+}
+
 func (d *daemon) serve(s sockets) {
-	d.watchAnchors()
-	d.refreshKeys()
+	d.begin(d.live.Load())
+	d.watchNegativeAnchors()
 	if s.tcp != nil {
 		if s.tls != nil {
 			d.http.TLSConfig = s.tls
@@ -213,15 +246,12 @@ func (d *daemon) serve(s sockets) {
 	}
 }
 
-// watchAnchors follows the trust anchors, and the negative ones, until the daemon is closed.
-func (d *daemon) watchAnchors() {
-	ctx, stop := context.WithCancel(context.Background())
-	d.closers = append(d.closers, stop)
-	d.serving.Go(func() { d.engine.anchors.Run(ctx, d.engine.resolver) })
+// watchNegativeAnchors follows the negative trust anchors until the daemon is closed.
+func (d *daemon) watchNegativeAnchors() {
 	for _, n := range d.engine.resolver.NegativeAnchors() {
 		d.log.Warn("negative trust anchor: nothing in or under the zone confirms or refutes", "zone", n.Name, "until", n.Until.UTC().Format(time.RFC3339))
 	}
-	d.serving.Go(func() { d.engine.resolver.WatchNegativeAnchors(ctx, d.tellNegativeEnd) })
+	d.serving.Go(func() { d.engine.resolver.WatchNegativeAnchors(d.running, d.tellNegativeEnd) })
 }
 
 // tellNegativeEnd logs that a negative trust anchor is no more.
@@ -253,6 +283,7 @@ func (d *daemon) Failed() <-chan error { return d.failed }
 // and then ends everything. The error says what was not finished.
 func (d *daemon) Close(ctx context.Context) error {
 	var errs []error
+	d.stopOnce.Do(func() { close(d.stopping) })
 	dnsEnded := make(chan error, 1)
 	go func() { // at the same time: neither is to be answered while the other is waited for
 		if d.dns == nil {

@@ -82,7 +82,17 @@ func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 func start(t *testing.T, c *config.Config) *daemon {
 	t.Helper()
-	d, err := startDaemon(context.Background(), c, quiet())
+	return startLogging(t, c, io.Discard)
+}
+
+// startLogging starts a daemon whose log is to be read.
+func startLogging(t *testing.T, c *config.Config, w io.Writer) *daemon {
+	t.Helper()
+	l, err := newLogs(w, &c.Log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := startDaemon(context.Background(), c, l)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
 	"path/filepath"
@@ -16,6 +15,7 @@ import (
 	"cnfd/record"
 	"cnfd/resolver"
 	"cnfd/resolver/anchor"
+	"cnfd/resolver/transport"
 	"cnfd/thumbprint"
 	"cnfd/verifier"
 )
@@ -24,10 +24,17 @@ import (
 // and what the commands use that resolve by themselves.
 type engine struct {
 	resolver *resolver.Resolver
-	verifier *verifier.Verifier
+	source   *gate // the resolver as the verifier asks it
+	upstream *upstream
+	proofs   *proofs
 	anchors  *anchor.Keeper // what the resolver trusts; not running
-	keys     *source.Keeper // what issuers sign with; not running, and fetching what it is asked for
+	judges
+}
 
+// judges is the part of an engine that a reload replaces.
+type judges struct {
+	verifier   *verifier.Verifier
+	keys       *source.Keeper     // what issuers sign with; not running, and fetching what it is asked for
 	credential credential.Options // how the verifier reads one
 }
 
@@ -38,40 +45,51 @@ func newEngine(c *config.Config, now func() time.Time, log *slog.Logger, forComm
 	if err != nil {
 		return nil, err
 	}
-	opener, err := openerOf(c, log)
-	if err != nil {
+	e := &engine{upstream: &upstream{Net: &transport.Net{Now: now}}}
+	e.anchors = newAnchors(c, *rc.Anchors, now, log, forCommand)
+	trusted := e.anchors.Anchors()
+	rc.Anchors, rc.Exchanger = &trusted, e.upstream
+	if e.resolver, err = resolver.New(rc); err != nil {
 		return nil, err
 	}
-	keeper := anchor.Open(anchor.Config{
-		Now: now, Configured: *rc.Anchors, SHA1: rc.SHA1, Dir: anchorDir(c), ReadOnly: forCommand, Log: log,
+	e.source = &gate{resolver: e.resolver, now: now}
+	e.source.most.Store(int64(c.Limits.Misses))
+	if e.proofs, err = newProofs(c, now, log, forCommand); err != nil {
+		return nil, err
+	}
+	if e.judges, err = e.newJudges(c, now, log, nil); err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+func newAnchors(c *config.Config, configured dnssec.Anchors, now func() time.Time, log *slog.Logger, forCommand bool) *anchor.Keeper {
+	return anchor.Open(anchor.Config{
+		Now: now, Configured: configured, SHA1: c.Resolver.SHA1 == "validate", Dir: anchorDir(c), ReadOnly: forCommand, Log: log,
 		Still: !c.Resolver.TrustAnchorUpdates,
 	})
-	trusted := keeper.Anchors()
-	rc.Anchors = &trusted
-	r, err := resolver.New(rc)
+}
+
+// newJudges makes the verifier that c describes over e's resolver. before are the
+// issuers' keys of the one that it follows: what was had is not asked for again.
+func (e *engine) newJudges(c *config.Config, now func() time.Time, log *slog.Logger, before *source.Keeper) (j judges, err error) {
+	opener, err := openerOf(c, log)
 	if err != nil {
-		return nil, err
+		return j, err
 	}
 	vc, err := verifierConfig(c)
 	if err != nil {
-		return nil, err
+		return j, err
 	}
-	vc.Source, vc.Each, vc.Now = r, r, now
+	vc.Source, vc.Each, vc.Now = e.source, e.resolver, now
 	vc.Credential.Confirmation.Opener = opener
-	keys, err := keeperOf(c, now, log)
-	if err != nil {
-		return nil, err
+	if j.keys, err = keeperOf(c, now, log, before); err != nil {
+		return j, err
 	}
-	proofs, err := newProofs(c, now, log, forCommand)
-	if err != nil {
-		return nil, err
-	}
-	vc.Keys, vc.Proofs = keys, proofs
-	v, err := verifier.New(vc)
-	if err != nil {
-		return nil, err
-	}
-	return &engine{resolver: r, verifier: v, anchors: keeper, keys: keys, credential: vc.Credential}, nil
+	vc.Keys, vc.Proofs = j.keys, e.proofs
+	j.credential = vc.Credential
+	j.verifier, err = verifier.New(vc)
+	return j, err
 }
 
 // anchorDir is where the state of the trust anchors is kept; "" for nowhere.
@@ -90,21 +108,6 @@ func stateOf(c *config.Config, name string) string {
 		return filepath.Join(c.StateDir, name+"-testing")
 	}
 	return filepath.Join(c.StateDir, name)
-}
-
-// readyEngine is a resolver that is ready only where its anchors are.
-type readyEngine struct {
-	*resolver.Resolver
-	anchors *anchor.Keeper
-}
-
-// Ready says first what the anchors are in want of: it is the cause of what the
-// resolver would say.
-func (r readyEngine) Ready(ctx context.Context) error {
-	if err := r.anchors.Ready(); err != nil {
-		return err
-	}
-	return r.Resolver.Ready(ctx)
 }
 
 func resolverConfig(c *config.Config, now func() time.Time) (resolver.Config, error) {

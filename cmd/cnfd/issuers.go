@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"crypto/x509"
 	"fmt"
 	"log/slog"
@@ -15,8 +14,8 @@ import (
 )
 
 // keeperOf makes what keeps the keys of the issuers. Files are read; URLs are fetched
-// once their keys are asked for, or by Run.
-func keeperOf(c *config.Config, now func() time.Time, log *slog.Logger) (*source.Keeper, error) {
+// once their keys are asked for, or by Run; those that before has are taken over.
+func keeperOf(c *config.Config, now func() time.Time, log *slog.Logger, before *source.Keeper) (*source.Keeper, error) {
 	// Before the keeper reads them: its errors are for who knows that a path is one.
 	for _, f := range issuerFiles(c) {
 		if f.err != nil {
@@ -24,7 +23,7 @@ func keeperOf(c *config.Config, now func() time.Time, log *slog.Logger) (*source
 		}
 		f.tell(log)
 	}
-	sc := source.Config{Now: now, Log: log}
+	sc := source.Config{Now: now, Log: log, Before: before}
 	for i := range c.Issuers {
 		one := &c.Issuers[i]
 		s := source.Source{Issuer: one.Issuer, Refresh: one.Refresh}
@@ -40,13 +39,6 @@ func keeperOf(c *config.Config, now func() time.Time, log *slog.Logger) (*source
 		sc.Sources = append(sc.Sources, s)
 	}
 	return source.New(sc)
-}
-
-// refreshKeys keeps the keys of the issuers until the daemon is closed.
-func (d *daemon) refreshKeys() {
-	ctx, stop := context.WithCancel(context.Background())
-	d.closers = append(d.closers, stop)
-	d.serving.Go(func() { d.engine.keys.Run(ctx) })
 }
 
 // issuerFiles are the files of issuers, in their order: of keys, or of the authorities

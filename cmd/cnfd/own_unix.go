@@ -71,3 +71,13 @@ func lockFile(path string) (*os.File, error) {
 	}
 	return f, nil
 }
+
+// openFiles is how many files the process may have open; Go raises it to the most
+// that it may have by itself.
+func openFiles() int {
+	var l syscall.Rlimit
+	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &l) != nil || uint64(l.Cur) > 1<<30 {
+		return 0
+	}
+	return int(l.Cur)
+}

@@ -40,11 +40,27 @@ func (l *uidListener) Accept() (net.Conn, error) {
 }
 
 func peerUID(conn *net.UnixConn) (uid uint32, err error) {
-	raw, err := conn.SyscallConn()
+	cred, err := credentials(conn)
 	if err != nil {
 		return 0, err
 	}
-	var cred *syscall.Ucred
+	return cred.Uid, nil
+}
+
+// peerCredentials is who made the connection, by the kernel's word.
+func peerCredentials(conn *net.UnixConn) (pid int32, uid uint32, ok bool) {
+	cred, err := credentials(conn)
+	if err != nil {
+		return 0, 0, false
+	}
+	return cred.Pid, cred.Uid, true
+}
+
+func credentials(conn *net.UnixConn) (cred *syscall.Ucred, err error) {
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
 	var inner error
 	err = raw.Control(func(fd uintptr) {
 		cred, inner = syscall.GetsockoptUcred(int(fd), syscall.SOL_SOCKET, syscall.SO_PEERCRED)
@@ -52,8 +68,5 @@ func peerUID(conn *net.UnixConn) (uid uint32, err error) {
 	if err == nil {
 		err = inner
 	}
-	if err != nil {
-		return 0, err
-	}
-	return cred.Uid, nil
+	return cred, err
 }

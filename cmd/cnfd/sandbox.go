@@ -122,7 +122,7 @@ func openPlayground(ctx context.Context, cmd *cobra.Command, o *sandboxOptions) 
 	if err != nil {
 		return p, err
 	}
-	if p.daemon, err = startDaemon(ctx, &c, log); err != nil {
+	if p.daemon, err = startDaemon(ctx, &c, logsOf(log)); err != nil {
 		return p, err
 	}
 	p.closers = append(p.closers, func() {

@@ -3,7 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
-	"log/slog"
+	"os"
 	"os/signal"
 	"syscall"
 	"time"
@@ -17,7 +17,8 @@ func newServe() *cobra.Command {
 		Use:   "serve",
 		Short: "Run the daemon: the HTTP API, and the DNS listener where configured",
 		Long: `Run the daemon until it is told to stop (SIGTERM, SIGINT): it then finishes what it has begun. A second
-signal ends it at once. It prints one line once it listens.`,
+signal ends it at once. It prints one line once it listens. SIGHUP has it read its configuration anew, and the
+keys and certificates that it names, without dropping a request (docs/operating.md).`,
 		Example: "  cnfd serve --config /etc/cnfd/cnfd.yaml\n  curl --unix-socket /run/cnfd/cnfd.sock http://localhost/readyz",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -36,7 +37,10 @@ func serve(cmd *cobra.Command, file string) error {
 	if err != nil {
 		return err
 	}
-	log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil))
+	log, err := newLogs(cmd.ErrOrStderr(), &c.Log)
+	if err != nil {
+		return err
+	}
 	if u := user(); file == "" && !u.Root && c.API.Unix == "" {
 		log.Warn("no unix socket: XDG_RUNTIME_DIR is not set; api.unix in a configuration gives it a place")
 	}
@@ -50,6 +54,9 @@ func serve(cmd *cobra.Command, file string) error {
 	// Taken before the sockets open: whoever sees them may already send a signal.
 	ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
+	again := make(chan os.Signal, 1)
+	signal.Notify(again, syscall.SIGHUP)
+	defer signal.Stop(again)
 	d, err := startDaemon(ctx, &c, log)
 	if err != nil && ctx.Err() != nil {
 		log.Info("stopped before anything was served")
@@ -60,12 +67,7 @@ func serve(cmd *cobra.Command, file string) error {
 	}
 	fmt.Fprintf(cmd.ErrOrStderr(), "cnfd: listening on %s\n", d.Addresses())
 
-	var broken error
-	select {
-	case <-ctx.Done():
-		log.Info("stopping: finishing what has begun")
-	case broken = <-d.Failed():
-	}
+	broken := d.watch(ctx, again, file)
 	stop() // a second signal has its usual effect
 	closing, cancel := context.WithTimeout(context.Background(), closeTime)
 	defer cancel()
@@ -73,4 +75,20 @@ func serve(cmd *cobra.Command, file string) error {
 		broken = err
 	}
 	return broken
+}
+
+// watch has the daemon do as the signals say, until it is to end; the error is what
+// ends it by itself.
+func (d *daemon) watch(ctx context.Context, again <-chan os.Signal, file string) error {
+	for {
+		select {
+		case <-ctx.Done():
+			d.log.Info("stopping: finishing what has begun")
+			return nil
+		case err := <-d.Failed():
+			return err
+		case <-again:
+			d.reload(file)
+		}
+	}
 }

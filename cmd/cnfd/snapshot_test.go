@@ -32,7 +32,7 @@ func life(t *testing.T, p *playground, edit func(*config.Config), tokens ...stri
 		edit(&c)
 	}
 	var log bytes.Buffer
-	d, err := startDaemon(context.Background(), &c, slog.New(slog.NewTextHandler(&log, nil)))
+	d, err := startDaemon(context.Background(), &c, logsOf(slog.New(slog.NewTextHandler(&log, nil))))
 	if err != nil {
 		t.Fatal(err)
 	}

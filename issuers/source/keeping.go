@@ -36,6 +36,8 @@ type keeping struct {
 	now     func() time.Time
 	log     *slog.Logger
 	read    func(context.Context) ([]byte, error)
+	from    Source
+	counts  *counts
 
 	mu     sync.Mutex
 	set    issuers.Set // the last good ones; guarded by mu, as is what follows
@@ -56,8 +58,8 @@ type flight struct {
 }
 
 // newKeeping begins to keep the keys of one issuer: those of a file are read.
-func newKeeping(from Source, c *Config) (*keeping, error) {
-	s := &keeping{issuer: from.Issuer, refresh: from.Refresh, timeout: from.Timeout, now: c.Now, log: c.Log}
+func newKeeping(from Source, c *Config, counts *counts) (*keeping, error) {
+	s := &keeping{issuer: from.Issuer, refresh: from.Refresh, timeout: from.Timeout, now: c.Now, log: c.Log, from: from, counts: counts}
 	switch {
 	case from.Issuer == "":
 		return nil, errors.New("without a name")
@@ -93,6 +95,26 @@ func newKeeping(from Source, c *Config) (*keeping, error) {
 	s.asked = s.now()
 	s.land(set, wrong, nil)
 	return s, nil
+}
+
+// inherit takes over the keys of the one before, where they came from the same URL by
+// the same way, and when they are due.
+func (s *keeping) inherit(before *keeping) {
+	if before == nil || s.from.URL == "" || before.from.URL != s.from.URL || !slices.Equal(before.from.Addresses, s.from.Addresses) {
+		return
+	}
+	if a, b := before.from.Roots, s.from.Roots; (a == nil) != (b == nil) || a != nil && !a.Equal(b) {
+		return
+	}
+	before.mu.Lock()
+	defer before.mu.Unlock()
+	if before.set == nil {
+		return
+	}
+	s.set, s.err, s.retry, s.asked, s.warned = before.set, before.err, before.retry, before.asked, before.warned
+	if s.due = before.due; s.retry == 0 { // another refresh may hold from now on
+		s.due = before.due.Add(s.refresh - before.refresh)
+	}
 }
 
 // ask gives the keys that are there, or why there are none, where that is enough:
@@ -179,6 +201,7 @@ func (s *keeping) fly(ctx context.Context, f *flight) {
 func (s *keeping) land(set issuers.Set, wrong []error, err error) {
 	now := s.now()
 	if err != nil {
+		s.counts.failed.Add(1)
 		withdrawn := s.set != nil && errors.As(err, new(*issuers.Withdrawn))
 		if withdrawn {
 			s.set = nil
@@ -194,6 +217,7 @@ func (s *keeping) land(set issuers.Set, wrong []error, err error) {
 		s.due = now.Add(s.retry)
 		return
 	}
+	s.counts.loaded.Add(1)
 	if s.retry != 0 {
 		s.log.Info("issuer: its keys are had again", "issuer", s.issuer)
 	}

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"cnfd/issuers"
@@ -44,6 +45,9 @@ type Config struct {
 	Log *slog.Logger
 	// Sources are the issuers, each once.
 	Sources []Source
+	// Before is the Keeper that this one follows, if any: of an issuer at the same URL,
+	// fetched in the same way, the keys that it has are taken over. Files are read anew.
+	Before *Keeper
 }
 
 // Keeper keeps the keys of issuers. A set that was had once is kept until there
@@ -53,6 +57,7 @@ type Config struct {
 // issuer's keys at once takes the issuer out of the configuration.
 type Keeper struct {
 	issuers map[string]*keeping
+	counts  *counts
 
 	ctx     context.Context // of every fetch, which outlives the caller that began it
 	end     context.CancelFunc
@@ -72,16 +77,22 @@ func New(c Config) (*Keeper, error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	k := &Keeper{issuers: map[string]*keeping{}}
+	k := &Keeper{issuers: map[string]*keeping{}, counts: &counts{}}
+	if c.Before != nil {
+		k.counts = c.Before.counts
+	}
 	var errs []error
 	for _, s := range c.Sources {
-		one, err := newKeeping(s, &c)
+		one, err := newKeeping(s, &c, k.counts)
 		switch {
 		case err != nil:
 			errs = append(errs, fmt.Errorf("issuer %q: %w", s.Issuer, err))
 		case k.issuers[s.Issuer] != nil:
 			errs = append(errs, fmt.Errorf("issuer %q: stands there twice", s.Issuer))
 		default:
+			if c.Before != nil {
+				one.inherit(c.Before.issuers[s.Issuer])
+			}
 			k.issuers[s.Issuer] = one
 		}
 	}
@@ -90,6 +101,17 @@ func New(c Config) (*Keeper, error) {
 	}
 	k.ctx, k.end = context.WithCancel(context.Background())
 	return k, nil
+}
+
+// Stats counts the loads of keys, from files and URLs, of a Keeper and of those before it.
+type Stats struct{ Loaded, Failed int64 }
+
+// counts are the Stats while they are counted.
+type counts struct{ loaded, failed atomic.Int64 }
+
+// Stats returns the counts.
+func (k *Keeper) Stats() Stats {
+	return Stats{Loaded: k.counts.loaded.Load(), Failed: k.counts.failed.Load()}
 }
 
 // Run fetches what is at a URL, and reads everything again as it is due, until ctx

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"sync/atomic"
+
+	"cnfd/cmd/cnfd/internal/config"
+	"cnfd/resolver"
+	"cnfd/verifier"
+)
+
+// generation is all that a reload replaces, as a whole.
+type generation struct {
+	config  *config.Config
+	engine  *engine // its resolver, source and proofs are those of every generation
+	handler http.Handler
+
+	endKeys, endAnchors func() // end what runs for it, and wait for that
+}
+
+// live is what answers now. A question that has begun is answered by what it began
+// with; the next item of a batch by what is live then.
+type live struct{ atomic.Pointer[generation] }
+
+// ServeHTTP answers a request.
+func (l *live) ServeHTTP(w http.ResponseWriter, r *http.Request) { l.Load().handler.ServeHTTP(w, r) }
+
+// Verify answers by the verifier of now.
+func (l *live) Verify(ctx context.Context, q *verifier.Request) (verifier.Verdict, error) {
+	return l.Load().engine.verifier.Verify(ctx, q)
+}
+
+// PrecheckKey answers by the verifier of now.
+func (l *live) PrecheckKey(ctx context.Context, subject string, k verifier.Key) (verifier.Verdict, error) {
+	return l.Load().engine.verifier.PrecheckKey(ctx, subject, k)
+}
+
+// PrecheckToken answers by the verifier of now.
+func (l *live) PrecheckToken(ctx context.Context, q *verifier.Request) (verifier.Verdict, error) {
+	return l.Load().engine.verifier.PrecheckToken(ctx, q)
+}
+
+// readyResolver is the resolver as the API shows it.
+type readyResolver struct {
+	*resolver.Resolver
+	live *live
+}
+
+// Ready says first what the anchors are in want of: it is the cause of what the
+// resolver would say.
+func (s readyResolver) Ready(ctx context.Context) error {
+	if err := s.live.Load().engine.anchors.Ready(); err != nil {
+		return err
+	}
+	return s.Resolver.Ready(ctx)
+}

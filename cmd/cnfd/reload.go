@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"cnfd/cmd/cnfd/internal/config"
+)
+
+// reload reads the configuration file anew, and the files that it names: all that is
+// right holds for the next question, and where anything is wrong all stays as it was.
+// Either way the log has a line. It is called by one goroutine only.
+func (d *daemon) reload(file string) {
+	c, err := loadConfig(file)
+	if err == nil {
+		err = d.change(&c)
+	}
+	if err != nil {
+		d.log.Error("reload: nothing is changed", "err", strings.Join(strings.Fields(err.Error()), " "))
+		return
+	}
+	for _, w := range warnings(file) {
+		d.log.Warn("configuration: "+w.What, "at", fmt.Sprintf("%s:%d:%d", w.File, w.Line, w.Column))
+	}
+}
+
+// change makes a configuration hold, as far as it can without a restart.
+func (d *daemon) change(c *config.Config) error {
+	old := d.live.Load()
+	merged, kept := config.Reloaded(*old.config, *c)
+	next, pair, err := d.next(old, &merged)
+	if err != nil {
+		return err
+	}
+	// From here on nothing can fail.
+	d.engine.source.most.Store(int64(merged.Limits.Misses))
+	d.engine.source.rate.Store(int64(merged.Limits.PeerMisses))
+	d.engine.source.evidence.Store(merged.Log.Evidence != "off")
+	d.decisions.tells.Store(tellsOf(&merged, d.logKey))
+	d.log.level.UnmarshalText([]byte(merged.Log.Level)) // one of the words that the file may have
+	if pair != nil {
+		d.pair.Store(pair)
+	}
+	next.endAnchors = old.endAnchors
+	if !sameAnchors(old.config, &merged) {
+		d.changeAnchors(old, next)
+	}
+	d.beginKeys(next)
+	d.live.Store(next)
+	// Questions that have begun may be waiting for what the old ones fetch.
+	time.AfterFunc(oldKeysTime, old.endKeys)
+	if len(kept) > 0 {
+		d.log.Warn("reload: done, but for what a restart alone changes", "keys", strings.Join(kept, " "))
+	} else {
+		d.log.Info("reload: done")
+	}
+	return nil
+}
+
+// oldKeysTime is longer than any one question takes.
+const oldKeysTime = time.Minute
+
+// next makes the generation that c describes, which does not run yet, and its
+// certificate, where it has one.
+func (d *daemon) next(old *generation, c *config.Config) (*generation, *tls.Certificate, error) {
+	e := *old.engine
+	var err error
+	if e.judges, err = e.newJudges(c, d.clock.Now, d.log.Logger, old.engine.keys); err != nil {
+		return nil, nil, err
+	}
+	if _, err := anchorsOf(&c.Resolver); err != nil {
+		return nil, nil, err
+	}
+	var pair *tls.Certificate
+	if c.API.TLS.Cert != "" {
+		if pair, err = certificateOf(c); err != nil {
+			return nil, nil, err
+		}
+	}
+	var handler http.Handler
+	if handler, err = d.handlerOf(c, &e); err != nil {
+		return nil, nil, err
+	}
+	return &generation{config: c, engine: &e, handler: handler}, pair, nil
+}
+
+func certificateOf(c *config.Config) (*tls.Certificate, error) {
+	pair, err := tls.LoadX509KeyPair(c.API.TLS.Cert, c.API.TLS.Key)
+	if err != nil {
+		return nil, fmt.Errorf("api.tls: %w", err)
+	}
+	return &pair, nil
+}
+
+func sameAnchors(a, b *config.Config) bool {
+	return slices.Equal(a.Resolver.TrustAnchors, b.Resolver.TrustAnchors) && a.Resolver.TrustAnchorUpdates == b.Resolver.TrustAnchorUpdates
+}
+
+// changeAnchors has the resolver trust what next's configuration says, and forget what
+// was proven by what it trusted before.
+func (d *daemon) changeAnchors(old, next *generation) {
+	old.endAnchors() // two keepers would write to one state
+	configured, _ := anchorsOf(&next.config.Resolver)
+	next.engine.anchors = newAnchors(next.config, configured, d.clock.Now, d.log.Logger, false)
+	d.engine.resolver.SetAnchors(next.engine.anchors.Anchors())
+	d.beginAnchors(next)
+}
+
+// begin runs what keeps a generation's keys and anchors.
+func (d *daemon) begin(g *generation) {
+	d.beginKeys(g)
+	d.beginAnchors(g)
+}
+
+func (d *daemon) beginKeys(g *generation) {
+	ctx, stop := context.WithCancel(d.running)
+	g.endKeys = stop
+	d.serving.Go(func() { g.engine.keys.Run(ctx) })
+}
+
+func (d *daemon) beginAnchors(g *generation) {
+	ctx, stop := context.WithCancel(d.running)
+	ended := make(chan struct{})
+	g.endAnchors = func() { stop(); <-ended }
+	d.serving.Go(func() {
+		defer close(ended)
+		g.engine.anchors.Run(ctx, d.engine.resolver)
+	})
+}

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"cnfd/metrics"
+	"cnfd/resolver/transport"
+
+	"github.com/miekg/dns"
+)
+
+// upstream is the network as the resolver uses it, which counts what is sent there and
+// what comes of it. Forwarders over tls and https are not asked through it.
+type upstream struct {
+	*transport.Net
+	sent   [2]atomic.Int64 // by network: udp, tcp
+	failed [2][troubleKinds]atomic.Int64
+}
+
+// trouble is how an exchange with a server fails.
+type trouble uint8
+
+const (
+	troubleTimeout trouble = iota
+	troubleForged          // a reply that nearly matched
+	troubleAgain           // the server wants to be asked otherwise: a cookie, the case
+	troubleMalformed
+	troubleRcode // FORMERR, SERVFAIL, NOTIMP, REFUSED
+	troubleNetwork
+	troubleKinds
+)
+
+var troubleWords = [troubleKinds]string{"timeout", "mismatch", "ask_again", "malformed", "rcode", "network"}
+
+var networkWords = [2]string{"udp", "tcp"}
+
+// Exchange counts one exchange.
+func (u *upstream) Exchange(ctx context.Context, server netip.AddrPort, network string, query *dns.Msg) (*dns.Msg, error) {
+	m, err := u.Net.Exchange(ctx, server, network, query)
+	u.count(ctx, network, m, err)
+	return m, err
+}
+
+// ExchangeWithin counts one exchange.
+func (u *upstream) ExchangeWithin(ctx context.Context, wait time.Duration, server netip.AddrPort, network string, query *dns.Msg) (*dns.Msg, error) {
+	m, err := u.Net.ExchangeWithin(ctx, wait, server, network, query)
+	u.count(ctx, network, m, err)
+	return m, err
+}
+
+func (u *upstream) count(ctx context.Context, network string, m *dns.Msg, err error) {
+	n := 0
+	if network == "tcp" {
+		n = 1
+	}
+	u.sent[n].Add(1)
+	if ctx.Err() == context.Canceled {
+		return // nobody waits for it any more: the server has not failed
+	}
+	if kind, bad := troubleOf(m, err); bad {
+		u.failed[n][kind].Add(1)
+	}
+}
+
+func troubleOf(m *dns.Msg, err error) (trouble, bool) {
+	var near *transport.NearMissError
+	var again *transport.AskAgainError
+	var malformed *transport.MalformedError
+	switch {
+	case errors.As(err, &near):
+		return troubleForged, true
+	case errors.As(err, &again):
+		return troubleAgain, true
+	case errors.As(err, &malformed):
+		return troubleMalformed, true
+	case errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded):
+		return troubleTimeout, true
+	case err != nil:
+		return troubleNetwork, true
+	case m != nil && (m.Rcode == dns.RcodeFormatError || m.Rcode == dns.RcodeServerFailure || m.Rcode == dns.RcodeNotImplemented || m.Rcode == dns.RcodeRefused):
+		return troubleRcode, true
+	}
+	return 0, false
+}
+
+// families are the counts as metrics.
+func (u *upstream) families() []metrics.Family {
+	return []metrics.Family{
+		{Name: "cnfd_upstream_queries_total", Help: "Messages sent to name servers, by network; those to forwarders over tls and https are not among them.", Kind: metrics.Counter, Read: func() (all []metrics.Sample) {
+			for n, word := range networkWords {
+				all = append(all, metrics.Sample{Labels: []string{"network", word}, Value: float64(u.sent[n].Load())})
+			}
+			return all
+		}},
+		{Name: "cnfd_upstream_errors_total", Help: "Exchanges with name servers that came to nothing, by network and kind.", Kind: metrics.Counter, Read: func() (all []metrics.Sample) {
+			for n, network := range networkWords {
+				for kind, word := range troubleWords {
+					all = append(all, metrics.Sample{Labels: []string{"network", network, "kind", word}, Value: float64(u.failed[n][kind].Load())})
+				}
+			}
+			return all
+		}},
+	}
+}

@@ -74,6 +74,7 @@ var proofs = []struct{ reason, changed, test string }{
 
 	{"unreachable", "the servers fall silent", "`integration.TestKnot/silence is unreachable` `stories/servers_fall_silent_and_come_back.rpl`"},
 	{"unreachable", "the issuer's keys cannot be fetched: another address, a certificate by nobody", "`integration.TestIssuerUnreachable/another address is pinned` `integration.TestIssuerUnreachable/its certificate is by another authority` `verifier.TestChecks/the issuer's keys cannot be had`"},
+	{"unreachable", "of a precheck: a forwarder stands before the name servers", "`integration.TestPrecheckThroughAForwarder` `stories/precheck_behind_a_forwarder.rpl`"},
 
 	{"bogus", "the DS fits no key", "`integration.TestKnot/a DS that fits no key is bogus` `stories/key_that_the_parent_does_not_know.rpl`"},
 	{"bogus", "one bit of a record or of its signature", "`stories/one_bit_of_the_record.rpl` `stories/one_bit_of_the_signature.rpl` `integration.TestNSD/a record written into a signed zone without its key is bogus`"},
@@ -83,6 +84,10 @@ var proofs = []struct{ reason, changed, test string }{
 
 	{"indeterminate", "there is no trust anchor", "`integration.TestKnot/without a trust anchor nothing is determined`"},
 	{"indeterminate", "an alias leads back to itself", "`stories/alias_turns_into_a_loop.rpl`"},
+
+	{"servers_differ", "a record is published or withdrawn, or is another key's, and the secondary has not got the change", "`integration.TestPrecheckOfBINDAndKnot` `integration.TestPrecheckOfBINDAndNSD` `stories/precheck_of_a_secondary_that_lags.rpl` `stories/precheck_of_an_alias.rpl`"},
+	{"servers_differ", "the secondary is killed, or is silent", "`integration.TestPrecheckOfBINDAndKnot` `integration.TestPrecheckOfBINDAndNSD` `stories/precheck_with_a_server_out_of_order.rpl`"},
+	{"servers_differ", "what one server says is forged, unsigned or a cache's, or it refuses", "`integration.TestPrecheckOfBINDAndKnot` `integration.TestPrecheckOfBINDAndNSD` `resolver.TestServersThatDiffer`"},
 
 	{"delegated_name", "`cnf` is delegated away", "`stories/cnf_delegated_away.rpl`"},
 	{"delegated_name", "`record.allow_delegated`", "`integration.TestKnot/cnf delegated away is refused`"},

@@ -162,7 +162,7 @@ func (p *reader) step() (*step, error) {
 		if len(rest) > 1 || len(rest) == 1 && !t.killed {
 			return nil, p.fault("RESTART wants nothing, or KILLED")
 		}
-	case "VERIFY":
+	case "VERIFY", "PRECHECK":
 		err = p.verify(t, rest)
 	case "CHECK_VERDICT":
 		err = p.verdict(t, rest)
@@ -191,6 +191,9 @@ func (p *reader) verify(t *step, rest []string) (err error) {
 		if option == "AGAIN" {
 			t.again = true
 			continue
+		}
+		if t.kind == "PRECHECK" && option != "TIMES" {
+			return p.fault("%q is no option of PRECHECK: it is of now", option)
 		}
 		if len(rest) == 0 {
 			return p.fault("%q is no option of VERIFY, or wants a value", option)
@@ -245,12 +248,14 @@ func (p *reader) verdict(t *step, rest []string) error {
 	if !known {
 		return p.fault("no verdict is %s for %s", rest[0], rest[1])
 	}
-	for first := p.peek(); first == "SAYS" || first == "EDE" || first == "CACHED"; first = p.peek() {
+	for first := p.peek(); first == "SAYS" || first == "DETAIL" || first == "EDE" || first == "CACHED"; first = p.peek() {
 		p.next()
 		value := strings.TrimSpace(strings.TrimPrefix(p.text, first))
 		switch first {
 		case "SAYS":
 			t.want.says = append(t.want.says, value)
+		case "DETAIL":
+			t.want.detail = append(t.want.detail, value)
 		case "CACHED":
 			t.want.cached = value
 			if value != "yes" && value != "no" {

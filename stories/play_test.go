@@ -84,6 +84,7 @@ func (p *player) start() (err error) {
 	if err != nil {
 		return err
 	}
+	vc.Each = p.resolver
 	if p.verifier, err = verifier.New(vc); err != nil {
 		return err
 	}
@@ -119,7 +120,7 @@ func (p *player) take(ctx context.Context, s *step) error {
 		return p.world.change(s.zone)
 	case "RESTART":
 		return p.restart(ctx, s)
-	case "VERIFY":
+	case "VERIFY", "PRECHECK":
 		return p.verify(ctx, s)
 	case "CHECK_VERDICT":
 		return p.checkVerdict(s)
@@ -146,10 +147,14 @@ func (p *player) verify(ctx context.Context, s *step) error {
 		return s.fault("AGAIN, and nothing was verified before")
 	}
 	p.world.asked()
+	ask := p.verifier.Verify
+	if s.kind == "PRECHECK" {
+		ask = p.verifier.PrecheckToken
+	}
 	for range s.times {
 		request := s.request
 		request.Bytes = p.claims
-		v, err := p.verifier.Verify(ctx, &request)
+		v, err := ask(ctx, &request)
 		if err != nil {
 			return s.fault("%v", err)
 		}
@@ -176,6 +181,11 @@ func (p *player) checkVerdict(s *step) error {
 	for _, words := range w.says {
 		if !strings.Contains(t.Text, words) {
 			return s.fault("%q is not said: it is %s", words, got)
+		}
+	}
+	for _, words := range w.detail {
+		if !strings.Contains(v.Detail, words) {
+			return s.fault("the detail has not %q: %q", words, v.Detail)
 		}
 	}
 	return nil

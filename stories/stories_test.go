@@ -81,7 +81,6 @@ var untold = map[verifier.Reason]string{
 	verifier.DPoPReplayed:      "the check of DPoP proofs is not built",
 	verifier.MTLSMismatch:      "the check of client certificates is not built",
 	verifier.AudienceMismatch:  "the check of the audience is not built",
-	verifier.ServersDiffer:     "only the precheck asks every server, and it is not built",
 }
 
 // TestEveryReasonHasAStory: what a verdict can say some story shows.

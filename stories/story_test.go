@@ -80,7 +80,7 @@ type step struct {
 	entry  *entry        // QUERY, CHECK_ANSWER
 	zone   *zoneText     // CHANGE
 
-	request verifier.Request // VERIFY
+	request verifier.Request // VERIFY, PRECHECK
 	again   bool
 	times   int
 
@@ -97,6 +97,7 @@ type want struct {
 	reason verifier.Reason
 	ede    int // -1: not looked at
 	says   []string
+	detail []string
 	cached string // "yes", "no", or "" for either
 }
 

@@ -68,6 +68,10 @@ var flips = []struct {
 	{"a proof for another token", func(s *scene) { s.proof["ath"] = b64(make([]byte, 32)) }, "401 refuted dpop_invalid"},
 	{"an old proof", func(s *scene) { s.proof["iat"] = now.Unix() - 300 }, "401 refuted dpop_invalid"},
 
+	{"a private key in the token", func(s *scene) {
+		s.claims["cnf"] = object{"jwk": json.RawMessage(strings.Replace(string(s.holder.jwk), "{", `{"d":"AAAA",`, 1))}
+	}, "401 invalid malformed"},
+	{"a key elsewhere", func(s *scene) { s.claims["cnf"] = object{"jku": "https://evil.example/"} }, "403 not_reducible not_reducible"},
 	{"no key in the token", func(s *scene) { delete(s.claims, "cnf") }, "403 not_reducible not_reducible"},
 	{"no subject", func(s *scene) { delete(s.claims, "sub") }, "403 not_derivable not_derivable"},
 	{"a subject without a domain", func(s *scene) { s.claims["sub"] = "urn:a:b" }, "403 not_derivable not_derivable"},

@@ -1,6 +1,7 @@
 package authz
 
 import (
+	"errors"
 	"net"
 	"net/http"
 	"net/netip"
@@ -8,6 +9,7 @@ import (
 
 	"cnfd/credential"
 	"cnfd/possession"
+	"cnfd/thumbprint"
 	"cnfd/verifier"
 )
 
@@ -156,7 +158,7 @@ func isToken68(s string) bool {
 func (h *Handler) demanded(k *call) (verifier.Checks, cause) {
 	c, err := k.scratch.Parse(k.token, &h.c.Credential)
 	if err != nil {
-		return h.c.Possession, undecided // the verifier says what is wrong with it, and lets nothing pass
+		return 0, unread(err)
 	}
 	var needs verifier.Checks
 	switch {
@@ -182,4 +184,17 @@ func (h *Handler) demanded(k *call) (verifier.Checks, cause) {
 		k.request.Nonce = "" // it is no DPoP nonce
 	}
 	return needs, undecided
+}
+
+// unread is why a token cannot be read.
+func unread(err error) cause {
+	var claim *credential.Error
+	var key *thumbprint.Error
+	switch {
+	case errors.As(err, &claim) && claim.Rule == credential.NoSubject:
+		return notDerivable
+	case errors.As(err, &claim) && claim.Rule == credential.NotReducible, errors.As(err, &key) && key.Rule == thumbprint.NotReducible:
+		return notReducible
+	}
+	return malformed
 }

@@ -68,6 +68,9 @@ func (a addresses) String() string {
 	return strings.Join(list, " ")
 }
 
+// headerTime is the longest that headers may take to arrive.
+const headerTime = 5 * time.Second
+
 // answerTime is how long an answer may take once its request is there: 7 s of DNS, the
 // issuer's keys, and the way back.
 const answerTime = 20 * time.Second
@@ -186,7 +189,7 @@ func (d *daemon) prepare(c *config.Config) error {
 	d.requests.Handler = &d.live
 	d.http = &http.Server{
 		Handler:           &d.requests,
-		ReadHeaderTimeout: min(c.Limits.ReadTimeout/2, 5*time.Second),
+		ReadHeaderTimeout: min(c.Limits.ReadTimeout/2, headerTime),
 		ReadTimeout:       c.Limits.ReadTimeout,
 		WriteTimeout:      c.Limits.ReadTimeout + answerTime,
 		IdleTimeout:       c.Limits.IdleTimeout,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"mime"
 	"net/http"
 	"runtime"
@@ -33,7 +34,7 @@ func (h *handler) verifyBatch(w http.ResponseWriter, r *http.Request) {
 	defer b.watch()()
 	b.run()
 	b.runs.Wait()
-	b.out.finish()
+	b.out.finish(b.in.err != io.EOF)
 	if !b.in.whole(b.ctx.Err() == nil) {
 		// What is left of the body must not be taken for the next request, as it is
 		// by net/http where a body that is answered while it is read cannot be read to its end.
@@ -94,12 +95,13 @@ func (h *handler) newBatch(w http.ResponseWriter, r *http.Request) (*batch, *pro
 	}
 	b.saidTime = b.defaults.SkipTime || r.URL.Query().Has("time")
 	readCacheControl(&b.defaults, r.Header["Cache-Control"])
-	b.ctx, b.stop = context.WithCancel(r.Context())
+	// A wait for an item that has lasted too long ends r's context: the items before it are answered all the same.
+	b.ctx, b.stop = context.WithCancel(context.WithoutCancel(r.Context()))
 	control := http.NewResponseController(w)
 	b.out = batchOutput{w: w, control: control, stop: b.stop}
 	b.out.room.L = &b.out.mu
 	b.out.asCBOR = prefers(r.Header["Accept"], "application/cbor-seq", "application/x-ndjson")
-	b.in = batchInput{body: r.Body, control: control, stopping: h.Stopping, sequence: b.kind == mediaCWT, flush: b.out.flushSoon}
+	b.in = batchInput{body: r.Body, client: r.Context(), gone: b.stop, control: control, stopping: h.Stopping, sequence: b.kind == mediaCWT, flush: b.out.flushSoon}
 	return b, nil
 }
 
@@ -115,9 +117,7 @@ func (b *batch) begin() {
 	}
 	head["Cache-Control"], head["Vary"] = noStore, vary
 	b.out.w.WriteHeader(http.StatusOK)
-	b.out.mu.Lock()
-	b.out.send()
-	b.out.mu.Unlock()
+	_ = b.out.write(nil, true)
 	context.AfterFunc(b.ctx, func() { // whoever waits for room
 		b.out.mu.Lock()
 		b.out.room.Broadcast()

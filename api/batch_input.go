@@ -2,8 +2,11 @@ package api
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"time"
 )
@@ -11,6 +14,8 @@ import (
 // batchInput cuts a body into items. One goroutine at a time uses it, but for interrupt.
 type batchInput struct {
 	body     io.Reader
+	client   context.Context // ends with the client, or with a wait for it
+	gone     func()          // called once the client has gone
 	control  *http.ResponseController
 	stopping <-chan struct{}
 	sequence bool   // a CBOR sequence (RFC 8742); else lines
@@ -162,9 +167,14 @@ func (in *batchInput) fill() {
 	in.end += n
 	in.filled = in.end == len(in.buf)
 	in.err = err
-	if err == io.EOF {
+	var wait net.Error
+	switch {
+	case err == io.EOF:
 		// From here on net/http reads, to see whether the client is there.
 		in.control.SetReadDeadline(time.Time{})
+		context.AfterFunc(in.client, in.gone)
+	case err != nil && in.client.Err() != nil && !(errors.As(err, &wait) && wait.Timeout()):
+		in.gone()
 	}
 }
 

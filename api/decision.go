@@ -37,6 +37,9 @@ type Busy struct {
 // Error says what there is too much of.
 func (b *Busy) Error() string { return b.What }
 
+// Busy is true: by it others know that there was no room.
+func (b *Busy) Busy() bool { return true }
+
 // problem is the answer to who is turned away.
 func (b *Busy) problem() problem {
 	if b.Caller {

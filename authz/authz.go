@@ -36,6 +36,9 @@ func New(c Config) (*Handler, error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
+	if c.Counts == nil {
+		c.Counts = &Counts{}
+	}
 	if c.Possession == 0 {
 		c.Possession = verifier.CheckDPoP
 	}
@@ -57,6 +60,7 @@ type Config struct {
 	Verifier   Verifier
 	Credential credential.Options // those of the Verifier
 	Log        *slog.Logger       // nil is silent
+	Counts     *Counts            // nil: nobody reads them
 
 	Gateway Gateway        // whose headers say what is asked for
 	Peers   []netip.Prefix // whence they are believed, besides a unix socket
@@ -95,7 +99,6 @@ type Handler struct {
 	domains    map[string]bool // that may pass
 	guarded    map[string]bool // headers that somebody may want to smuggle, by canonical name
 	challenges challenges
-	counts     counts
 }
 
 // check refuses what cannot work: it would be a check that is not made.
@@ -201,6 +204,7 @@ func (h *Handler) decide(r *http.Request, k *call) {
 // failed is what an error of the verifier comes to.
 func (h *Handler) failed(ctx context.Context, k *call, err error) cause {
 	var e *verifier.Error
+	var full interface{ Busy() bool } // there is no room for a look-up
 	switch {
 	case errors.As(err, &e) && e.Problem == verifier.NotDerivable:
 		return notDerivable
@@ -208,7 +212,7 @@ func (h *Handler) failed(ctx context.Context, k *call, err error) cause {
 		return notReducible
 	case errors.As(err, &e) && e.Problem != verifier.Internal:
 		return malformed
-	case ctx.Err() != nil:
+	case ctx.Err() != nil, errors.As(err, &full) && full.Busy():
 		k.verdict = verifier.Verdict{Reason: verifier.Unreachable}
 		return unproven
 	}

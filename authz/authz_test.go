@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/netip"
@@ -86,6 +87,7 @@ var flips = []struct {
 	}, "403 denied domain_not_listed"},
 	{"the domain is listed in capitals", func(s *scene) { s.config.Subjects = []string{"VENDOR.EXAMPLE"} }, "403 denied domain_not_listed"},
 	{"the verifier fails", func(s *scene) { s.config.Verifier = verdicts{err: errors.New("disk")} }, "403 denied internal"},
+	{"there is no room for a look-up", func(s *scene) { s.config.Verifier = verdicts{err: fmt.Errorf("verifier: %w", full{})} }, "403 unproven unreachable"},
 	{"the verifier confirms without the signature", func(s *scene) {
 		s.config.Verifier = verdicts{v: verifier.Verdict{Reason: verifier.RecordMatches, Domain: domain, DPoP: verifier.Valid, Time: verifier.Checked}}
 	}, "403 denied check_not_made"},
@@ -119,6 +121,12 @@ func (d verdicts) Verify(context.Context, *verifier.Request) (verifier.Verdict, 
 	}
 	return d.v, d.err
 }
+
+// full is an error that says that there is no room.
+type full struct{}
+
+func (full) Error() string { return "full" }
+func (full) Busy() bool    { return true }
 
 func flipped(token string) string {
 	b := []byte(token)
@@ -385,7 +393,7 @@ func TestUnproven(t *testing.T) {
 func TestObserve(t *testing.T) {
 	for _, f := range flips {
 		s := newScene(t, Traefik)
-		s.config.Observe = true
+		s.config.Observe, s.config.Counts = true, &Counts{}
 		f.flip(s)
 		h := s.handler()
 		a := serve(h, s.request())
@@ -397,7 +405,7 @@ func TestObserve(t *testing.T) {
 				t.Errorf("%s: no %s: the client's would be left", f.claim, name)
 			}
 		}
-		counts := h.Counts()
+		counts := s.config.Counts.All()
 		if len(counts) != 1 || counts[0].N != 1 || !counts[0].Observed || counts[0].Outcome+" "+counts[0].Reason != f.want[4:] {
 			t.Errorf("%s: counted %+v", f.claim, counts)
 		}
@@ -409,14 +417,17 @@ func TestObserve(t *testing.T) {
 
 func TestCounts(t *testing.T) {
 	s := newScene(t, Nginx)
+	s.config.Counts = &Counts{}
 	h := s.handler()
 	serve(h, s.request())
+	s.config.Verifier = nil
+	h = s.handler() // goes on with them
 	s.head["Authorization"] = nil
 	for range 5 {
 		serve(h, s.request())
 	}
 	got := map[Count]bool{}
-	for _, c := range h.Counts() {
+	for _, c := range s.config.Counts.All() {
 		got[c] = true
 	}
 	if len(got) != 2 || !got[Count{200, "confirmed", "record_matches", false, 1}] || !got[Count{401, "invalid", "no_token", false, 5}] {
@@ -427,11 +438,12 @@ func TestCounts(t *testing.T) {
 // TestGoneClient: nobody is answered who has gone, and nothing is counted.
 func TestGoneClient(t *testing.T) {
 	s := newScene(t, Nginx)
+	s.config.Counts = &Counts{}
 	h, r := s.handler(), s.request()
 	ctx, cancel := context.WithCancel(r.Context())
 	cancel()
-	if a := serve(h, r.WithContext(ctx)); len(a.Header) > 0 || len(h.Counts()) > 0 {
-		t.Errorf("%v %v", a.Header, h.Counts())
+	if a := serve(h, r.WithContext(ctx)); len(a.Header) > 0 || len(s.config.Counts.All()) > 0 {
+		t.Errorf("%v %v", a.Header, s.config.Counts.All())
 	}
 }
 

@@ -10,15 +10,19 @@ import (
 
 // Count is how often a question came to one end since the start.
 type Count struct {
-	Status          int    // 200, 401, 403 or 503; where Observed, what it would have been
+	Status          int    // 200, 401, 403 or 503, as it was last; where Observed, what it would have been
 	Outcome, Reason string // as in Cnf-Outcome and Cnf-Reason
 	Observed        bool   // everything was let through
 	N               uint64
 }
 
-// counts has a counter for each cause and reason, and one more for the reasons that
-// come after those that are known here.
-type counts [causeCount][maxReasons + 1]counter
+// Counts counts what questions come to; a handler that takes another's place goes on
+// with them (Config.Counts). The zero value is ready.
+type Counts struct {
+	// A counter for each cause and reason, by whether it was observed; the last is for
+	// reasons that come after those that are known here.
+	by [2][causeCount][maxReasons + 1]counter
+}
 
 type counter struct {
 	n  atomic.Uint64
@@ -27,27 +31,33 @@ type counter struct {
 
 const maxReasons = 31
 
-// Counts gives every end that a question has come to, in no order that matters.
-func (h *Handler) Counts() (all []Count) {
-	for c := range h.counts {
-		for r := range h.counts[c] {
-			one := &h.counts[c][r]
-			if as := one.as.Load(); as != nil {
-				count := *as
-				count.N = one.n.Load()
-				all = append(all, count)
+// All gives every end that a question has come to, in no order that matters.
+func (all *Counts) All() (ends []Count) {
+	for o := range all.by {
+		for c := range all.by[o] {
+			for r := range all.by[o][c] {
+				one := &all.by[o][c][r]
+				if as := one.as.Load(); as != nil {
+					count := *as
+					count.N = one.n.Load()
+					ends = append(ends, count)
+				}
 			}
 		}
 	}
-	return all
+	return ends
 }
 
 // count counts one answer. What an operator should see is logged too: the first, the
 // second, the fourth, so that strangers cannot fill the log.
 func (h *Handler) count(c cause, r verifier.Reason, status int, outcome, reason string) {
-	one := &h.counts[c][min(r, maxReasons)]
-	if one.as.Load() == nil {
-		one.as.CompareAndSwap(nil, &Count{Status: status, Outcome: outcome, Reason: reason, Observed: h.c.Observe})
+	observed := 0
+	if h.c.Observe {
+		observed = 1
+	}
+	one := &h.c.Counts.by[observed][c][min(r, maxReasons)]
+	if as := one.as.Load(); as == nil || as.Status != status {
+		one.as.Store(&Count{Status: status, Outcome: outcome, Reason: reason, Observed: h.c.Observe})
 	}
 	n := one.n.Add(1)
 	if n&(n-1) != 0 || c == passed {

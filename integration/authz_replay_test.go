@@ -110,6 +110,30 @@ func TestGatewaysReplayed(t *testing.T) {
 					want(200, "confirmed record_matches", r.ask("GET", "/things", "Bearer "+byCert.Token, "", header+": "+url.QueryEscape(first)+","+rest))
 				}
 			})
+			t.Run("to be observed", func(t *testing.T) {
+				d := n.daemon(t, settings{sections: n.issued("") + exampleSections(name) + "  observe: true\n"})
+				for _, q := range [][]string{fresh(), r.ask("GET", "/things", "Bearer "+byKey.Token, ""), fresh("X-Forwarded-Proto: https")} {
+					if got, head := d.raw(t, q); got != 200 || head.Get("Cnf-Observed") == "" || head.Get("Cnf-Domain") == "" {
+						t.Errorf("%d %v", got, head)
+					}
+				}
+				_, counted := d.probe(t, "/metrics")
+				for _, want := range []string{
+					`{status="200",outcome="confirmed",reason="record_matches",observed="true"} 1`,
+					`{status="401",outcome="invalid",reason="bound_as_bearer",observed="true"} 1`,
+					`{status="403",outcome="denied",reason="odd_headers",observed="true"} 1`,
+				} {
+					if !strings.Contains(counted, "\ncnfd_authz_total"+want) {
+						t.Errorf("/metrics has no %s", want)
+					}
+				}
+			})
+			t.Run("without subjects", func(t *testing.T) {
+				d := n.daemon(t, settings{sections: n.issued("") + "authz: {gateway: " + name + ", observe: true}\n"})
+				if got, head := d.raw(t, fresh()); got != 503 || head.Get("Content-Type") != "application/problem+json" {
+					t.Errorf("%d %v", got, head)
+				}
+			})
 			t.Run("over TCP", func(t *testing.T) {
 				lines, status := fresh(), map[string]int{"traefik": 200, "envoy": 403}[name] // whose example lists authz.peers
 				if got, head := dialled(t, "tcp", d.tcp, lines); got != status {

@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strconv"
 
 	"cnfd/authz"
 	"cnfd/cmd/cnfd/internal/config"
+	"cnfd/metrics"
 )
 
 // authzOf makes what answers gateways by asking v, which reads credentials as the
@@ -14,7 +16,7 @@ import (
 func authzOf(c *config.Config, v authz.Verifier, e *engine, log *slog.Logger) (_ *authz.Handler, err error) {
 	a := &c.Authz
 	ac := authz.Config{
-		Verifier: v, Credential: e.credential, Log: log,
+		Verifier: v, Credential: e.credential, Log: log, Counts: e.gateways,
 		Peers: a.Peers, Issuers: len(c.Issuers) > 0,
 		Audience: a.Audience, NonceHeader: http.CanonicalHeaderKey(a.NonceHeader),
 		Unproven: int(a.Unproven), Observe: a.Observe, Deadline: a.Deadline,
@@ -35,4 +37,20 @@ func authzOf(c *config.Config, v authz.Verifier, e *engine, log *slog.Logger) (_
 		ac.Subjects = append(ac.Subjects, domain)
 	}
 	return authz.New(ac)
+}
+
+// gatewayFamily is what gateways were answered, for GET /metrics.
+func gatewayFamily(counts *authz.Counts) metrics.Family {
+	return metrics.Family{
+		Name: "cnfd_authz_total", Kind: metrics.Counter,
+		Help: "Answers to gateways, by outcome and reason; observed: all were let through, and the status is what it would have been.",
+		Read: func() (all []metrics.Sample) {
+			for _, c := range counts.All() {
+				all = append(all, metrics.Sample{Value: float64(c.N), Labels: []string{
+					"status", strconv.Itoa(c.Status), "outcome", c.Outcome, "reason", c.Reason, "observed", strconv.FormatBool(c.Observed),
+				}})
+			}
+			return all
+		},
+	}
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"cnfd/authz"
 	"cnfd/cmd/cnfd/internal/config"
 	"cnfd/credential"
 	"cnfd/dnssec"
@@ -28,6 +29,7 @@ type engine struct {
 	upstream *upstream
 	proofs   *proofs
 	anchors  *anchor.Keeper // what the resolver trusts; not running
+	gateways *authz.Counts  // what gateways were answered
 	judges
 }
 
@@ -45,7 +47,7 @@ func newEngine(c *config.Config, now func() time.Time, log *slog.Logger, forComm
 	if err != nil {
 		return nil, err
 	}
-	e := &engine{upstream: &upstream{Net: &transport.Net{Now: now}}}
+	e := &engine{upstream: &upstream{Net: &transport.Net{Now: now}}, gateways: &authz.Counts{}}
 	e.anchors = newAnchors(c, *rc.Anchors, now, log, forCommand)
 	trusted := e.anchors.Anchors()
 	rc.Anchors, rc.Exchanger = &trusted, e.upstream

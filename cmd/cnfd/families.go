@@ -57,6 +57,7 @@ func (d *daemon) families() []metrics.Family {
 			return []metrics.Sample{{Labels: []string{"result", "ok"}, Value: float64(s.Loaded)}, {Labels: []string{"result", "failed"}, Value: float64(s.Failed)}}
 		}},
 	}
+	all = append(all, gatewayFamily(e.gateways))
 	return append(append(all, d.cacheFamilies()...), e.upstream.families()...)
 }
 

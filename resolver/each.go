@@ -46,6 +46,7 @@ const (
 	maxEachAddresses = 52               // their addresses: 13 names with 4; Cloudflare has 2 names with 6 each
 	maxEachSends     = 256              // messages in all, aliases, retries and looking for the servers included
 	eachTime         = 10 * time.Second // in all; a silent server costs 2.8 s of it
+	eachWay          = 5 * time.Second  // of it, to find the zone of a name
 	eachAtOnce       = 8                // servers asked at the same time
 	maxRolls         = 16               // LookupEach under way at the same time; others wait, within their eachTime
 )

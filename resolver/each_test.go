@@ -502,3 +502,67 @@ func TestEachTogether(t *testing.T) {
 		}
 	})
 }
+
+// TestEachAsksTheParent: which servers a zone has is what its parent says now, and not what is remembered of it.
+func TestEachAsksTheParent(t *testing.T) {
+	for _, c := range []struct {
+		claim string
+		turn  func(*testing.T, *lab)
+		want  string
+	}{
+		{"nothing", func(*testing.T, *lab) {}, "secure 1"},
+		{"it delegates the zone no more", func(t *testing.T, l *lab) {
+			for _, rrtype := range []uint16{dns.TypeNS, dns.TypeDS} {
+				if err := l.zones["example."].Remove("vendor.example.", rrtype); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for _, name := range []string{"ns1.vendor.example.", "ns2.vendor.example."} {
+				if err := l.zones["example."].Remove(name, dns.TypeA); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}, "secure 0 in example."},
+		{"it delegates the zone to others", func(t *testing.T, l *lab) {
+			l.on[mustAddr(otherAt)]["vendor.example."] = newLab(t, tree(vendor("www 300 TXT none\n"))[4:]...).zones["vendor.example."]
+			for _, name := range []string{"ns1.vendor.example.", "ns2.vendor.example."} {
+				if err := l.zones["example."].Replace(parse(t, ".", name+" 300 A "+otherAt)...); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}, "differ"},
+		{"it has another DS", func(t *testing.T, l *lab) {
+			ds := dns.Copy(l.zones["vendor.example."].DS(dns.SHA256)[0]).(*dns.DS)
+			ds.Digest = strings.Repeat("00", 32)
+			if err := l.zones["example."].Replace(ds); err != nil {
+				t.Fatal(err)
+			}
+		}, "bogus 0"},
+		{"it says nothing", func(_ *testing.T, l *lab) { l.lie(silent, exampleAt) }, "indeterminate 0 unreachable"},
+	} {
+		t.Run(c.claim, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := newLab(t, tree()...)
+				r := l.resolver(t)
+				if e := rollOf(t, r, owner); e.Differ || len(e.Answer.Data) != 1 {
+					t.Fatalf("before: %+v", e)
+				}
+				time.Sleep(time.Second)
+				c.turn(t, l)
+				e := rollOf(t, r, owner)
+				got := fmt.Sprintf("%s %d", e.Answer.Security, len(e.Answer.Data))
+				switch {
+				case e.Differ:
+					got = "differ"
+				case e.Answer.Trouble.Unreachable:
+					got += " unreachable"
+				case e.Answer.Zone != "vendor.example.":
+					got += " in " + e.Answer.Zone
+				}
+				if got != c.want {
+					t.Errorf("%s, want %s: %s", got, c.want, e.Answer.Trouble.Text)
+				}
+			})
+		})
+	}
+}

@@ -1,6 +1,7 @@
 package resolver
 
 import (
+	"context"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -19,24 +20,46 @@ type hop struct {
 	forwarded bool
 }
 
+// zoneOf finds where a name lies, by asking for it. Silent servers get a part of the
+// time, so that some is left to ask each of them.
+func (w *walk) zoneOf(name string, rrtype uint16) (f dnssec.Finding, c *cut) {
+	ctx := w.ctx
+	defer func() { w.ctx = ctx }()
+	var cancel context.CancelFunc
+	w.ctx, cancel = context.WithTimeout(ctx, eachWay)
+	defer cancel()
+	defer w.giveUpEarly(0)
+	if c = w.nearest(name, rrtype); !c.forwards() {
+		f, c = w.find(name, rrtype)
+	}
+	return f, c
+}
+
 // hop finds the zone of a name anew, and asks all its servers.
 func (l *roll) hop(w *walk, name string) *hop {
-	defer w.giveUpEarly(0)
 	h := &hop{Hop: dnssec.Hop{Name: name}}
-	if h.at = w.nearest(name, l.rrtype); !h.at.forwards() {
-		h.found, h.at = w.find(name, l.rrtype)
+	var servers []server
+	for tries := 0; ; tries++ { // once more from above, where what is remembered is a ghost
+		h.found, h.at = w.zoneOf(name, l.rrtype)
+		h.Zone = h.at.zone.Name
+		if h.at.forwards() {
+			h.forwarded = true
+			h.found = lost(dnssec.Trouble{Text: "the servers of " + name + " cannot be asked: questions are handed on to forwarders", Unreachable: true})
+			return h
+		}
+		if h.found.Trouble.Budget && h.found.Kind == dnssec.NoAnswer {
+			return h
+		}
+		var gone bool
+		h.found = dnssec.Finding{}
+		w = l.walk() // what silent servers have cost on the way is not the others' to bear
+		if servers, gone = w.serversNow(h); !gone || tries > 0 {
+			break
+		}
 	}
-	h.Zone = h.at.zone.Name
-	if h.at.forwards() {
-		h.forwarded = true
-		h.found = lost(dnssec.Trouble{Text: "the servers of " + name + " cannot be asked: questions are handed on to forwarders", Unreachable: true})
+	if h.found.Trouble.Text != "" {
 		return h
 	}
-	if h.found.Trouble.Budget && h.found.Kind == dnssec.NoAnswer {
-		return h
-	}
-	servers := w.serversNow(h)
-	h.found = dnssec.Finding{}
 	switch z := h.at.zone; z.Security {
 	case dnssec.Secure, dnssec.Insecure:
 		l.compare(h, l.askAll(h, servers))
@@ -51,30 +74,63 @@ func (l *roll) hop(w *walk, name string) *hop {
 
 // serversNow are the servers that the parent names now, and where they are; of a zone
 // whose servers are configured those, and of one that lies hidden on its parent's
-// those that it names itself. The zone of the hop is proven anew on the way.
-func (w *walk) serversNow(h *hop) []server {
+// those that it names itself. The zone of the hop is proven anew on the way; where
+// that cannot be done h.found says why. gone: the parent proves that it delegates
+// the zone no more, and the zone is forgotten.
+func (w *walk) serversNow(h *hop) (now []server, gone bool) {
+	defer w.giveUpEarly(0)
 	c := h.at
 	name := c.zone.Name
 	if name == "." || c.fixed {
-		return c.servers
+		return c.servers, false
 	}
 	p := w.nearest(dnssec.Parent(name), dns.TypeNS)
 	if p.forwards() || stuck(p) {
-		return c.servers
+		h.found = lost(p.zone.Trouble)
+		return nil, false
 	}
-	if got := w.referral(p, name); got.ok {
+	got := w.referral(p, name)
+	switch {
+	case got.ok:
 		if next, held := w.descend(p, got.reply.msg, name, nil); held {
 			h.at = w.keep(next)
-			return h.at.servers
+			return h.at.servers, false
 		}
-		return c.servers
+	case !got.usable:
+		h.found = lost(got.trouble)
+		return nil, false
+	}
+	return w.hiddenNow(h)
+}
+
+// hiddenNow are the servers of a zone whose parent's servers show no referral, since
+// they hold both, or because it delegates the zone no more.
+func (w *walk) hiddenNow(h *hop) (now []server, gone bool) {
+	c := h.at
+	name := c.zone.Name
+	f, at := w.find(name, dns.TypeDS)
+	if at.zone.Security == dnssec.Secure {
+		switch del := w.delegationFrom(at, name, f); del.Cut {
+		case dnssec.CutSecure, dnssec.CutInsecure:
+			next := &cut{servers: c.servers, until: c.until, granted: c.granted}
+			next.zone = w.proveChild(next, at, name, del)
+			h.at = next
+		case dnssec.NoCut, dnssec.NoCutNoName:
+			delete(w.cuts, name)
+			w.r.cache.Drop(cutKey(name))
+			h.found = lost(dnssec.Trouble{Text: at.zone.Name + " delegates " + name + " no more"})
+			return nil, true
+		default:
+			h.found = lost(del.Trouble)
+			return nil, false
+		}
 	}
 	if f, at := w.find(name, dns.TypeNS); at.zone.Name == name && !at.forwards() {
 		if own := namedIn(f, at.zone); len(own) > 0 {
-			return own
+			return own, false
 		}
 	}
-	return c.servers
+	return c.servers, false
 }
 
 // namedIn are the servers that a zone's own NS set names, where it is as good as the

@@ -150,9 +150,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	k := calls.Get().(*call)
 	k.reset()
 	h.decide(r, k)
-	if r.Context().Err() == nil { // else nobody is there to be answered
-		h.answer(w, k)
-	}
+	// Always, whoever has gone: a handler that returns without a word has said 200, and
+	// a gateway that has closed its half of the connection would hear that.
+	h.answer(w, k)
 	// A panic above leaves k to the garbage collector: its buffers may still be in use.
 	calls.Put(k)
 }

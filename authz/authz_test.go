@@ -1,15 +1,19 @@
 package authz
 
 import (
+	"bufio"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/netip"
+	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -435,15 +439,42 @@ func TestCounts(t *testing.T) {
 	}
 }
 
-// TestGoneClient: nobody is answered who has gone, and nothing is counted.
+// TestGoneClient: who seems to have gone is answered all the same. A handler that says nothing has said 200, and who
+// has closed only its half of the connection would hear that.
 func TestGoneClient(t *testing.T) {
 	s := newScene(t, Nginx)
-	s.config.Counts = &Counts{}
-	h, r := s.handler(), s.request()
+	if got := said(s.ask()); got != "200 confirmed record_matches" {
+		t.Fatal(got)
+	}
+	s.proof["jti"], s.config.Verifier = "2", nil
+	s.zone.stuck = true
+	h := s.handler()
+	r := s.request()
 	ctx, cancel := context.WithCancel(r.Context())
 	cancel()
-	if a := serve(h, r.WithContext(ctx)); len(a.Header) > 0 || len(s.config.Counts.All()) > 0 {
-		t.Errorf("%v %v", a.Header, s.config.Counts.All())
+	if got := said(serve(h, r.WithContext(ctx))); got != "403 unproven unreachable" {
+		t.Error(got)
+	}
+
+	path := filepath.Join(t.TempDir(), "sock")
+	listener, err := net.Listen("unix", path)
+	must(t, err)
+	server := &http.Server{Handler: h}
+	var serving sync.WaitGroup
+	serving.Go(func() { server.Serve(listener) })
+	t.Cleanup(serving.Wait)
+	t.Cleanup(func() { server.Close() })
+	conn, err := net.Dial("unix", path)
+	must(t, err)
+	defer conn.Close()
+	r.RequestURI, r.URL.Host = "", "cnfd"
+	must(t, r.Write(conn))
+	must(t, conn.(*net.UnixConn).CloseWrite())
+	a, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	must(t, err)
+	a.Body.Close()
+	if got := said(a); got != "403 unproven unreachable" {
+		t.Errorf("of half a connection: %s", got)
 	}
 }
 

@@ -95,8 +95,8 @@ func (r *Resolver) callRoll(ctx context.Context, name string, rrtype uint16) *dn
 func (l *roll) follow(name string) *dnssec.Each {
 	out := &dnssec.Each{}
 	var passed []string
+	w := l.walk() // the way to each zone, all of it within what one question may cost: nobody else could go it
 	for {
-		w := l.walk()
 		h := l.hop(w, name)
 		out.Hops = append(out.Hops, h.Hop)
 		out.Differ, out.Forwarded = h.Differ, h.forwarded

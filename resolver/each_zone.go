@@ -36,11 +36,11 @@ func (w *walk) zoneOf(name string, rrtype uint16) (f dnssec.Finding, c *cut) {
 }
 
 // hop finds the zone of a name anew, and asks all its servers.
-func (l *roll) hop(w *walk, name string) *hop {
+func (l *roll) hop(way *walk, name string) *hop {
 	h := &hop{Hop: dnssec.Hop{Name: name}}
 	var servers []server
 	for tries := 0; ; tries++ { // once more from above, where what is remembered is a ghost
-		h.found, h.at = w.zoneOf(name, l.rrtype)
+		h.found, h.at = way.zoneOf(name, l.rrtype)
 		h.Zone = h.at.zone.Name
 		if h.at.forwards() {
 			h.forwarded = true
@@ -52,7 +52,7 @@ func (l *roll) hop(w *walk, name string) *hop {
 		}
 		var gone bool
 		h.found = dnssec.Finding{}
-		w = l.walk() // what silent servers have cost on the way is not the others' to bear
+		w := l.walk() // what silent servers have cost on the way is not the others' to bear
 		if servers, gone = w.serversNow(h); !gone || tries > 0 {
 			break
 		}

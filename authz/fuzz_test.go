@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"cnfd/verifier"
 )
 
 // FuzzRequest changes the headers of a question, which would pass, in any way: nothing passes but the
@@ -16,12 +18,15 @@ func FuzzRequest(f *testing.F) {
 		f.Add(byte(g), "Authorization", "Bearer a.b.c", "Dpop", "a.b.c")
 		f.Add(byte(g), "X-Original-Url", api+"/orders/7#", "X-Forwarded-Host", "api.example,evil.example")
 		f.Add(byte(g), "Ssl-Client-Cert", "-----BEGIN CERTIFICATE-----", "X-Forwarded-Proto", "http")
+		f.Add(byte(g), "X-Forwarded-Tls-Client-Cert", "MIIB%2B%2F%3D,MIIC", "Client-Cert", "::")
+		f.Add(byte(g), "X-Forwarded-Client-Cert", `Hash=00;Cert="%"`, "X-Forwarded-Client-Cert", "+Hash=00")
 	}
 	scenes := make([]*scene, len(gateways))
 	requests := make([]*http.Request, len(gateways))
 	handlers := make([]*Handler, len(gateways))
 	for i, g := range gateways {
 		scenes[i] = newScene(f, g)
+		scenes[i].config.Possession = verifier.CheckDPoP | verifier.CheckMTLS // certificates are read, and of no use
 		scenes[i].verifying.Proofs = everyOne{} // the same proof is good again and again: replays are not what is asked here
 		handlers[i], requests[i] = scenes[i].handler(), scenes[i].request()
 	}

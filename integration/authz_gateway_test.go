@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
@@ -199,7 +200,9 @@ func (g *gateway) asks(t testing.TB, q asking) (status int, head http.Header, th
 	if q.holder != "" {
 		config.Certificates = []tls.Certificate{g.identity(t, q.holder)}
 	}
-	transport := &http.Transport{TLSClientConfig: config, Dial: func(string, string) (net.Conn, error) { return net.Dial("tcp", g.at(12)+":443") }}
+	transport := &http.Transport{TLSClientConfig: config, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "tcp", g.at(12)+":443")
+	}}
 	defer transport.CloseIdleConnections()
 	r, err := http.NewRequest(q.method, "https://api.example"+q.path, nil)
 	if err != nil {

@@ -378,3 +378,32 @@ func TestPrecheckThroughAForwarder(t *testing.T) {
 	}
 	d.finds(t, "unproven unreachable", "questions are handed on to forwarders (resolver.mode: forward)")
 }
+
+// TestPrecheckWithoutIPv6: the command says the same as the daemon, and an address that nothing leads to from this machine, which
+// has no IPv6, is named and counts for nobody.
+func TestPrecheckWithoutIPv6(t *testing.T) {
+	t.Parallel()
+	n := newPair(t, 64, knotSecondary)
+	key := n.file(t, "key.jwk", `{"kty":"EC","crv":"P-256","x":"18wHLeIgW9wVN6VD1Txgpqy2LszYkMf6J8njVAibvhM","y":"-V4dS4UaLMgP_4fY4j8ir7cl1TXlFdAgcx55o7TkcSA"}`)
+	path := n.configure(t, n.second.path("command"), settings{})
+	asks := func(want, words string) {
+		t.Helper()
+		text := said(cnfd(t), "precheck", "--config", path, "--subject", "https://paired.example", "--key", key, "--method", "jkt")
+		if !strings.HasPrefix(text, want+"\n") || !strings.Contains(text, words) {
+			t.Errorf("want %s, %s:\n%s", want, words, text)
+		}
+	}
+	asks("confirmed: record_matches", "name servers were asked at 2 addresses, and all say the same\n")
+	n.leaf.edit(t, n.zone, nil, records(t, "ns2."+pairDomain+" AAAA 2001:db8::3"))
+	n.inStep(t)
+	asks("confirmed: record_matches", "not asked: ns2.paired.example 2001:db8::3: its address family is turned off (resolver.ipv4, resolver.ipv6)")
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, path, strings.Replace(string(text), "ipv6: false", "ipv6: true", 1))
+	asks("confirmed: record_matches", "not asked: ns2.paired.example 2001:db8::3: network is unreachable")
+	run(t, "", "", "ip", "-6", "address", "replace", "2001:db8::3/128", "dev", "lo", "nodad")
+	defer run(t, "", "", "ip", "-6", "address", "delete", "2001:db8::3/128", "dev", "lo")
+	asks("unproven: servers_differ", "ns2.paired.example 2001:db8::3: ")
+}

@@ -108,6 +108,10 @@ var flips = []struct {
 		s.config.Verifier = verdicts{v: verifier.Verdict{Reason: verifier.RecordMatches, Signature: verifier.Valid, DPoP: verifier.Valid, Time: verifier.Checked}}
 		s.config.Subjects = []string{Any}
 	}, "403 denied domain_not_listed"},
+	{"the verifier confirms what is no domain", func(s *scene) {
+		s.config.Verifier = verdicts{v: verifier.Verdict{Reason: verifier.RecordMatches, Domain: "a.example\r\nCnf-Outcome: confirmed", Signature: verifier.Valid, DPoP: verifier.Valid, Time: verifier.Checked}}
+		s.config.Subjects = []string{Any}
+	}, "403 denied domain_not_listed"},
 	{"the verifier panics", func(s *scene) { s.config.Verifier = verdicts{panics: true} }, "403 denied internal"},
 	{"the verifier says nothing", func(s *scene) { s.config.Verifier = verdicts{} }, "403 unproven indeterminate"},
 }
@@ -180,6 +184,13 @@ func keptOut(t *testing.T, a *http.Response) {
 	}
 	if a.Header.Get("Cache-Control") != "no-store" {
 		t.Error("it may be kept")
+	}
+	for name, values := range a.Header {
+		for _, value := range values {
+			if strings.ContainsAny(value, "\r\n") || strings.HasPrefix(name, "Cnf-") && len(values) != 1 {
+				t.Errorf("%s: %q", name, values)
+			}
+		}
 	}
 	if challenged := a.Header.Get("WWW-Authenticate") != ""; challenged != (a.StatusCode == 401) {
 		t.Errorf("%d, challenged: %t", a.StatusCode, challenged)

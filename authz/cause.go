@@ -119,5 +119,5 @@ func made(v *verifier.Verdict, demanded verifier.Checks) bool {
 // listed reports whether the domain may pass: itself, and not because one above it
 // may, since a record vouches for its own domain alone.
 func (h *Handler) listed(domain string) bool {
-	return domain != "" && (h.domains[domain] || h.domains[Any])
+	return safe(domain) != nobody && (h.domains[domain] || h.domains[Any])
 }

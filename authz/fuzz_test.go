@@ -27,7 +27,7 @@ func FuzzRequest(f *testing.F) {
 	for i, g := range gateways {
 		scenes[i] = newScene(f, g)
 		scenes[i].config.Possession = verifier.CheckDPoP | verifier.CheckMTLS // certificates are read, and of no use
-		scenes[i].verifying.Proofs = everyOne{} // the same proof is good again and again: replays are not what is asked here
+		scenes[i].verifying.Proofs = everyOne{}                               // the same proof is good again and again: replays are not what is asked here
 		handlers[i], requests[i] = scenes[i].handler(), scenes[i].request()
 	}
 	f.Fuzz(func(t *testing.T, which byte, name1, value1, name2, value2 string) {

@@ -3,6 +3,8 @@ package config
 import (
 	"errors"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -114,5 +116,26 @@ func TestAuthzWarnings(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestGatewayExamples: the examples are accepted as they stand, and nothing about them is doubtful.
+func TestGatewayExamples(t *testing.T) {
+	files, err := filepath.Glob("../../../../examples/*/cnfd.yaml")
+	if err != nil || len(files) != 4 {
+		t.Fatal(files, err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := Parse(file, text, Default(User{Root: true}))
+		if err != nil || c.Authz.Gateway != filepath.Base(filepath.Dir(file)) {
+			t.Errorf("%s: %q, %v", file, c.Authz.Gateway, err)
+		}
+		for _, w := range Warnings(file, text, Default(User{Root: true}), time.Time{}) {
+			t.Error(w)
+		}
 	}
 }

@@ -1,13 +1,9 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"net/url"
-	"strings"
 
-	"cnfd/internal/strict"
 	"cnfd/possession"
 	"cnfd/verifier"
 
@@ -73,79 +69,4 @@ func (o *checkOptions) ask(cmd *cobra.Command, q *verifier.Request) error {
 		q.Checks |= verifier.CheckMTLS
 	}
 	return nil
-}
-
-// asked is what the API takes beside a token (docs/api.md).
-type asked struct {
-	Token      string     `json:"token,omitempty"`
-	Check      []string   `json:"check,omitempty"`
-	Audience   string     `json:"aud,omitempty"`
-	Nonce      string     `json:"nonce,omitempty"`
-	DPoP       *askedDPoP `json:"dpop,omitempty"`
-	ClientCert string     `json:"client_cert,omitempty"`
-}
-
-type askedDPoP struct {
-	Proof  string `json:"proof,omitempty"`
-	Method string `json:"htm,omitempty"`
-	URL    string `json:"htu,omitempty"`
-}
-
-func askedOf(q *verifier.Request) asked {
-	a := asked{Audience: q.Audience, Nonce: q.Nonce, ClientCert: q.ClientCert}
-	if q.Checks != 0 {
-		a.Check = strings.Split(q.Checks.String(), ",")
-	}
-	if q.Checks&verifier.CheckDPoP != 0 {
-		a.DPoP = &askedDPoP{string(q.DPoP.Proof), q.DPoP.Method, q.DPoP.URL}
-	}
-	return a
-}
-
-// query is the same as options of a query, for a body that is the credential alone.
-func (a *asked) query(into url.Values) {
-	set := func(name, value string) {
-		if value != "" {
-			into.Set(name, value)
-		}
-	}
-	set("check", strings.Join(a.Check, ","))
-	set("aud", a.Audience)
-	set("nonce", a.Nonce)
-	set("client_cert", a.ClientCert)
-	if a.DPoP != nil {
-		set("dpop", a.DPoP.Proof)
-		set("htm", a.DPoP.Method)
-		set("htu", a.DPoP.URL)
-	}
-}
-
-// bodyOf puts a question in the form that the API takes. What does not fit the body
-// goes into the query.
-func bodyOf(q *verifier.Request, query url.Values) (kind string, body []byte, err error) {
-	a := askedOf(q)
-	if q.Input == verifier.InputCWT {
-		a.query(query)
-		return "application/cwt", q.Bytes, nil
-	}
-	if q.Input == verifier.InputToken {
-		a.Token = string(q.Bytes)
-		body, err = json.Marshal(a)
-		return "application/json", body, err
-	}
-	// Claims must be one JSON value: what followed would become options.
-	var s strict.Scanner
-	s.Reset(q.Bytes, "claims")
-	if err := s.Close(); err != nil {
-		return "", nil, err
-	}
-	if body, err = json.Marshal(a); err != nil {
-		return "", nil, err
-	}
-	options := body[1:] // after the brace
-	body = fmt.Appendf(nil, `{"claims":%s`, q.Bytes)
-	if len(options) > 1 {
-		body = append(body, ',')
-	}
-	return "application/json", append(body, options...), nil
 }

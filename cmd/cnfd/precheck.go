@@ -8,6 +8,7 @@ import (
 	"io"
 	"time"
 
+	"cnfd/client"
 	"cnfd/cmd/cnfd/internal/config"
 	"cnfd/thumbprint"
 	"cnfd/thumbprint/keyfile"
@@ -170,5 +171,5 @@ func (o *precheckOptions) askServer(ctx context.Context, key thumbprint.Confirma
 		return nil, err
 	}
 	defer progress(shows, "asking every name server")()
-	return postServer(ctx, o.server, "/v1/precheck", nil, "application/json", body, shows)
+	return askDaemon(o.server, shows, func(c *client.Client) (client.Verdict, error) { return c.PrecheckBody(ctx, body) })
 }

@@ -1,112 +1,91 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"net"
-	"net/http"
 	"net/netip"
 	"net/url"
-	"strconv"
 	"strings"
-	"time"
 
+	"cnfd/client"
+	"cnfd/internal/strict"
 	"cnfd/verifier"
 )
 
 // askServer has a daemon answer: POST /v1/verify at unix:PATH, http://… or
 // https://…. It returns the verdict's JSON.
 func askServer(ctx context.Context, server string, q *verifier.Request, warn io.Writer) ([]byte, error) {
-	query := url.Values{}
-	kind, body, err := bodyOf(q, query)
+	r, err := requestOf(q)
 	if err != nil {
 		return nil, err
 	}
-	if q.Bounded {
-		query.Set("max_age", strconv.FormatInt(int64(q.MaxAge/time.Second), 10))
-	}
-	return postServer(ctx, server, "/v1/verify", query, kind, body, warn)
+	return askDaemon(server, warn, func(c *client.Client) (client.Verdict, error) { return c.Verify(ctx, r) })
 }
 
-// postServer sends a daemon one question, and returns the verdict's JSON.
-func postServer(ctx context.Context, server, path string, query url.Values, kind string, body []byte, warn io.Writer) ([]byte, error) {
-	client, base, err := dialServer(server, warn)
-	if err != nil {
-		return nil, err
-	}
-	target := base + path
-	if len(query) > 0 {
-		target += "?" + query.Encode()
-	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, target, bytes.NewReader(body))
+// askDaemon asks the daemon at --server, and says of an error what to do about it.
+func askDaemon(server string, warn io.Writer, ask func(*client.Client) (client.Verdict, error)) ([]byte, error) {
+	c, err := client.New(server)
 	if err != nil {
 		return nil, fmt.Errorf("--server: %w", err)
 	}
-	request.Header.Set("Content-Type", kind)
-	request.Header.Set("Accept", "application/json")
-	if request.URL.User != nil {
-		server = request.URL.Redacted() // a password is for the server alone
+	defer c.Close()
+	if u, err := url.Parse(server); err == nil && !strings.HasPrefix(server, "unix:") {
+		if a, err := netip.ParseAddr(u.Hostname()); u.Scheme == "http" && u.Hostname() != "localhost" && (err != nil || !a.IsLoopback()) {
+			fmt.Fprintln(warn, "cnfd verify: warning: http:// to another machine: whoever is in between can change the verdict; use https://")
+		}
+		if u.User != nil {
+			server = u.Redacted() // a password is for the server alone
+		}
 	}
-	response, err := client.Do(request)
+	v, err := ask(c)
 	var untrusted *tls.CertificateVerificationError
+	var problem *client.Problem
+	var failed *url.Error
 	switch {
+	case err == nil:
+		return v.Document, nil
+	case errors.As(err, &problem) && problem.Title != "":
+		return nil, fmt.Errorf("%s (the server's id %s)", shown(problem.Detail), shown(problem.ID))
+	case !errors.As(err, &failed):
+		return nil, err
 	case errors.As(err, &untrusted):
 		return nil, fmt.Errorf("--server %s: its certificate does not hold here: %w", server, untrusted.Err)
 	case errors.Is(err, io.EOF):
 		return nil, fmt.Errorf("--server %s: closed without an answer: api.allow_uids may keep this user out", server)
-	case err != nil:
-		return nil, fmt.Errorf("--server %s: %w; is cnfd serve running there?", server, errors.Unwrap(err))
 	}
-	defer response.Body.Close()
-	doc, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
-	if err != nil {
-		return nil, fmt.Errorf("--server %s: the answer broke off: %w", server, err)
-	}
-	if response.StatusCode != http.StatusOK {
-		return nil, problemOf(response.StatusCode, doc)
-	}
-	return doc, nil
+	return nil, fmt.Errorf("--server %s: %w; is cnfd serve running there?", server, failed.Err)
 }
 
-const (
-	maxAnswer  = 1 << 20
-	serverTime = 30 * time.Second // the daemon itself gives up on the DNS after 7 s
-)
-
-// dialServer makes the client for a --server and the URL before its paths.
-func dialServer(server string, warn io.Writer) (*http.Client, string, error) {
-	client := &http.Client{
-		Timeout: serverTime,
-		// A redirect would send the credential, and take the verdict, elsewhere.
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+// requestOf puts a question in the form that the client takes.
+func requestOf(q *verifier.Request) (client.Request, error) {
+	r := client.Request{
+		MaxAge: q.MaxAge, Bounded: q.Bounded, SkipTime: q.SkipTime,
+		Audience: q.Audience, Nonce: q.Nonce, ClientCert: q.ClientCert,
 	}
-	if path, ok := strings.CutPrefix(server, "unix:"); ok {
-		path = strings.TrimPrefix(path, "//")
-		client.Transport = &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return (&net.Dialer{}).DialContext(ctx, "unix", path)
-		}}
-		return client, "http://localhost", nil
+	if q.Checks != 0 {
+		for _, word := range strings.Split(q.Checks.String(), ",") {
+			r.Checks = append(r.Checks, client.Check(word))
+		}
 	}
-	u, err := url.Parse(server)
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.RawQuery != "" || u.Fragment != "" {
-		return nil, "", errors.New("--server: want unix:PATH, http://HOST:PORT or https://HOST:PORT")
+	if q.Checks&verifier.CheckDPoP != 0 {
+		r.DPoP = client.DPoP{Proof: string(q.DPoP.Proof), Method: q.DPoP.Method, URL: q.DPoP.URL}
 	}
-	if a, err := netip.ParseAddr(u.Hostname()); u.Scheme == "http" && u.Hostname() != "localhost" && (err != nil || !a.IsLoopback()) {
-		fmt.Fprintln(warn, "cnfd verify: warning: http:// to another machine: whoever is in between can change the verdict; use https://")
+	switch q.Input {
+	case verifier.InputCWT:
+		r.CWT = q.Bytes
+	case verifier.InputClaims:
+		// What is wrong with them is said here as it is without a server.
+		var s strict.Scanner
+		s.Reset(q.Bytes, "claims")
+		if err := s.Close(); err != nil {
+			return r, err
+		}
+		r.Claims = q.Bytes
+	default:
+		r.Token = string(q.Bytes)
 	}
-	return client, strings.TrimSuffix(u.String(), "/"), nil
-}
-
-// problemOf is a problem document (RFC 9457) as an error.
-func problemOf(status int, doc []byte) error {
-	var p struct{ Title, Detail, ID string }
-	if json.Unmarshal(doc, &p) != nil || p.Title == "" {
-		return fmt.Errorf("the server answered %d %s: is this cnfd?", status, http.StatusText(status))
-	}
-	return fmt.Errorf("%s (the server's id %s)", shown(p.Detail), shown(p.ID))
+	return r, nil
 }

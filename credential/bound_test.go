@@ -17,6 +17,7 @@ func TestDPoPBound(t *testing.T) {
 		want         bool
 	}{
 		{"alone", `"cnf":{` + jkt + `}`, true},
+		{"before another", `"cnf":{` + jkt + `,` + kid + `}`, true},
 		{"behind another", `"cnf":{` + kid + `,` + jkt + `}`, true},
 		{"with an escape", `"cnf":{"\u006akt":"NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"}`, true},
 		{"another member", `"cnf":{` + kid + `}`, false},

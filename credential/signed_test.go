@@ -227,7 +227,7 @@ func TestFor(t *testing.T) {
 		aud            string
 		named, present bool
 	}{
-		{`"aud":"https://v.example",`, true, true}, {`"aud":["x","https://v.example"],`, true, true}, {`"aud":"https:\/\/v.example",`, true, true},
+		{`"aud":"https://v.example",`, true, true}, {`"aud":["x","https://v.example"],`, true, true}, {`"aud":["https://v.example","x"],`, true, true}, {`"aud":"https:\/\/v.example",`, true, true},
 		{``, false, false}, {`"aud":"https://v.example/",`, false, true}, {`"aud":[],`, false, true}, {`"aud":1,`, false, true}, {`"aud":[["https://v.example"]],`, false, true}, {`"aud":{"a":"https://v.example"},`, false, true},
 	} {
 		got, err := credential.ParseClaims([]byte(`{"sub":"a",`+c.aud+cnf+`}`), nil)
@@ -240,7 +240,7 @@ func TestFor(t *testing.T) {
 		aud            string
 		named, present bool
 	}{
-		{"03 61 76", true, true}, {"03 82 61 78 61 76", true, true}, {"03 61 78", false, true}, {"03 80", false, true}, {"03 41 76", false, true}, {"19 0100 61 76", false, false},
+		{"03 61 76", true, true}, {"03 82 61 78 61 76", true, true}, {"03 82 61 76 61 78", true, true}, {"03 61 78", false, true}, {"03 80", false, true}, {"03 41 76", false, true}, {"19 0100 61 76", false, false},
 	} {
 		got, err := credential.ParseCWT(octets(t, bareCKT("a2")+c.aud), nil)
 		check(t, err)

@@ -293,6 +293,28 @@ func TestURL(t *testing.T) {
 	}
 }
 
+// TestAnAnswerWithoutAnEndIsLeft: what is over 1 MiB is not only refused but not read either. What
+// the server gets rid of beyond that fills the buffers of the sockets.
+func TestAnAnswerWithoutAnEndIsLeft(t *testing.T) {
+	const most, endless = 32 << 20, 64 << 20
+	var written atomic.Int64
+	s := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		for chunk := make([]byte, 1<<16); written.Load() < endless; {
+			n, err := w.Write(chunk)
+			if written.Add(int64(n)); err != nil {
+				return
+			}
+		}
+	})
+	if _, err := fetch(t, s.source); err == nil || !strings.Contains(err.Error(), "over 1 MiB") {
+		t.Fatal(err)
+	}
+	s.Close() // the handler has returned
+	if n := written.Load(); n < 1<<20 || n > most {
+		t.Errorf("the server got rid of %d octets", n)
+	}
+}
+
 // TestWhatIsAsked: of the host in the URL, whose name TLS is told, without a cookie
 // or a referrer; and nothing of one fetch is kept for the next.
 func TestWhatIsAsked(t *testing.T) {

@@ -127,16 +127,28 @@ func plain(ctx context.Context, err error) error {
 		return errors.New("the server does not speak TLS")
 	case errors.As(err, &cert):
 		return errors.New("tls: " + cut(cert.Err.Error()))
+	case errors.As(err, &lookup):
+		return unknown(lookup)
 	case errors.As(err, &dialled):
 		return dialled
-	case errors.As(err, &lookup):
-		return lookup
 	}
 	var inner *url.Error
 	if errors.As(err, &inner) && strings.HasPrefix(inner.Err.Error(), "tls: ") {
 		return errors.New(cut(inner.Err.Error()))
 	}
 	return errors.New("no whole answer in HTTP")
+}
+
+// unknown is a name that was not found, without the address of the resolver that was
+// asked: the verdicts of those who have no business with it repeat this.
+func unknown(e *net.DNSError) error {
+	switch {
+	case e.IsNotFound:
+		return fmt.Errorf("lookup %s: no such host", cut(e.Name))
+	case e.IsTimeout:
+		return fmt.Errorf("lookup %s: no answer in time", cut(e.Name))
+	}
+	return fmt.Errorf("lookup %s: this machine's resolver does not say", cut(e.Name))
 }
 
 // cut bounds what others have a say in, as in who a certificate is for.

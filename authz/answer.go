@@ -32,9 +32,13 @@ func (h *Handler) answer(w http.ResponseWriter, k *call) {
 	head["Cnf-Outcome"] = word(outcome)
 	head["Cnf-Reason"] = word(reason)
 	// These two are always there, and never empty: a gateway that copies them then
-	// overwrites what the client has sent by the same name.
-	head["Cnf-Domain"] = []string{safe(k.verdict.Domain)}
-	head["Cnf-Thumbprint"] = []string{name(k.verdict.Thumbprint)}
+	// overwrites what the client has sent by the same name. What no record has confirmed
+	// is not said, since where all is let through somebody might believe it.
+	domain, thumbprint := nothing, nothing
+	if k.cause == passed || k.cause == notListed {
+		domain, thumbprint = []string{safe(k.verdict.Domain)}, []string{name(k.verdict.Thumbprint)}
+	}
+	head["Cnf-Domain"], head["Cnf-Thumbprint"] = domain, thumbprint
 	if k.verdict.Testing {
 		head["Cnf-Testing"] = yes
 	}
@@ -60,6 +64,7 @@ var (
 	noStore     = []string{"no-store"}
 	problemType = []string{"application/problem+json"}
 	yes         = []string{"true"}
+	nothing     = []string{nobody}
 	oneSecond   = []string{"1"}
 )
 

@@ -15,13 +15,6 @@ func serve(h http.Handler, r *http.Request) *http.Response {
 	return w.Result()
 }
 
-func mustNew(t testing.TB, c Config) *Handler {
-	t.Helper()
-	h, err := New(c)
-	must(t, err)
-	return h
-}
-
 // TestHeaderGames: what a client smuggles past a gateway decides nothing.
 func TestHeaderGames(t *testing.T) {
 	for _, g := range gateways {

@@ -37,15 +37,18 @@ type behind struct {
 }
 
 func (b *behind) ServeHTTP(w http.ResponseWriter, q *http.Request) {
+	body, _ := io.ReadAll(q.Body)
+	head := q.Header.Clone()
+	head.Set("Test-Body", string(body))
 	b.mu.Lock()
-	b.heard = append(b.heard, q.Header.Clone())
+	b.heard = append(b.heard, head)
 	b.mu.Unlock()
 	if strings.HasPrefix(q.Host, "gateway.") {
 		b.town.ServeHTTP(w, q) // of the client's calls it notes the rest
 	}
 }
 
-// since is what has got through since it was asked last.
+// since is the headers of what has got through since it was asked last, and its body as Test-Body.
 func (b *behind) since() (heard []http.Header) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -189,6 +192,7 @@ type asking struct {
 	method, path string
 	head         http.Header
 	holder       string // whose certificate is shown; "" nobody's
+	body         string
 }
 
 // asks has the gateway asked, and returns its answer; what got through is the third.
@@ -204,7 +208,7 @@ func (g *gateway) asks(t testing.TB, q asking) (status int, head http.Header, th
 		return new(net.Dialer).DialContext(ctx, "tcp", g.at(12)+":443")
 	}}
 	defer transport.CloseIdleConnections()
-	r, err := http.NewRequest(q.method, "https://api.example"+q.path, nil)
+	r, err := http.NewRequest(q.method, "https://api.example"+q.path, strings.NewReader(q.body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -237,10 +241,13 @@ func (g *gateway) fresh(t testing.TB, of grant, url string) asking {
 	return q
 }
 
-// passes fails the test unless the request gets through, with what cnfd says of it.
+// passes fails the test unless the request gets through whole, with what cnfd says of it.
 func (g *gateway) passes(t testing.TB, q asking) {
 	t.Helper()
 	status, head, through := g.asks(t, q)
+	if len(through) == 1 && through[0].Get("Test-Body") != q.body {
+		t.Errorf("%s: of the body %q got through", g.name, through[0].Get("Test-Body"))
+	}
 	if status != http.StatusOK {
 		t.Fatalf("%s: %d %v", g.name, status, head)
 	}

@@ -32,6 +32,12 @@ func TestGateways(t *testing.T) {
 				q.head["Cnf-Domain"], q.head["Cnf-Outcome"], q.head["Cnf-Thumbprint"] = []string{"evil.example"}, []string{"none"}, []string{"evil"}
 				g.passes(t, q)
 			})
+			t.Run("a request with a body gets through", func(t *testing.T) {
+				q := g.fresh(t, byKey, townThing)
+				q.method, q.body = "POST", strings.Repeat("a", 100_000)
+				q.head["Dpop"] = []string{g.call(t, byKey, byKey.Holder, "POST", townThing).proof}
+				g.passes(t, q)
+			})
 			g.keepsOut(t, byKey, append(g.ofTokens(byKey), ofGatewaysProofs...))
 			g.keepsOut(t, byCert, g.ofCertificates(t))
 			t.Run("a proof comes again", func(t *testing.T) {

@@ -330,27 +330,31 @@ func TestEachOfWhom(t *testing.T) {
 // TestEachIPv6: addresses that this machine has no way to are named, and stand against nobody.
 func TestEachIPv6(t *testing.T) {
 	const at = "2001:db8::5"
-	lab6 := func(t *testing.T) *lab {
+	const other = "2001:db8::4"
+	lab6 := func(t *testing.T, more string) *lab {
 		sites := tree()
-		sites[3].records += "ns2 3600 AAAA " + at + "\n"
+		sites[3].records += more + "ns2 3600 AAAA " + at + "\n"
 		l := newLab(t, sites...)
-		l.on[mustAddr(at)] = l.on[mustAddr(vendorAt)]
+		l.on[mustAddr(at)], l.on[mustAddr(other)] = l.on[mustAddr(vendorAt)], l.on[mustAddr(vendorAt)]
 		return l
 	}
 	for _, c := range []struct {
 		claim  string
+		more   string
 		turn   func(*lab, *Config)
 		differ bool
 		want   string
 	}{
-		{"with IPv6 it is asked", func(*lab, *Config) {}, false, "secure 1"},
-		{"with IPv6 it counts", func(l *lab, _ *Config) { l.lie(silent, at) }, true, "nothing, context deadline exceeded"},
-		{"IPv6 is turned off", func(_ *lab, c *Config) { c.NoIPv6 = true }, false, "skipped"},
-		{"the machine has none", func(_ *lab, c *Config) { c.Exchanger = &noSix{c.Exchanger} }, false, "skipped"},
+		{"with IPv6 it is asked", "", func(*lab, *Config) {}, false, "secure 1"},
+		{"with IPv6 it counts", "", func(l *lab, _ *Config) { l.lie(silent, at) }, true, "nothing, context deadline exceeded"},
+		{"IPv6 is turned off", "", func(_ *lab, c *Config) { c.NoIPv6 = true }, false, "skipped"},
+		{"the machine has none", "", func(_ *lab, c *Config) { c.Exchanger = &noSix{c.Exchanger, netip.Addr{}} }, false, "skipped"},
+		{"there is no way to it alone", "ns1 3600 AAAA " + other + "\n", func(_ *lab, c *Config) { c.Exchanger = &noSix{c.Exchanger, mustAddr(other)} }, true,
+			"nothing, network is unreachable"},
 	} {
 		t.Run(c.claim, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				l := lab6(t)
+				l := lab6(t, c.more)
 				e := rollOf(t, l.resolver(t, func(config *Config) { c.turn(l, config) }), owner)
 				if got := heard(&e.Hops[0]); e.Differ != c.differ || !strings.HasSuffix(got, "ns2.vendor.example. "+at+": "+c.want) {
 					t.Errorf("they differ: %t\n%s", e.Differ, got)
@@ -360,11 +364,31 @@ func TestEachIPv6(t *testing.T) {
 	}
 }
 
+// TestEachNewAddress: where a server is now counts, and not where it was found before.
+func TestEachNewAddress(t *testing.T) {
+	bubble(t, tree(), func(t *testing.T, l *lab) {
+		r := l.resolver(t)
+		if e := rollOf(t, r, owner); e.Differ || len(e.Hops[0].Servers) != 2 {
+			t.Fatalf("%s", heard(&e.Hops[0]))
+		}
+		time.Sleep(time.Second)
+		if err := l.zones["vendor.example."].Replace(parse(t, ".", "ns2.vendor.example. 3600 A 192.0.2.77")...); err != nil {
+			t.Fatal(err)
+		}
+		if e := rollOf(t, r, owner); !e.Differ || !strings.Contains(heard(&e.Hops[0]), "ns2.vendor.example. 192.0.2.77: nothing") {
+			t.Errorf("%s", heard(&e.Hops[0]))
+		}
+	})
+}
+
 // noSix is an Exchanger on a machine without IPv6.
-type noSix struct{ Exchanger }
+type noSix struct {
+	Exchanger
+	but netip.Addr // one that there is a way to all the same
+}
 
 func (n *noSix) Exchange(ctx context.Context, to netip.AddrPort, network string, q *dns.Msg) (*dns.Msg, error) {
-	if to.Addr().Is6() {
+	if to.Addr().Is6() && to.Addr() != n.but {
 		return nil, fmt.Errorf("connect: %w", syscall.ENETUNREACH)
 	}
 	return n.Exchanger.Exchange(ctx, to, network, q)
@@ -470,6 +494,78 @@ func TestEachIsBounded(t *testing.T) {
 			})
 		})
 	}
+}
+
+// busy is an Exchanger that remembers how many messages were under way at once.
+type busy struct {
+	Exchanger
+	mu        sync.Mutex // guards what follows
+	now, most int
+}
+
+func (b *busy) count(n int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.now += n
+	b.most = max(b.most, b.now)
+}
+
+func (b *busy) Exchange(ctx context.Context, to netip.AddrPort, network string, q *dns.Msg) (*dns.Msg, error) {
+	b.count(1)
+	defer b.count(-1)
+	return b.Exchanger.Exchange(ctx, to, network, q)
+}
+
+// TestEachInAll: what the parts of one question send is counted together, eight are sent at a time, and a proof that
+// costs too much at one server is not made at the next.
+func TestEachInAll(t *testing.T) {
+	first, second := many(13, 4)[5], many(13, 4)[5]
+	first.records = strings.Replace(first.records, "jwk.cnf 300 TLSA 255 255 255 "+key, "jwk.cnf 300 CNAME jwk.cnf.more.example.", 1)
+	second.name = "more.example."
+	bubble(t, tree(first, second), func(t *testing.T, l *lab) {
+		all := l.on[mustAddr("198.51.100.1")]
+		for i := range 39 {
+			l.on[mustAddr(fmt.Sprintf("203.0.113.%d", i+1))] = all
+		}
+		b := &busy{Exchanger: l}
+		r := l.resolver(t, func(c *Config) { c.Exchanger = b })
+		if e := rollOf(t, r, "jwk.cnf.more.example."); e.Differ || len(e.Answer.Data) != 1 {
+			t.Fatalf("one of the two zones: %+v", e.Answer)
+		}
+		l.count()
+		e := rollOf(t, r, "jwk.cnf.many.example.")
+		if n := l.count(); n != 256 || !e.Answer.Trouble.Budget || e.Answer.Data != nil || e.Differ {
+			t.Errorf("%d messages: %+v", n, e.Answer)
+		}
+		if b.most > 8 {
+			t.Errorf("%d messages at once", b.most)
+		}
+	})
+	bubble(t, tree(), func(t *testing.T, l *lab) {
+		var crowd strings.Builder
+		for i := range 256 {
+			fmt.Fprintf(&crowd, "jwk.cnf 300 TLSA 255 255 255 %064X\n", i)
+		}
+		c := &roll{r: l.resolver(t), ctx: t.Context(), rrtype: dnssec.TypeTLSA, now: time.Now()}
+		c.purse.left.Store(maxEachSends)
+		h := &hop{Hop: dnssec.Hop{Name: owner, Zone: "vendor.example."}}
+		_, h.at = c.walk().zoneOf(owner, dnssec.TypeTLSA)
+		l.hold(t, vendor("cnf 300 NS ns.elsewhere.test.\n"), vendor2At)
+		away := &polled{}
+		away.Address = mustAddr(vendor2At)
+		if c.ask(h, away); away.answered || away.Trouble.Text != "refers to servers of cnf.vendor.example." {
+			t.Errorf("it has given the name away: %+v", away)
+		}
+		l.hold(t, vendor(crowd.String()), vendor2At)
+		one, two := &polled{}, &polled{}
+		one.Address, two.Address = mustAddr(vendorAt), mustAddr(vendor2At)
+		if c.ask(h, one); !one.answered || c.purse.left.Load() <= 0 {
+			t.Fatalf("%+v, %d left", one, c.purse.left.Load())
+		}
+		if c.ask(h, two); two.answered || !two.Trouble.Budget || c.purse.left.Load() > 0 {
+			t.Errorf("%+v, %d left", two, c.purse.left.Load())
+		}
+	})
 }
 
 // TestEachTogether: many who ask the same at the same time are served by two rounds at most, and a panic is theirs.

@@ -31,6 +31,7 @@ type daemon struct {
 	requests  counting
 	decisions *decisions
 	doors     []*door
+	hall      hall
 	pair      atomic.Pointer[tls.Certificate]
 	http      *http.Server
 	dns       *listener.Server
@@ -185,7 +186,8 @@ func (d *daemon) prepare(c *config.Config) error {
 	if err != nil {
 		return err
 	}
-	d.live.Store(&generation{config: c, engine: e, handler: handler})
+	held := *c // the caller's may change
+	d.live.Store(&generation{config: &held, engine: e, handler: handler})
 	d.requests.Handler = &d.live
 	d.http = &http.Server{
 		Handler:           &d.requests,

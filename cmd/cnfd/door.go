@@ -15,6 +15,7 @@ import (
 type door struct {
 	net.Listener
 	most   int64
+	hall   *hall
 	silent bool // one too many is only closed: 503 in plain would break TLS
 
 	inside  atomic.Int64
@@ -23,7 +24,7 @@ type door struct {
 }
 
 func newDoor(l net.Listener, most int, silent bool) *door {
-	return &door{Listener: l, most: int64(most), silent: silent, porters: make(chan struct{}, 64)}
+	return &door{Listener: l, most: int64(most), silent: silent, hall: &hall{}, porters: make(chan struct{}, 64)}
 }
 
 // Accept returns the next connection that there is room for.
@@ -33,8 +34,8 @@ func (d *door) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		if d.inside.Add(1) <= d.most {
-			return &guest{Conn: conn, leave: sync.OnceFunc(func() { d.inside.Add(-1) })}, nil
+		if d.inside.Add(1) <= d.most && d.hall.enter() {
+			return &guest{Conn: conn, leave: sync.OnceFunc(func() { d.inside.Add(-1); d.hall.leave() })}, nil
 		}
 		d.inside.Add(-1)
 		d.refused.Add(1)
@@ -93,16 +94,35 @@ func (g *guest) NetConn() net.Conn { return g.Conn }
 func (d *daemon) door(l net.Listener, c *config.Config, silent bool) net.Listener {
 	most := int(c.Limits.Connections)
 	if files := openFiles(); files > 0 {
-		// Half of what there is beside what the resolver needs: the other socket has a door, too.
-		if fits := max((files-min(files/2, resolverFiles))/2, 1); fits < most {
-			d.log.Warn("limits.connections: fewer are let in at once: more files may not be open (ulimit -n, LimitNOFILE=)", "at", l.Addr().String(), "connections", fits, "files", files)
+		free := files - min(files/2, resolverFiles)
+		d.hall.most = int64(free)
+		// Not all of it at one door: the other socket is to have room, too.
+		if fits := max(free/4*3, 1); fits < most {
+			d.log.Info("limits.connections: fewer are let in at once, since no more files may be open (ulimit -n, LimitNOFILE=)", "at", l.Addr().String(), "connections", fits, "files", files)
 			most = fits
 		}
 	}
 	o := newDoor(l, most, silent)
+	o.hall = &d.hall
 	d.doors = append(d.doors, o)
 	return o
 }
+
+// hall is behind all doors.
+type hall struct {
+	most   int64 // 0: any number
+	inside atomic.Int64
+}
+
+func (h *hall) enter() bool {
+	if n := h.inside.Add(1); h.most == 0 || n <= h.most {
+		return true
+	}
+	h.inside.Add(-1)
+	return false
+}
+
+func (h *hall) leave() { h.inside.Add(-1) }
 
 // resolverFiles is left for sockets to name servers: a thousand questions, two each.
 const resolverFiles = 2048

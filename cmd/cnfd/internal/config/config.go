@@ -76,7 +76,7 @@ type Limits struct {
 	// How long a connection may stay open without a request.
 	IdleTimeout time.Duration `yaml:"idle_timeout" default:"2m"`
 	// Connections at once, on TCP and on the unix socket each; fewer where the machine allows the process fewer open files. One too many gets 503.
-	Connections uint32 `yaml:"connections" default:"16384"`
+	Connections uint32 `yaml:"connections" default:"12000"`
 	// Questions at once that are not answered from the cache; one too many gets 503.
 	Misses uint32 `yaml:"misses" default:"4096"`
 	// Questions a second, of one caller, that are not answered from the cache: of an IPv4 address, an IPv6 /64, or a user on the unix socket. One too many gets 429; a second's worth may come at once. 0: any number.

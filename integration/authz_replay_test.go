@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/goccy/go-yaml"
@@ -126,6 +127,33 @@ func TestGatewaysReplayed(t *testing.T) {
 					if !strings.Contains(counted, "\ncnfd_authz_total"+want) {
 						t.Errorf("/metrics has no %s", want)
 					}
+				}
+			})
+			t.Run("the domain is taken off the list while it runs", func(t *testing.T) {
+				d := n.daemon(t, settings{sections: n.issued("") + exampleSections(name)})
+				want := func(outcome string) {
+					t.Helper()
+					await(t, "the list", func() error {
+						if got, head := d.raw(t, fresh()); fmt.Sprint(got, " ", head.Get("Cnf-Reason")) != outcome {
+							return fmt.Errorf("%d %v, want %s", got, head, outcome)
+						}
+						return nil
+					})
+				}
+				file := filepath.Join(filepath.Dir(d.unix), "cnfd.yaml")
+				text, err := os.ReadFile(file)
+				if err != nil {
+					t.Fatal(err)
+				}
+				want("200 record_matches")
+				write(t, file, replaced(string(text), "subjects: [steady.example]", "subjects: [other.example]"))
+				d.process.signal(syscall.SIGHUP)
+				want("403 domain_not_listed")
+				write(t, file, string(text))
+				d.process.signal(syscall.SIGHUP)
+				want("200 record_matches")
+				if _, counted := d.probe(t, "/metrics"); !strings.Contains(counted, `reason="domain_not_listed",observed="false"`) {
+					t.Error("a reload has forgotten what was counted")
 				}
 			})
 			t.Run("without subjects", func(t *testing.T) {

@@ -36,8 +36,8 @@ type Server struct {
 	// said anything of use: Trouble says why.
 	Answer  *Answer
 	Trouble Trouble
-	// Skipped: this machine does not speak the address's family, and nobody else's
-	// answer stands in for it; it counts neither for nor against the others.
+	// Skipped: this machine has no way to addresses of the family, or it is turned off;
+	// it counts neither for the others nor against them.
 	Skipped bool
 	// Serial is that of the zone's copy, where HasSerial says so: they are asked for
 	// where servers differ (RFC 1035 §3.3.13).

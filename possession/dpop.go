@@ -54,7 +54,7 @@ func DPoP(proof []byte, r *Request) (Proof, error) {
 	}
 	want, ok := normalURI(r.URL)
 	if !ok {
-		return Proof{}, &Error{Unasked, "", "its URL is not one of http or https with a host"}
+		return Proof{}, &Error{Unasked, "", "the URL of the request is not one of http or https with a host"}
 	}
 	token, err := open(proof, "dpop+jwt", r.Confirmed, thumbprint.Key{}, true)
 	if err != nil {

@@ -63,8 +63,17 @@ func (q *Request) owed() error {
 		return missing("key_binding", "aud and nonce: who the holder presents it to, and the nonce that the holder was given")
 	case q.Checks&CheckDPoP != 0 && (q.DPoP.Method == "" || q.DPoP.URL == ""):
 		return missing("dpop", "htm and htu: the method and the URL of the request that the proof came with")
+	case q.Checks&CheckDPoP != 0 && !absolute(q.DPoP.URL):
+		return missing("dpop", "as htu the whole URL of the request, of http or https with its host, as its client has it")
 	}
 	return nil
+}
+
+// absolute reports whether it is the URL of a request, and not a path alone, which no
+// proof is for. What follows the scheme may be the client's doing, and is judged with it.
+func absolute(url string) bool {
+	scheme, rest, _ := strings.Cut(url, "://")
+	return rest != "" && (strings.EqualFold(scheme, "https") || strings.EqualFold(scheme, "http"))
 }
 
 // wanted is what is asked of a token: by the caller, by the configuration of

@@ -511,6 +511,11 @@ func TestOwed(t *testing.T) {
 		"no nonce":                    {func(q *Request) { q.Nonce = "" }, "check: key_binding needs aud and nonce"},
 		"no method":                   {func(q *Request) { q.DPoP.Method = "" }, "check: dpop needs htm and htu"},
 		"no address":                  {func(q *Request) { q.DPoP.URL = "" }, "check: dpop needs htm and htu"},
+		"a path for an address":       {func(q *Request) { q.DPoP.URL = "/a" }, "check: dpop needs as htu the whole URL"},
+		"a host for an address":       {func(q *Request) { q.DPoP.URL = "rp.example/a" }, "check: dpop needs as htu the whole URL"},
+		"another scheme":              {func(q *Request) { q.DPoP.URL = "ftp://rp.example/a" }, "check: dpop needs as htu the whole URL"},
+		"nothing behind the scheme":   {func(q *Request) { q.DPoP.URL = "https://" }, "check: dpop needs as htu the whole URL"},
+		"an octet no URL has":         {func(q *Request) { q.DPoP.URL = "https://rp.example/a%" }, ""}, // the client's, and a verdict
 		"claims, of a signature":      {func(q *Request) { q.Input, q.Bytes, q.Checks = InputClaims, []byte(claims), CheckSignature }, "check: signature needs the token"},
 		"claims, of a key binding":    {func(q *Request) { q.Input, q.Bytes, q.Checks = InputClaims, []byte(claims), CheckKeyBinding }, "check: key_binding needs the token"},
 		"claims, of a proof":          {func(q *Request) { q.Input, q.Bytes, q.Checks = InputClaims, []byte(claims), CheckDPoP }, "check: dpop needs the token"},

@@ -143,6 +143,10 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	case "/metrics":
 		h.metrics(w, r)
+	case "/openapi.json":
+		if h.allowed(w, r, http.MethodGet) {
+			h.describe(w)
+		}
 	default:
 		if p := r.URL.Path; h.Authz != nil && (p == "/v1/authz" || strings.HasPrefix(p, "/v1/authz/")) {
 			h.Authz.ServeHTTP(w, r)

@@ -78,12 +78,18 @@ const answerTime = 20 * time.Second
 
 // startDaemon opens every socket of c and serves on them. On an error nothing
 // stays open. ctx bounds the start alone.
-func startDaemon(ctx context.Context, c *config.Config, l logs) (d *daemon, err error) {
+func startDaemon(ctx context.Context, c *config.Config, l logs) (*daemon, error) {
+	return startGiven(ctx, c, l, &given{})
+}
+
+// startGiven is startDaemon with sockets that are open already; they are the daemon's
+// from then on.
+func startGiven(ctx context.Context, c *config.Config, l logs, g *given) (d *daemon, err error) {
 	logger := l.Logger
 	d = &daemon{log: l, failed: make(chan error, 4), stopping: make(chan struct{}), logKey: logKey(c, logger)}
 	var end context.CancelFunc
 	d.running, end = context.WithCancel(context.Background())
-	d.closers = append(d.closers, end)
+	d.closers = append(d.closers, end, g.close)
 	defer func() {
 		if err != nil {
 			d.undo()
@@ -100,11 +106,11 @@ func startDaemon(ctx context.Context, c *config.Config, l logs) (d *daemon, err 
 	if d.engine, err = newEngine(c, d.clock.Now, logger, false); err != nil {
 		return d, err
 	}
-	sockets, err := d.open(c)
+	sockets, err := d.open(c, g)
 	if err != nil {
 		return d, err
 	}
-	if err = d.prepare(c); err != nil {
+	if err = d.prepare(c, sockets.dnsUDP != nil); err != nil {
 		return d, err
 	}
 	d.left = newSnapshot(c, logger)
@@ -124,8 +130,9 @@ type sockets struct {
 	dnsTCP    net.Listener
 }
 
-// open opens the sockets, so that every one of them is ours before any is served.
-func (d *daemon) open(c *config.Config) (s sockets, err error) {
+// open opens the sockets that were not given, so that every one of them is ours
+// before any is served.
+func (d *daemon) open(c *config.Config, g *given) (s sockets, err error) {
 	if c.API.TLS.Cert != "" {
 		pair, err := certificateOf(c)
 		if err != nil {
@@ -134,39 +141,11 @@ func (d *daemon) open(c *config.Config) (s sockets, err error) {
 		d.pair.Store(pair)
 		s.tls = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return d.pair.Load(), nil }}
 	}
-	if c.API.Listen != "" {
-		l, err := listenTCP("api.listen", c.API.Listen)
-		if err != nil {
-			return s, err
-		}
-		d.closers = append(d.closers, func() { l.Close() })
-		s.tcp = d.door(l, c, s.tls != nil)
-		d.addresses.API = "http://" + l.Addr().String()
-		if s.tls != nil {
-			d.addresses.API = "https://" + l.Addr().String()
-		}
+	if err := d.openAPI(c, g, &s); err != nil {
+		return s, err
 	}
-	if c.API.Unix != "" {
-		l, err := listenUnix(c.API.Unix, c.API.UnixMode)
-		if err != nil {
-			return s, err
-		}
-		d.closers = append(d.closers, func() { l.Close() })
-		s.unix = l
-		if len(c.API.AllowUIDs) > 0 {
-			if s.unix, err = onlyUIDs(l, c.API.AllowUIDs, d.log.Logger); err != nil {
-				return s, err
-			}
-		}
-		s.unix = d.door(s.unix, c, false)
-		d.addresses.Unix = c.API.Unix
-	}
-	if c.DNS.Listen != "" {
-		if s.dnsUDP, s.dnsTCP, err = listenDNS(c.DNS.Listen); err != nil {
-			return s, err
-		}
-		d.closers = append(d.closers, func() { s.dnsUDP.Close(); s.dnsTCP.Close() })
-		d.addresses.DNS = s.dnsUDP.LocalAddr().String()
+	if err := d.openDNS(c, g, &s); err != nil {
+		return s, err
 	}
 	if d.addresses == (addresses{}) {
 		return s, errors.New("nothing to serve: api.listen, api.unix and dns.listen are all off")
@@ -174,8 +153,64 @@ func (d *daemon) open(c *config.Config) (s sockets, err error) {
 	return s, nil
 }
 
+func (d *daemon) openAPI(c *config.Config, g *given, s *sockets) error {
+	tcp, unix := g.api, g.unix
+	var err error
+	if tcp == nil && c.API.Listen != "" {
+		if tcp, err = listenTCP("api.listen", c.API.Listen); err != nil {
+			return err
+		}
+	}
+	if tcp != nil {
+		d.closers = append(d.closers, func() { tcp.Close() })
+		if a, ok := tcp.Addr().(*net.TCPAddr); g.api != nil && (!ok || !a.IP.IsLoopback()) && s.tls == nil && !c.API.AllowPlain {
+			return fmt.Errorf("other machines reach the socket at %s that was given: give api.tls a cert and a key, or say api.allow_plain: true", tcp.Addr())
+		}
+		s.tcp = d.door(tcp, c, s.tls != nil)
+		d.addresses.API = "http://" + tcp.Addr().String()
+		if s.tls != nil {
+			d.addresses.API = "https://" + tcp.Addr().String()
+		}
+	}
+	if unix == nil && c.API.Unix != "" {
+		if unix, err = listenUnix(&c.API); err != nil {
+			return err
+		}
+	}
+	if unix != nil {
+		d.closers = append(d.closers, func() { unix.Close() })
+		s.unix = unix
+		if l, ok := unix.(*net.UnixListener); ok && len(c.API.AllowUIDs) > 0 {
+			if s.unix, err = onlyUIDs(l, c.API.AllowUIDs, d.log.Logger); err != nil {
+				return err
+			}
+		}
+		s.unix = d.door(s.unix, c, false)
+		d.addresses.Unix = unix.Addr().String()
+	}
+	return nil
+}
+
+func (d *daemon) openDNS(c *config.Config, g *given, s *sockets) (err error) {
+	s.dnsUDP, s.dnsTCP = g.dnsUDP, g.dnsTCP
+	switch {
+	case (g.dnsUDP == nil) != (g.dnsTCP == nil):
+		return errors.New("dns: a UDP and a TCP socket are wanted, and one of them was given")
+	case g.dnsUDP == nil && c.DNS.Listen != "":
+		if s.dnsUDP, s.dnsTCP, err = listenDNS(c.DNS.Listen); err != nil {
+			return err
+		}
+	}
+	if s.dnsUDP != nil {
+		udp, tcp := s.dnsUDP, s.dnsTCP
+		d.closers = append(d.closers, func() { udp.Close(); tcp.Close() })
+		d.addresses.DNS = udp.LocalAddr().String()
+	}
+	return nil
+}
+
 // prepare makes the servers behind the sockets.
-func (d *daemon) prepare(c *config.Config) error {
+func (d *daemon) prepare(c *config.Config, dns bool) error {
 	e := d.engine
 	e.source.rate.Store(int64(c.Limits.PeerMisses))
 	e.source.evidence.Store(c.Log.Evidence != "off")
@@ -199,7 +234,7 @@ func (d *daemon) prepare(c *config.Config) error {
 		ErrorLog:          log.New(serverLog{d.log.Logger}, "", 0),
 		ConnContext:       withPeer,
 	}
-	if c.DNS.Listen != "" {
+	if dns {
 		d.dns = listener.New(listener.Config{
 			Source: d.engine.resolver, Allow: c.DNS.Allow, Now: d.clock.Now,
 			InFlight: int(c.DNS.MaxInFlight), PerClient: int(c.DNS.MaxPerClient), TCP: int(c.DNS.MaxTCP), TCPPerClient: int(c.DNS.MaxTCPPerClient),

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 	"time"
 
@@ -57,7 +59,12 @@ func serve(cmd *cobra.Command, file string) error {
 	again := make(chan os.Signal, 1)
 	signal.Notify(again, syscall.SIGHUP)
 	defer signal.Stop(again)
-	d, err := startDaemon(ctx, &c, log)
+	manager := supervisorOf(os.Getenv, log.Logger)
+	sockets, err := givenSockets()
+	if err != nil {
+		return err
+	}
+	d, err := startGiven(ctx, &c, log, cmp.Or(sockets, &given{}))
 	if err != nil && ctx.Err() != nil {
 		log.Info("stopped before anything was served")
 		return nil
@@ -67,7 +74,13 @@ func serve(cmd *cobra.Command, file string) error {
 	}
 	fmt.Fprintf(cmd.ErrOrStderr(), "cnfd: listening on %s\n", d.Addresses())
 
-	broken := d.watch(ctx, again, file)
+	var telling sync.WaitGroup
+	telling.Go(func() { manager.ready(ctx, readyResolver{d.engine.resolver, &d.live}.Ready) })
+	watched, unwatch := context.WithCancel(context.Background())
+	telling.Go(func() { manager.feed(watched, d.alive) })
+	broken := d.watch(ctx, again, file, &manager)
+	manager.tell("STOPPING=1", "STATUS=stopping")
+	defer func() { unwatch(); telling.Wait() }()
 	stop() // a second signal has its usual effect
 	closing, cancel := context.WithTimeout(context.Background(), closeTime)
 	defer cancel()
@@ -79,7 +92,7 @@ func serve(cmd *cobra.Command, file string) error {
 
 // watch has the daemon do as the signals say, until it is to end; the error is what
 // ends it by itself.
-func (d *daemon) watch(ctx context.Context, again <-chan os.Signal, file string) error {
+func (d *daemon) watch(ctx context.Context, again <-chan os.Signal, file string, manager *supervisor) error {
 	for {
 		select {
 		case <-ctx.Done():
@@ -88,7 +101,9 @@ func (d *daemon) watch(ctx context.Context, again <-chan os.Signal, file string)
 		case err := <-d.Failed():
 			return err
 		case <-again:
+			manager.reloading()
 			d.reload(file)
+			manager.tell("READY=1")
 		}
 	}
 }

@@ -6,7 +6,9 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	accounts "os/user"
 	"path/filepath"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -15,19 +17,54 @@ import (
 
 // listenUnix opens the API's unix socket. A socket file that is already there is
 // replaced only once it is known that nobody listens on it.
-func listenUnix(path string, mode config.Mode) (*net.UnixListener, error) {
+func listenUnix(c *config.API) (net.Listener, error) {
+	path := c.Unix
+	uid, gid, err := ownerOf(c)
+	if err != nil {
+		return nil, err
+	}
 	if err := makeRoom(path); err != nil {
 		return nil, err
 	}
 	// The mode must hold from the first moment: between a bind and a chmod
 	// somebody else could connect.
-	old := syscall.Umask(int(0o777 &^ mode))
+	old := syscall.Umask(int(0o777 &^ c.UnixMode))
 	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
 	syscall.Umask(old)
 	if err != nil {
 		return nil, fmt.Errorf("api.unix: %s: %w", path, reason(err))
 	}
+	if uid >= 0 || gid >= 0 {
+		if err := os.Lchown(path, uid, gid); err != nil {
+			l.Close()
+			return nil, fmt.Errorf("api.unix_owner, api.unix_group: %s: %w", path, reason(err))
+		}
+	}
 	return l, nil
+}
+
+// ownerOf looks up who is to own the socket; -1 stays as it is.
+func ownerOf(c *config.API) (uid, gid int, err error) {
+	uid, gid = -1, -1
+	if name := c.UnixOwner; name != "" {
+		if uid, err = strconv.Atoi(name); err != nil {
+			u, err := accounts.Lookup(name)
+			if err != nil {
+				return -1, -1, fmt.Errorf("api.unix_owner: there is no user %q here", name)
+			}
+			uid, _ = strconv.Atoi(u.Uid)
+		}
+	}
+	if name := c.UnixGroup; name != "" {
+		if gid, err = strconv.Atoi(name); err != nil {
+			g, err := accounts.LookupGroup(name)
+			if err != nil {
+				return -1, -1, fmt.Errorf("api.unix_group: there is no group %q here", name)
+			}
+			gid, _ = strconv.Atoi(g.Gid)
+		}
+	}
+	return uid, gid, nil
 }
 
 // makeRoom makes the socket's directory, if only that is missing, and removes a

@@ -88,7 +88,24 @@ func (r *Resolver) callRoll(ctx context.Context, name string, rrtype uint16) *dn
 	}
 	l := &roll{r: r, ctx: ctx, rrtype: rrtype, now: r.cfg.Now()}
 	l.purse.left.Store(maxEachSends)
-	return l.follow(name)
+	e := l.follow(name)
+	l.keep(e)
+	return e
+}
+
+// keep puts into the cache what all servers prove, in the place of what one of them
+// said before: whoever was told that a key is published, or withdrawn, is not to find
+// Lookup of another mind.
+func (l *roll) keep(e *dnssec.Each) {
+	a := e.Answer
+	if e.Differ || a.Security != dnssec.Secure || a.Overridden || a.Kind == dnssec.NoAnswer {
+		return
+	}
+	key := string(answerKey(nil, []byte(a.Name), a.Type))
+	if known, ok := l.r.cache.PeekString(key, time.Time{}); ok && known.answer.Fetched.After(a.Fetched) {
+		return // somebody has learnt something since this began
+	}
+	l.r.cache.Put(key, cache.Entry[*entry]{Value: keptAnswer(key, a), Size: answerSize(a), Until: a.Until, Since: a.Fetched})
 }
 
 // follow asks of a name, then of what its aliases point to, as resolve does.

@@ -26,7 +26,7 @@ type slowly struct {
 	answer  *dnssec.Answer
 }
 
-func (s *slowly) Cached(*dnssec.Question) (*dnssec.Answer, bool) { return s.cached, s.cached != nil }
+func (s *slowly) Cached(dnssec.Question) (*dnssec.Answer, bool) { return s.cached, s.cached != nil }
 
 func (s *slowly) Lookup(ctx context.Context, _ dnssec.Question) (*dnssec.Answer, bool, error) {
 	if s.begun != nil {

@@ -32,7 +32,7 @@ type gate struct {
 // cachedSource is the part of a resolver that the gate stands before.
 type cachedSource interface {
 	Lookup(ctx context.Context, q dnssec.Question) (*dnssec.Answer, bool, error)
-	Cached(q *dnssec.Question) (*dnssec.Answer, bool)
+	Cached(q dnssec.Question) (*dnssec.Answer, bool)
 }
 
 // Why a question was turned away (gate.turned).
@@ -43,7 +43,7 @@ const (
 
 // Lookup answers q from the cache, or from the network where there is room.
 func (g *gate) Lookup(ctx context.Context, q dnssec.Question) (*dnssec.Answer, bool, error) {
-	a, cached := g.resolver.Cached(&q)
+	a, cached := g.resolver.Cached(q)
 	if !cached {
 		var err error
 		if a, err = g.miss(ctx, q); err != nil {

@@ -16,6 +16,7 @@ import (
 	"cnfd/api"
 	"cnfd/cmd/cnfd/internal/config"
 	"cnfd/dnssec"
+	"cnfd/verifier"
 )
 
 // slowly is a resolver whose look-ups wait until they are told to go on.
@@ -259,4 +260,30 @@ func TestTheBodysLimit(t *testing.T) {
 	if b, r := o.ask(t, strings.Repeat("a", 1<<10+1), ""); r.StatusCode != 413 || b.Type != "urn:cnfd:problem:too-large" {
 		t.Error(r.Status, b)
 	}
+}
+
+// TestAGatewayIsToldNoMoreThanThatNothingIsProven: it knows no 503.
+func TestAGatewayIsToldNoMoreThanThatNothingIsProven(t *testing.T) {
+	f := verifies{}
+	if v, err := (patient{&f}).Verify(context.Background(), &verifier.Request{}); err != nil || v.Reason != verifier.RecordMatches {
+		t.Fatal(v, err)
+	}
+	f.err = fmt.Errorf("verifier: look-up of the record: %w", &api.Busy{What: "no room"})
+	if v, err := (patient{&f}).Verify(context.Background(), &verifier.Request{}); err != nil || v.Reason != verifier.Unreachable || v.Detail != "no room" {
+		t.Error(v, err)
+	}
+	f.err = errors.New("another")
+	if _, err := (patient{&f}).Verify(context.Background(), &verifier.Request{}); err != f.err {
+		t.Error(err)
+	}
+}
+
+// verifies confirms, or fails.
+type verifies struct{ err error }
+
+func (f *verifies) Verify(context.Context, *verifier.Request) (verifier.Verdict, error) {
+	if f.err != nil {
+		return verifier.Verdict{}, f.err
+	}
+	return verifier.Verdict{Reason: verifier.RecordMatches}, nil
 }

@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"sync/atomic"
 
+	"cnfd/api"
 	"cnfd/cmd/cnfd/internal/config"
 	"cnfd/resolver"
 	"cnfd/verifier"
@@ -39,6 +41,20 @@ func (l *live) PrecheckKey(ctx context.Context, subject string, k verifier.Key) 
 // PrecheckToken answers by the verifier of now.
 func (l *live) PrecheckToken(ctx context.Context, q *verifier.Request) (verifier.Verdict, error) {
 	return l.Load().engine.verifier.PrecheckToken(ctx, q)
+}
+
+// patient is a verifier for gateways, which know no 503: who is turned away has not
+// shown anything.
+type patient struct{ verifier api.Verifier }
+
+// Verify says Unreachable where there is no room for the question.
+func (p patient) Verify(ctx context.Context, q *verifier.Request) (verifier.Verdict, error) {
+	v, err := p.verifier.Verify(ctx, q)
+	var busy *api.Busy
+	if errors.As(err, &busy) {
+		return verifier.Verdict{Reason: verifier.Unreachable, Detail: busy.What}, nil
+	}
+	return v, err
 }
 
 // readyResolver is the resolver as the API shows it.

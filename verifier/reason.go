@@ -138,7 +138,7 @@ var reasons = [reasonCount]reasonEntry{
 		"The domain's operator trims the record set, the keys or the alias chain; `dns.ede` says which bound was reached. Where `detail` speaks of proofs, ask again once older ones are forgotten."},
 	Unreachable: {"unreachable", Unproven, false,
 		"No name server gave a usable answer, or, where `detail` says so, the issuer's keys could not be fetched, or a precheck cannot ask name servers because questions are handed on to forwarders.",
-		"Ask again later; check this machine's network, the domain's name servers (`cnfd resolve` shows each), and the address of the issuer's keys in the configuration (`issuers`)."},
+		"Ask again later; check this machine's network, the domain's name servers (`cnfd resolve` shows each), and the address of the issuer's keys in the configuration (`issuers`). A precheck wants `resolver.mode: iterative`."},
 	Bogus: {"bogus", Unproven, false,
 		"A DNSSEC proof should exist and does not hold: an expired or false signature, a broken chain, or an attack.",
 		"The domain's operator repairs the chain that `cnfd resolve` names; never override it."},

@@ -35,6 +35,7 @@ func (h *handler) verifyBatch(w http.ResponseWriter, r *http.Request) {
 	b.run()
 	b.runs.Wait()
 	b.out.finish(b.in.err != io.EOF)
+	b.in.close()
 	if !b.in.whole(b.ctx.Err() == nil) {
 		// What is left of the body must not be taken for the next request, as it is
 		// by net/http where a body that is answered while it is read cannot be read to its end.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 )
 
@@ -150,7 +151,10 @@ func (in *batchInput) fill() {
 		in.start = 0
 	}
 	if in.end == len(in.buf) || in.filled && len(in.buf) < lastBuffer {
-		grown := make([]byte, min(max(firstBuffer, 4*len(in.buf)), lastBuffer))
+		grown := make([]byte, firstBuffer)
+		if len(in.buf) > 0 {
+			grown = freshBuffer()[:lastBuffer]
+		}
 		copy(grown, in.buf[:in.end])
 		in.buf = grown
 	}
@@ -176,6 +180,27 @@ func (in *batchInput) fill() {
 	case err != nil && in.client.Err() != nil && !(errors.As(err, &wait) && wait.Timeout()):
 		in.gone()
 	}
+}
+
+// batchBuffers are memory of batches whose clients send a lot; the others have their
+// own few octets.
+var batchBuffers = sync.Pool{New: func() any { return new([batchBuffer]byte) }}
+
+const batchBuffer = sendSize + 8<<10 // also enough for lastBuffer
+
+func freshBuffer() []byte { return batchBuffers.Get().(*[batchBuffer]byte)[:0] }
+
+// keepBuffer takes a buffer back that nobody uses any more.
+func keepBuffer(b []byte) {
+	if cap(b) == batchBuffer {
+		batchBuffers.Put((*[batchBuffer]byte)(b[:batchBuffer]))
+	}
+}
+
+// close gives the memory back.
+func (in *batchInput) close() {
+	keepBuffer(in.buf)
+	in.buf = nil
 }
 
 // interrupt ends a wait for the client, and every later one.

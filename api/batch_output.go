@@ -104,6 +104,9 @@ func (o *batchOutput) put(doc []byte) {
 	if o.broken {
 		return
 	}
+	if len(o.buf)+len(doc) > cap(o.buf) && len(o.buf) >= sendSize/8 && cap(o.buf) < batchBuffer {
+		o.buf = append(freshBuffer(), o.buf...) // this client sends a lot
+	}
 	if o.asCBOR {
 		coded, err := cborOf(doc)
 		if err != nil { // our own document: never
@@ -151,6 +154,11 @@ func (o *batchOutput) finish(flush bool) {
 	}
 	o.send(flush)
 	o.ended = true
+	if !o.broken { // else HTTP/2 may still have a hand on them
+		keepBuffer(o.buf)
+		keepBuffer(o.spare)
+	}
+	o.buf, o.spare = nil, nil
 	o.control.SetWriteDeadline(soon())
 }
 

@@ -37,6 +37,7 @@ func parsePEM(text []byte) []found {
 		case "EC PRIVATE KEY":
 			key, err = x509.ParseECPrivateKey(block.Bytes)
 		default:
+			all = append(all, found{err: &otherUse{place, "not a private key, and nothing else decrypts: give that one"}})
 			continue
 		}
 		if err != nil {

@@ -202,7 +202,7 @@ func TestParseRefuses(t *testing.T) {
 		{"an encrypted key", pemOf("refused_encrypted_pkcs8"), "pem[0] ENCRYPTED PRIVATE KEY: encrypted: decrypt it first (openssl pkey)"},
 		{"a key encrypted the old way", pemOf("refused_encrypted_sec1"), "pem[0] EC PRIVATE KEY: encrypted: decrypt it first (openssl pkey)"},
 		{"a short RSA key", pemOf("refused_rsa1024"), "pem[0] PRIVATE KEY.n: not a modulus of 2048 to 8192 bits"},
-		{"a public key", pemOf("p256.public"), "key file: no key in it"},
+		{"a public key", pemOf("p256.public"), "pem[0] PUBLIC KEY: not a private key, and nothing else decrypts: give that one"},
 		{"PEM without an end", "-----BEGIN PRIVATE KEY-----\nMAA=\n", "pem: a block that is not whole"},
 		{"PEM of something else", strings.ReplaceAll(pemOf("p256.public"), "PUBLIC", "PRIVATE"), "pem[0] PRIVATE KEY: not the private key that it says it is, or on no curve that is known here: P-256, P-384, P-521 or X25519"},
 		{"secp256k1", pemOf("secp256k1.pkcs8"), "pem[0] PRIVATE KEY: not the private key that it says it is, or on no curve that is known here: P-256, P-384, P-521 or X25519"},

@@ -29,6 +29,9 @@ func loadMade(t testing.TB) (m made) {
 	text, err := os.ReadFile("testdata/made/jose.json")
 	check(t, err)
 	check(t, json.Unmarshal(text, &m))
+	if len(m.Tokens) != 10 || len(m.PEM) < len(m.Tokens) {
+		t.Fatalf("%d tokens, %d keys in PEM", len(m.Tokens), len(m.PEM))
+	}
 	return m
 }
 
@@ -145,6 +148,9 @@ func TestCredentialsOfOthers(t *testing.T) {
 		Tokens         []struct{ Name, Issued, Presented string }
 	}
 	check(t, json.Unmarshal(text, &vc))
+	if len(vc.Tokens) != 8 {
+		t.Fatalf("%d tokens", len(vc.Tokens))
+	}
 	for _, token := range vc.Tokens {
 		if !strings.HasSuffix(token.Name, "withheld") {
 			wants(t, issuers.Judge(read(t, token.Issued), parse(t, vc.Issuer), nil), 0)

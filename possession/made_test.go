@@ -60,6 +60,9 @@ func TestKeyBindingsMadeElsewhere(t *testing.T) {
 	file, err := os.ReadFile("../credential/testdata/made/sd-jwt-vc.json")
 	check(t, err)
 	check(t, json.Unmarshal(file, &made))
+	if len(made.Tokens) != 8 {
+		t.Fatalf("%d tokens", len(made.Tokens))
+	}
 	for _, c := range made.Tokens {
 		all = append(all, presented{c.Name, c.Presented, "n-0S6_WzA2Mj", "https://verifier.example"})
 	}

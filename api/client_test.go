@@ -1,8 +1,11 @@
 package api
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
@@ -98,5 +101,47 @@ func TestTheClientsBatch(t *testing.T) {
 	}
 	if n != items {
 		t.Errorf("%d answers to %d items", n, items)
+	}
+}
+
+// Each answer is there before the next item is sent, over both versions of HTTP.
+func TestTheClientsBatchInStep(t *testing.T) {
+	for _, version := range []string{"HTTP/1.1", "HTTP/2.0"} {
+		t.Run(version, func(t *testing.T) {
+			seen := make(chan string, 1)
+			h := newReal(t, nil)
+			s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				seen <- r.Proto
+				h.ServeHTTP(w, r)
+			}))
+			s.EnableHTTP2 = version == "HTTP/2.0"
+			s.StartTLS()
+			defer s.Close()
+			c, err := client.New(s.URL)
+			must(t, err)
+			defer c.Close()
+			c.Transport.TLSClientConfig = &tls.Config{RootCAs: x509.NewCertPool()}
+			c.Transport.TLSClientConfig.RootCAs.AddCert(s.Certificate())
+			c.Transport.ForceAttemptHTTP2 = s.EnableHTTP2
+			answered := make(chan bool, 1)
+			answered <- true
+			n := 0
+			for v, err := range c.VerifyBatch(t.Context(), func(yield func(client.Request) bool) {
+				for range 20 {
+					if <-answered; !yield(client.Request{Claims: json.RawMessage(goodItem[len(`{"claims":`) : len(goodItem)-1])}) {
+						return
+					}
+				}
+			}) {
+				if err != nil || !v.Confirmed() {
+					t.Fatal(v, err)
+				}
+				n++
+				answered <- true
+			}
+			if got := <-seen; n != 20 || got != version {
+				t.Errorf("%d answers over %s", n, got)
+			}
+		})
 	}
 }

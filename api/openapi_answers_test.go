@@ -113,7 +113,8 @@ func requests(t *testing.T) []described {
 	return append(list, described{"POST", "/metrics", "/metrics", 405, counts, "", nil})
 }
 
-type panicking struct{ fakeResolver }
+// panicking is a resolver with a bug.
+type panicking struct{}
 
 func (panicking) Explain(context.Context, dnssec.Question) (*dnssec.Answer, []dnssec.Link, error) {
 	panic("p")

@@ -80,13 +80,13 @@ func parse(t *testing.T, format string, args ...any) *config.Config {
 
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
-func start(t *testing.T, c *config.Config) *daemon {
+func start(t testing.TB, c *config.Config) *daemon {
 	t.Helper()
 	return startLogging(t, c, io.Discard)
 }
 
 // startLogging starts a daemon whose log is to be read.
-func startLogging(t *testing.T, c *config.Config, w io.Writer) *daemon {
+func startLogging(t testing.TB, c *config.Config, w io.Writer) *daemon {
 	t.Helper()
 	l, err := newLogs(w, &c.Log)
 	if err != nil {

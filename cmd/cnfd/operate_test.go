@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"os"
 	"os/exec"
@@ -63,7 +64,7 @@ type operated struct {
 }
 
 // operate starts a daemon on a sandbox, with what edit makes of its configuration.
-func operate(t *testing.T, edit func(*config.Config)) *operated {
+func operate(t testing.TB, edit func(*config.Config)) *operated {
 	t.Helper()
 	o := &operated{playground: play(t, sandboxOptions{}), log: &lines{}}
 	var err error
@@ -80,7 +81,7 @@ func operate(t *testing.T, edit func(*config.Config)) *operated {
 	return o
 }
 
-func (o *operated) token(t *testing.T, name string) string {
+func (o *operated) token(t testing.TB, name string) string {
 	t.Helper()
 	text, err := os.ReadFile(o.path(name))
 	if err != nil {
@@ -297,5 +298,30 @@ func TestDecisionsCostNothingWhereNobodyListens(t *testing.T) {
 	}
 	if told := o.log.of(t, "decision"); len(told) > 0 {
 		t.Errorf("told all the same: %v", told)
+	}
+}
+
+// BenchmarkHotRequest is a hit from request to answer without a socket: counted, and
+// with a line of the log for each.
+func BenchmarkHotRequest(b *testing.B) {
+	for name, lines := range map[string]bool{"counted": false, "logged": true} {
+		b.Run(name, func(b *testing.B) {
+			o := operate(b, func(c *config.Config) { c.Log.Decisions = lines })
+			o.decisions.log = slog.New(slog.NewJSONHandler(io.Discard, nil))
+			token := o.token(b, "vendor.jwt")
+			request, _ := http.NewRequest("POST", "http://localhost/v1/verify", nil)
+			request.Header.Set("Content-Type", "application/jwt")
+			body := strings.NewReader(token)
+			request.Body, request.ContentLength = io.NopCloser(body), int64(len(token))
+			w := &statusOnly{head: http.Header{}}
+			b.ReportAllocs()
+			for b.Loop() {
+				body.Reset(token)
+				o.live.ServeHTTP(w, request)
+			}
+			if w.status != 0 {
+				b.Fatal(w.status)
+			}
+		})
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/json"
 	"encoding/pem"
 	"fmt"
 	"io"
@@ -311,5 +312,55 @@ func TestAReloadKeepsTheKeysOfAURL(t *testing.T) {
 	o.again(t)
 	if b, _ := o.ask(t, token, ""); b.Reason != "unreachable" {
 		t.Errorf("keys of another URL: %+v", b)
+	}
+}
+
+// TestAReloadOfTheDecryptionKeys: what nobody could open is opened by the next question.
+func TestAReloadOfTheDecryptionKeys(t *testing.T) {
+	var made struct {
+		Keys map[string]json.RawMessage
+		JWE  []struct{ Key, Compact string }
+	}
+	text, err := os.ReadFile("../../decryption/testdata/made.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(text, &made); err != nil {
+		t.Fatal(err)
+	}
+	key := filepath.Join(t.TempDir(), "p256.jwk")
+	put(t, key, made.Keys["p256"])
+	sealed := ""
+	for _, one := range made.JWE {
+		if one.Key == "p256" {
+			sealed = one.Compact
+		}
+	}
+	o := operate(t, nil)
+	ask := func() (b brief) {
+		t.Helper()
+		body := fmt.Sprintf(`{"claims":{"sub":"https://vendor.example","cnf":{"jwe":%q}}}`, sealed)
+		r, err := onUnix(o.c.API.Unix).Post("http://localhost/v1/verify", "application/json", strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Body.Close()
+		if err := json.NewDecoder(r.Body).Decode(&b); err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	if b := ask(); b.Reason != "undecryptable" {
+		t.Fatalf("%+v", b)
+	}
+	o.c.DecryptionKeys = []string{key}
+	o.again(t)
+	if b := ask(); b.Reason != "record_absent" {
+		t.Errorf("%+v", b)
+	}
+	o.c.DecryptionKeys = nil
+	o.again(t)
+	if b := ask(); b.Reason != "undecryptable" {
+		t.Errorf("%+v", b)
 	}
 }

@@ -29,7 +29,7 @@ func TestSandboxDemo(t *testing.T) {
 }
 
 // play opens the sandbox for a test.
-func play(t *testing.T, o sandboxOptions) *playground {
+func play(t testing.TB, o sandboxOptions) *playground {
 	t.Helper()
 	cmd := &cobra.Command{}
 	cmd.SetErr(io.Discard)

@@ -48,6 +48,9 @@ func (in *batchInput) item(c *call) (p *problem, end bool) {
 		if !found && in.err != nil {
 			return in.last(c)
 		}
+		if !found && in.isStopping() {
+			return stoppingHere(), true
+		}
 		if !found {
 			in.fill()
 			continue
@@ -130,16 +133,27 @@ func (in *batchInput) last(c *call) (p *problem, end bool) {
 
 // brokenOff says why the body was not read to its end.
 func (in *batchInput) brokenOff() *problem {
-	select {
-	case <-in.stopping:
-		return &problem{stopping, "the daemon is being stopped: send this item and those after it again"}
-	default:
+	if in.isStopping() {
+		return stoppingHere()
 	}
 	p := bodyBroken(in.err)
 	if p.kind == timeout {
 		p.detail = fmt.Sprintf("an item did not arrive within %d s of the one before it: end the body where there are none", batchStall/time.Second)
 	}
 	return p
+}
+
+func (in *batchInput) isStopping() bool {
+	select {
+	case <-in.stopping:
+		return true
+	default:
+		return false
+	}
+}
+
+func stoppingHere() *problem {
+	return &problem{stopping, "the daemon is being stopped: send this item and those after it again"}
 }
 
 // fill reads more of the body. The time for it is that of an item: who sends
@@ -161,10 +175,8 @@ func (in *batchInput) fill() {
 	if !in.timed {
 		in.timed = true
 		in.control.SetReadDeadline(soon())
-		select {
-		case <-in.stopping: // whose interrupt may have been before
+		if in.isStopping() { // the interrupt may have been before
 			in.interrupt()
-		default:
 		}
 	}
 	n, err := in.body.Read(in.buf[in.end:])

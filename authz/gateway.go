@@ -180,8 +180,14 @@ func isHost(s string) bool {
 }
 
 // isURI reports whether it can be a path and a query (RFC 9112 §3.2.1): visible
-// ASCII without a fragment.
+// ASCII without a fragment. A path with dot segments is another to whoever follows
+// them and whoever does not, and a proof is held to where they lead: clients do not
+// send any (RFC 3986 §5.2.4).
 func isURI(s string) bool {
+	path, _, _ := strings.Cut(s, "?")
+	if (strings.Contains(path, "/.") || strings.Contains(path, "/%2")) && hasDots(path) {
+		return false
+	}
 	for i := 0; i < len(s); i++ {
 		if c := s[i]; c <= ' ' || c >= 0x7f || c == '#' {
 			return false
@@ -189,6 +195,17 @@ func isURI(s string) bool {
 	}
 	return s != "" && s[0] == '/'
 }
+
+func hasDots(path string) bool {
+	for segment := range strings.SplitSeq(dots.Replace(path), "/") {
+		if segment == "." || segment == ".." {
+			return true
+		}
+	}
+	return false
+}
+
+var dots = strings.NewReplacer("%2e", ".", "%2E", ".")
 
 func isAlphanumeric(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'

@@ -91,6 +91,11 @@ func TestTargets(t *testing.T) {
 		{"two hosts", "GET", "https", "api.example,evil.example", "/", false},
 		{"a host with a name", "GET", "https", "a@api.example", "/", false},
 		{"a host with a path", "GET", "https", "api.example\\", "/", false},
+		{"dots that are no segment", "GET", "https", "api.example", "/a./.b/...?/../%2e", true},
+		{"a dot segment", "GET", "https", "api.example", "/a/../b", false},
+		{"a dot segment at the end", "GET", "https", "api.example", "/a/.", false},
+		{"a dot segment that is encoded", "GET", "https", "api.example", "/a/.%2e/b", false},
+		{"a dot segment in capitals", "GET", "https", "api.example", "/a/%2E?b", false},
 		{"no path", "GET", "https", "api.example", "?a", false},
 		{"a whole URI for a path", "GET", "https", "api.example", "http://evil.example/", false},
 	} {

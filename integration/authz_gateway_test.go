@@ -40,6 +40,7 @@ func (b *behind) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 	body, _ := io.ReadAll(q.Body)
 	head := q.Header.Clone()
 	head.Set("Test-Body", string(body))
+	head.Set("Test-Host", q.Host)
 	b.mu.Lock()
 	b.heard = append(b.heard, head)
 	b.mu.Unlock()
@@ -129,7 +130,7 @@ func launchNginx(g *gateway, t *testing.T) {
 	under := func(host string) string {
 		key, cert := g.issue(t, host)
 		return replaced(string(text), "listen 443", "listen "+g.at(12)+":443", "/etc/ssl/api.example.pem", cert, "/etc/ssl/api.example.key", key,
-			"127.0.0.1:8080", g.at(13)+":8080", "/run/cnfd/cnfd.sock", g.daemon.unix, "server_name api.example", "server_name "+host, "https://api.example", "https://"+host)
+			"127.0.0.1:8080", g.at(13)+":8080", "/run/cnfd/cnfd.sock", g.daemon.unix, "server_name api.example", "server_name "+host, "https://api.example", "https://"+host, "Host api.example", "Host "+host)
 	}
 	second := under("gateway.example")
 	conf := filepath.Join(dir, "nginx.conf")
@@ -190,6 +191,7 @@ func (g *gateway) identity(t testing.TB, holder string) tls.Certificate {
 // An asking is one request of https://api.example, as the gateway gets it.
 type asking struct {
 	method, path string
+	host         string // of the Host header, and no name in TLS by which it could be seen to be another; "": api.example in both
 	head         http.Header
 	holder       string // whose certificate is shown; "" nobody's
 	body         string
@@ -204,6 +206,9 @@ func (g *gateway) asks(t testing.TB, q asking) (status int, head http.Header, th
 	if q.holder != "" {
 		config.Certificates = []tls.Certificate{g.identity(t, q.holder)}
 	}
+	if q.host != "" {
+		config.ServerName, config.InsecureSkipVerify = g.at(12), true // an address is no name, and is not sent
+	}
 	transport := &http.Transport{TLSClientConfig: config, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "tcp", g.at(12)+":443")
 	}}
@@ -212,10 +217,13 @@ func (g *gateway) asks(t testing.TB, q asking) (status int, head http.Header, th
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.Header = q.head
+	r.Header, r.Host = q.head, q.host
 	g.behind.since()
 	response, err := transport.RoundTrip(r)
 	if err != nil {
+		if q.host != "" { // Caddy does not speak to whoever names nobody
+			return 0, nil, g.behind.since()
+		}
 		t.Fatal(err)
 	}
 	defer response.Body.Close()

@@ -32,6 +32,7 @@ func TestGateways(t *testing.T) {
 				q.head["Cnf-Domain"], q.head["Cnf-Outcome"], q.head["Cnf-Thumbprint"] = []string{"evil.example"}, []string{"none"}, []string{"evil"}
 				g.passes(t, q)
 			})
+			g.keepsItsWord(t, byKey)
 			t.Run("a request with a body gets through", func(t *testing.T) {
 				q := g.fresh(t, byKey, townThing)
 				q.method, q.body = "POST", strings.Repeat("a", 100_000)
@@ -49,6 +50,37 @@ func TestGateways(t *testing.T) {
 			})
 			g.withdraws(t, byKey)
 			g.closes(t, byKey)
+		})
+	}
+}
+
+// keepsItsWord has the client do what could come between what cnfd has judged and what the resource gets.
+func (g *gateway) keepsItsWord(t *testing.T, of grant) {
+	for claim, change := range map[string]func(q *asking){
+		"Connection takes cnfd's word away": func(q *asking) { q.head["Connection"] = []string{"Cnf-Outcome, Cnf-Domain, Cnf-Thumbprint"} },
+		"its own word in disguise": func(q *asking) {
+			q.head["Cnf_domain"], q.head["Cnf_Outcome"], q.head["Cnf.Domain"] = []string{"evil.example"}, []string{"none"}, []string{"evil.example"}
+		},
+		"another host": func(q *asking) { q.host = "other.example" },
+	} {
+		t.Run(claim, func(t *testing.T) {
+			g.passes(t, g.fresh(t, of, townThing))
+			q := g.fresh(t, of, townThing)
+			change(&q)
+			status, head, through := g.asks(t, q)
+			for _, heard := range through {
+				for name := range heard {
+					if strings.HasPrefix(name, "Cnf") && name != "Cnf-Outcome" && name != "Cnf-Domain" && name != "Cnf-Thumbprint" {
+						t.Errorf("%s: %v got through", name, heard[name])
+					}
+				}
+				if heard.Get("Cnf-Outcome") != "confirmed" || heard.Get("Cnf-Domain") == "" || heard.Get("Cnf-Thumbprint") == "" || heard.Get("Test-Host") != "api.example" {
+					t.Errorf("%v got through", heard)
+				}
+			}
+			if q.host == "" && status != http.StatusOK {
+				t.Errorf("%d %v", status, head)
+			}
 		})
 	}
 }
@@ -107,6 +139,7 @@ var ofGatewaysProofs = []game{
 	{"a certificate for a proof", func(q *asking) { q.head.Del("DPoP"); q.holder = "alice" }, 401, "refuted dpop_invalid", invalidProof},
 	{"another method", func(q *asking) { q.method = "DELETE" }, 401, "refuted dpop_invalid", invalidProof},
 	{"another path", func(q *asking) { q.path = "/other" }, 401, "refuted dpop_invalid", invalidProof},
+	{"a path that only ends at the same one", func(q *asking) { q.path = "/other/%2e%2e" + q.path }, 0, "denied odd_headers", ""},
 	{"another path, and the client says the old one as the gateway does", func(q *asking) {
 		q.path = "/other"
 		for name, value := range map[string]string{

@@ -111,11 +111,28 @@ func (m *Metrics) Append(dst []byte) []byte {
 			kind = "counter"
 		}
 		dst = head(dst, f.Name, f.Help, kind)
-		for _, s := range f.Read() {
+		for _, s := range merged(f.Read()) {
 			dst = sample(dst, f.Name, s.Labels, s.Value)
 		}
 	}
 	return dst
+}
+
+// merged adds up samples with the same labels: a page that has one twice is read by
+// nobody.
+func merged(all []Sample) []Sample {
+	at := make(map[string]int, len(all))
+	out := all[:0:0]
+	for _, s := range all {
+		key := strings.Join(s.Labels, "\x00")
+		if i, there := at[key]; there {
+			out[i].Value += s.Value
+			continue
+		}
+		at[key] = len(out)
+		out = append(out, s)
+	}
+	return out
 }
 
 // append writes a histogram. Its count is that of its buckets as they were read, so

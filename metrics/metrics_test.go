@@ -51,6 +51,15 @@ func TestBucketsHoldWhatIsNotLonger(t *testing.T) {
 	}
 }
 
+func TestTheSameLabelsAreOneSample(t *testing.T) {
+	m := metrics.New(metrics.Family{Name: "cnfd_x_total", Help: "X.", Kind: metrics.Counter, Read: func() []metrics.Sample {
+		return []metrics.Sample{{Labels: []string{"a", "1"}, Value: 2}, {Labels: []string{"a", "2"}, Value: 3}, {Labels: []string{"a", "1"}, Value: 5}}
+	}})
+	if got := page(m); !strings.HasSuffix(got, "counter\ncnfd_x_total{a=\"1\"} 7\ncnfd_x_total{a=\"2\"} 3\n") {
+		t.Error(got)
+	}
+}
+
 func TestFamilies(t *testing.T) {
 	m := metrics.New(
 		metrics.Family{Name: "cnfd_things", Help: "Things,\nand \\ more.", Read: func() []metrics.Sample { return metrics.One(1.5) }},

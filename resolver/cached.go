@@ -31,11 +31,20 @@ func (r *Resolver) Cached(q dnssec.Question) (*dnssec.Answer, bool) {
 }
 
 // Chain lists what is known of the zones that an answer rests on, as Explain does,
-// and asks nobody.
-func (r *Resolver) Chain(a *dnssec.Answer) []dnssec.Link {
+// and asks nobody. proofs are, for each, its DS records, where no anchor vouches for it,
+// and its keys, with their signatures; empty unless Config.Snapshots has them kept.
+func (r *Resolver) Chain(a *dnssec.Answer) (links []dnssec.Link, proofs []dnssec.Records) {
 	over, cancel := context.WithCancel(context.Background())
 	cancel() // a walk asks for a zone anew that was bogus a while ago; this one has no time to
-	return r.newWalk(over, r.cfg.Now()).chain(a)
+	w := r.newWalk(over, r.cfg.Now())
+	links = w.chain(a)
+	proofs = make([]dnssec.Records, len(links))
+	for i, l := range links {
+		if c := w.known(l.Zone); c != nil {
+			proofs[i] = c.proof
+		}
+	}
+	return links, proofs
 }
 
 // TurnedAway reports whether an answer says no more than that there was no room for

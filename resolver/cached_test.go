@@ -40,8 +40,8 @@ func TestCachedAsksNobody(t *testing.T) {
 		if _, ok := r.Cached(past); ok {
 			t.Error("the judgement of another time is given from the cache")
 		}
-		if n := len(r.Chain(want)); n < 2 {
-			t.Errorf("a chain of %d links", n)
+		if links, proofs := r.Chain(want); len(links) < 2 || len(proofs) != len(links) {
+			t.Errorf("a chain of %d links, %d proofs", len(links), len(proofs))
 		}
 		if n := l.count(); n != 0 {
 			t.Errorf("%d messages were sent", n)

@@ -133,7 +133,7 @@ func resolverConfig(c *config.Config, now func() time.Time) (resolver.Config, er
 		Prefetch:          c.Cache.Prefetch,
 
 		PrefetchConfirmations: c.Cache.PrefetchConfirmations,
-		Snapshots:             c.Cache.Snapshot && stateOf(c, "cache-snapshot") != "",
+		Snapshots:             c.Cache.Snapshot && stateOf(c, "cache-snapshot") != "" || c.Log.Evidence != "off",
 	}
 	for _, h := range r.RootHints {
 		rc.Hints = append(rc.Hints, resolver.Hint{Name: h.Name, Addresses: h.Addresses})

@@ -30,31 +30,42 @@ func keep(ctx context.Context, a *dnssec.Answer) {
 
 // chainOf says what zones an answer rests on.
 type chainOf interface {
-	Chain(a *dnssec.Answer) []dnssec.Link
+	Chain(a *dnssec.Answer) ([]dnssec.Link, []dnssec.Records)
 }
 
 // fact is one answer of the DNS as evidence: its records, signatures and denials as
 // they were received, in zone-file form, and the chain of trust to its zone.
 type fact struct {
-	Name      string        `json:"name"`
-	Type      string        `json:"type"`
-	Security  string        `json:"security"`
-	Zone      string        `json:"zone,omitempty"`
-	Fetched   string        `json:"fetched"` // RFC 3339
-	Until     string        `json:"until"`
-	Answer    []string      `json:"answer"`
-	Authority []string      `json:"authority"`
-	Trouble   string        `json:"trouble,omitempty"`
-	Chain     []dnssec.Link `json:"chain"`
+	Name      string   `json:"name"`
+	Type      string   `json:"type"`
+	Security  string   `json:"security"`
+	Zone      string   `json:"zone,omitempty"`
+	Fetched   string   `json:"fetched"` // RFC 3339
+	Until     string   `json:"until"`
+	Answer    []string `json:"answer"`
+	Authority []string `json:"authority"`
+	Trouble   string   `json:"trouble,omitempty"`
+	Chain     []step   `json:"chain"`
 }
 
-func factOf(a *dnssec.Answer, chain []dnssec.Link) fact {
-	r := api.ResolutionOf(a, chain, a.Fetched)
+// step is one zone of the chain of trust, with its DS and DNSKEY records and their
+// signatures where they are kept.
+type step struct {
+	dnssec.Link
+	Records []string `json:"records,omitempty"`
+}
+
+func factOf(a *dnssec.Answer, links []dnssec.Link, proofs []dnssec.Records) fact {
+	r := api.ResolutionOf(a, nil, a.Fetched)
+	chain := []step{}
+	for i, l := range links {
+		chain = append(chain, step{l, zoneLines(proofs[i])})
+	}
 	return fact{
 		Name: r.Name, Type: r.Type, Security: r.Security, Zone: r.Zone,
 		Fetched: a.Fetched.UTC().Format(time.RFC3339), Until: a.Until.UTC().Format(time.RFC3339),
 		Answer: zoneLines(a.AnswerSection), Authority: zoneLines(a.AuthoritySection),
-		Trouble: a.Trouble.Text, Chain: r.Chain,
+		Trouble: a.Trouble.Text, Chain: chain,
 	}
 }
 
@@ -73,7 +84,8 @@ func (d *decisions) evidence(ctx context.Context, one *api.Decision) {
 	if r, ok := ctx.Value(restsKey{}).(*rests); ok {
 		r.mu.Lock()
 		for _, a := range r.answers {
-			facts = append(facts, factOf(a, d.chain.Chain(a)))
+			links, proofs := d.chain.Chain(a)
+			facts = append(facts, factOf(a, links, proofs))
 		}
 		r.mu.Unlock()
 	}

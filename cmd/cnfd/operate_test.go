@@ -20,6 +20,8 @@ import (
 	"cnfd/cmd/cnfd/internal/config"
 	"cnfd/internal/testneeds"
 	"cnfd/verifier"
+
+	"github.com/miekg/dns"
 )
 
 // lines is a log that can be read while it is written.
@@ -213,10 +215,55 @@ func TestEvidenceIsWhatWasReceived(t *testing.T) {
 			}
 			f := facts[0].(map[string]any)
 			answer, chain := fmt.Sprint(f["answer"]), f["chain"].([]any)
+			provesItself(t, f)
 			if f["security"] != "secure" || !strings.Contains(answer, " IN TLSA 255 255 255 ") || !strings.Contains(answer, " IN RRSIG TLSA ") || len(chain) < 2 {
 				t.Errorf("%v", f)
 			}
 		}
+	}
+}
+
+// provesItself judges evidence by nothing but what it holds: each signature of the
+// answer, and of the keys of its zone, is made by a key that is in it.
+func provesItself(t *testing.T, f map[string]any) {
+	t.Helper()
+	var all []dns.RR
+	gather := func(lines any) {
+		for _, line := range lines.([]any) {
+			rr, err := dns.NewRR(line.(string))
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, rr)
+		}
+	}
+	gather(f["answer"])
+	for _, s := range f["chain"].([]any) {
+		if lines := s.(map[string]any)["records"]; lines != nil {
+			gather(lines)
+		}
+	}
+	holds := map[uint16]int{}
+	for _, rr := range all {
+		sig, ok := rr.(*dns.RRSIG)
+		if !ok {
+			continue
+		}
+		var set []dns.RR
+		for _, one := range all {
+			if one.Header().Name == sig.Hdr.Name && one.Header().Rrtype == sig.TypeCovered {
+				set = append(set, one)
+			}
+		}
+		for _, one := range all {
+			key, ok := one.(*dns.DNSKEY)
+			if ok && key.Hdr.Name == sig.SignerName && key.KeyTag() == sig.KeyTag && sig.Verify(key, set) == nil {
+				holds[sig.TypeCovered]++
+			}
+		}
+	}
+	if holds[dns.TypeTLSA] != 1 || holds[dns.TypeDNSKEY] < 2 || holds[dns.TypeDS] < 1 {
+		t.Errorf("signatures that hold, by type: %v of %v", holds, all)
 	}
 }
 

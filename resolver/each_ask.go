@@ -44,8 +44,14 @@ func (l *roll) ask(h *hop, s *polled) {
 	if h.at.fixed {
 		return // the operator says whom to ask
 	}
-	if f, trouble, _ := w.alone(h.at, s.Address, h.Zone, dns.TypeNS); trouble.Text == "" {
-		s.named = namedIn(f, h.at.zone)
+	f, trouble, _ := w.alone(h.at, s.Address, h.Zone, dns.TypeNS)
+	if s.named = namedIn(f, h.at.zone); len(s.named) > 0 || s.finding.Security == dnssec.Bogus {
+		return
+	}
+	// There may be a server that nobody tells of.
+	s.answered, s.Answer, s.Trouble = false, nil, trouble
+	if !trouble.Budget {
+		s.Trouble.Text = "does not prove which servers the zone has"
 	}
 }
 

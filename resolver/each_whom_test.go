@@ -108,6 +108,48 @@ func TestEachOfWhom(t *testing.T) {
 	})
 }
 
+// TestEachOfWhomUntold: where a server does not say which servers the zone has, there may be one that nobody has asked.
+func TestEachOfWhomUntold(t *testing.T) {
+	const third = "192.0.2.33"
+	ofServers := func(f func(r *dns.Msg) *dns.Msg) func(string, *dns.Msg, *dns.Msg) *dns.Msg {
+		return func(_ string, q, r *dns.Msg) *dns.Msg {
+			if q.Question[0].Qtype == dns.TypeNS {
+				return f(r)
+			}
+			return r
+		}
+	}
+	for claim, f := range map[string]func(r *dns.Msg) *dns.Msg{
+		"silent":   func(*dns.Msg) *dns.Msg { return nil },
+		"unsigned": func(r *dns.Msg) *dns.Msg { drop(r, dns.TypeRRSIG); return r },
+		"refused":  func(r *dns.Msg) *dns.Msg { r.Rcode, r.Answer, r.Ns = dns.RcodeRefused, nil, nil; return r },
+		"empty":    func(r *dns.Msg) *dns.Msg { r.Answer = nil; return r },
+	} {
+		t.Run(claim, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				sites := tree()
+				sites[3].records += "@ 3600 NS ns3\nns3 3600 A " + third + "\n"
+				l := newLab(t, sites...)
+				l.on[mustAddr(third)] = l.on[mustAddr(vendorAt)]
+				r := l.resolver(t)
+				l.lie(ofServers(f), vendor2At)
+				if e := rollOf(t, r, owner); len(e.Hops[0].Servers) != 3 {
+					t.Fatalf("ns1 tells of the third all the same: %s", heard(&e.Hops[0]))
+				}
+				l.lie(nil, vendor2At)
+				if e := rollOf(t, r, owner); e.Differ || len(e.Answer.Data) != 1 || len(e.Hops[0].Servers) != 3 {
+					t.Fatalf("%s", heard(&e.Hops[0]))
+				}
+				l.lie(silent, third)
+				l.lie(ofServers(f), vendorAt, vendor2At)
+				if e := rollOf(t, r, owner); e.Answer.Security == dnssec.Secure || len(e.Answer.Data) != 0 {
+					t.Errorf("differ: %t, %v\n%s", e.Differ, e.Answer.Security, heard(&e.Hops[0]))
+				}
+			})
+		})
+	}
+}
+
 // TestEachIPv6: addresses that this machine has no way to are named, and stand against nobody.
 func TestEachIPv6(t *testing.T) {
 	const at = "2001:db8::5"

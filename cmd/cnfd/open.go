@@ -1,0 +1,97 @@
+package main
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+
+	"cnfd/cmd/cnfd/internal/config"
+)
+
+// sockets are open and not yet served; nil where the configuration has none.
+type sockets struct {
+	tcp, unix net.Listener
+	tls       *tls.Config
+	dnsUDP    net.PacketConn
+	dnsTCP    net.Listener
+}
+
+// open opens the sockets that were not given, so that every one of them is ours
+// before any is served.
+func (d *daemon) open(c *config.Config, g *given) (s sockets, err error) {
+	if c.API.TLS.Cert != "" {
+		pair, err := certificateOf(c)
+		if err != nil {
+			return s, err
+		}
+		d.pair.Store(pair)
+		s.tls = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return d.pair.Load(), nil }}
+	}
+	if err := d.openAPI(c, g, &s); err != nil {
+		return s, err
+	}
+	if err := d.openDNS(c, g, &s); err != nil {
+		return s, err
+	}
+	if d.addresses == (addresses{}) {
+		return s, errors.New("nothing to serve: api.listen, api.unix and dns.listen are all off")
+	}
+	return s, nil
+}
+
+func (d *daemon) openAPI(c *config.Config, g *given, s *sockets) error {
+	tcp, unix := g.api, g.unix
+	var err error
+	if tcp == nil && c.API.Listen != "" {
+		if tcp, err = listenTCP("api.listen", c.API.Listen); err != nil {
+			return err
+		}
+	}
+	if tcp != nil {
+		d.closers = append(d.closers, func() { tcp.Close() })
+		if a, ok := tcp.Addr().(*net.TCPAddr); g.api != nil && (!ok || !a.IP.IsLoopback()) && s.tls == nil && !c.API.AllowPlain {
+			return fmt.Errorf("other machines reach the socket at %s that was given: give api.tls a cert and a key, or say api.allow_plain: true", tcp.Addr())
+		}
+		s.tcp = d.door(tcp, c, s.tls != nil)
+		d.addresses.API = "http://" + tcp.Addr().String()
+		if s.tls != nil {
+			d.addresses.API = "https://" + tcp.Addr().String()
+		}
+	}
+	if unix == nil && c.API.Unix != "" {
+		if unix, err = listenUnix(&c.API); err != nil {
+			return err
+		}
+	}
+	if unix != nil {
+		d.closers = append(d.closers, func() { unix.Close() })
+		s.unix = unix
+		if l, ok := unix.(*net.UnixListener); ok && len(c.API.AllowUIDs) > 0 {
+			if s.unix, err = onlyUIDs(l, c.API.AllowUIDs, d.log.Logger); err != nil {
+				return err
+			}
+		}
+		s.unix = d.door(s.unix, c, false)
+		d.addresses.Unix = unix.Addr().String()
+	}
+	return nil
+}
+
+func (d *daemon) openDNS(c *config.Config, g *given, s *sockets) (err error) {
+	s.dnsUDP, s.dnsTCP = g.dnsUDP, g.dnsTCP
+	switch {
+	case (g.dnsUDP == nil) != (g.dnsTCP == nil):
+		return errors.New("dns: a UDP and a TCP socket are wanted, and one of them was given")
+	case g.dnsUDP == nil && c.DNS.Listen != "":
+		if s.dnsUDP, s.dnsTCP, err = listenDNS(c.DNS.Listen); err != nil {
+			return err
+		}
+	}
+	if s.dnsUDP != nil {
+		udp, tcp := s.dnsUDP, s.dnsTCP
+		d.closers = append(d.closers, func() { udp.Close(); tcp.Close() })
+		d.addresses.DNS = udp.LocalAddr().String()
+	}
+	return nil
+}

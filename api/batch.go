@@ -28,7 +28,7 @@ func (h *handler) verifyBatch(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer b.stop()
-	b.begin()
+	b.begin(r)
 	defer b.watch()()
 	b.run()
 	b.runs.Wait()
@@ -105,7 +105,12 @@ func (h *handler) newBatch(w http.ResponseWriter, r *http.Request) (*batch, *pro
 }
 
 // begin sends the header, so that a client may wait for it before it sends items.
-func (b *batch) begin() {
+func (b *batch) begin(r *http.Request) {
+	if r.Header.Get("Expect") != "" {
+		// The client sends nothing before 100 (RFC 9110 §10.1.1), which net/http sends when
+		// it is read from, and not after the header.
+		_, _ = r.Body.Read(nil)
+	}
 	// Without it net/http reads what there is of the body before the first answer. What
 	// cannot do it (HTTP/1.0, a recorder in a test) answers once it has the items.
 	_ = b.out.control.EnableFullDuplex()

@@ -138,6 +138,36 @@ func TestBatchLastsWhileItMakesProgress(t *testing.T) {
 	})
 }
 
+// A client that waits to be told to go on is told.
+func TestBatchThatIsToContinue(t *testing.T) {
+	bubble(t, Config{}, func(t *testing.T, p *pipes) {
+		for _, framing := range []string{"Transfer-Encoding: chunked", fmt.Sprintf("Content-Length: %d", len(goodItem))} {
+			l := p.dial()
+			_, err := fmt.Fprintf(l, "POST /v1/verify/batch HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-ndjson\r\nExpect: 100-continue\r\n%s\r\n\r\n", framing)
+			must(t, err)
+			if got, err := l.in.ReadString('\n'); err != nil || got != "HTTP/1.1 100 Continue\r\n" {
+				t.Fatalf("%s: %q, %v", framing, got, err)
+			}
+			l.in.ReadString('\n')
+			go func() {
+				if strings.HasPrefix(framing, "Content") {
+					io.WriteString(l, goodItem)
+					return
+				}
+				fmt.Fprintf(l, "%x\r\n%s\r\n0\r\n\r\n", len(goodItem), goodItem)
+			}()
+			r, err := http.ReadResponse(l.in, nil)
+			must(t, err)
+			body := bufio.NewReader(r.Body)
+			if got := hear(t, body); got != yes {
+				t.Errorf("%s: %s", framing, got)
+			}
+			io.Copy(io.Discard, body)
+			l.Close()
+		}
+	})
+}
+
 // Who sends an octet now and then makes no progress.
 func TestBatchThatDrips(t *testing.T) {
 	bubble(t, Config{}, func(t *testing.T, p *pipes) {

@@ -61,6 +61,9 @@ func (g *gateway) keepsItsWord(t *testing.T, of grant) {
 		"its own word in disguise": func(q *asking) {
 			q.head["Cnf_domain"], q.head["Cnf_Outcome"], q.head["Cnf.Domain"] = []string{"evil.example"}, []string{"none"}, []string{"evil.example"}
 		},
+		"another protocol, by which it could ask for more behind cnfd's back": func(q *asking) {
+			q.head["Connection"], q.head["Upgrade"] = []string{"Upgrade"}, []string{"H2C"}
+		},
 		"another host": func(q *asking) { q.host = "other.example" },
 	} {
 		t.Run(claim, func(t *testing.T) {
@@ -74,7 +77,7 @@ func (g *gateway) keepsItsWord(t *testing.T, of grant) {
 						t.Errorf("%s: %v got through", name, heard[name])
 					}
 				}
-				if heard.Get("Cnf-Outcome") != "confirmed" || heard.Get("Cnf-Domain") == "" || heard.Get("Cnf-Thumbprint") == "" || heard.Get("Test-Host") != "api.example" {
+				if heard.Get("Upgrade") != "" || heard.Get("Cnf-Outcome") != "confirmed" || heard.Get("Cnf-Domain") == "" || heard.Get("Cnf-Thumbprint") == "" || heard.Get("Test-Host") != "api.example" {
 					t.Errorf("%v got through", heard)
 				}
 			}

@@ -224,8 +224,14 @@ func TestExamplesOfOtherGateways(t *testing.T) {
 		at(doc, "http", "middlewares", "client-certificate", "passTLSClientCert", "pem") != true {
 		t.Errorf("traefik.yaml: %v", forward)
 	}
-	if order := fmt.Sprint(at(doc, "http", "routers", "api", "middlewares")); order != "[client-certificate cnfd]" {
+	if order := fmt.Sprint(at(doc, "http", "routers", "api", "middlewares")); order != "[strangers client-certificate cnfd]" {
 		t.Errorf("traefik.yaml: asks before it has the certificate: %s", order)
+	}
+	away := at(doc, "http", "middlewares", "strangers", "headers", "customRequestHeaders")
+	for _, name := range []string{"Cnf_outcome", "Cnf_domain", "Cnf_thumbprint", "Cnf_reason", "Upgrade"} {
+		if at(away, name) != "" {
+			t.Errorf("traefik.yaml: the client's %s gets through", name)
+		}
 	}
 	_, doc = read("envoy", "envoy.yaml")
 	manager := at(doc, "static_resources", "listeners", 0, "filter_chains", 0, "filters", 0, "typed_config")

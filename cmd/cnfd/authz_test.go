@@ -8,8 +8,10 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"time"
 
 	"cnfd/cmd/cnfd/internal/config"
+	"cnfd/internal/sandbox"
 	"cnfd/verifier"
 )
 
@@ -18,6 +20,35 @@ type coffee struct{}
 
 func (coffee) Verify(_ context.Context, q *verifier.Request) (verifier.Verdict, error) {
 	return verifier.Verdict{Reason: verifier.RecordMatches, Domain: "xn--53h.example", Signature: verifier.Valid, DPoP: verifier.Valid, Time: verifier.Checked}, nil
+}
+
+// TestAGatewayIsAnsweredByOneConfiguration: who was asked under one is not judged by the issuers of the next, whose
+// domains may be others.
+func TestAGatewayIsAnsweredByOneConfiguration(t *testing.T) {
+	o := operate(t, func(c *config.Config) {
+		c.Issuers[0].Issuer = "https://other.example"
+		c.Authz.Gateway, c.Authz.Subjects, c.Authz.Deadline = "nginx", []string{config.AnySubject}, 10*time.Second
+	})
+	before, token := o.live.Load().handler, o.token(t, "vendor.jwt")
+	says := func(h http.Handler) string {
+		r := httptest.NewRequest("GET", "/v1/authz", nil)
+		r = r.WithContext(context.WithValue(r.Context(), http.LocalAddrContextKey, &net.UnixAddr{Net: "unix"}))
+		r.Header = http.Header{"Authorization": {"DPoP " + token}, "X-Original-Method": {"GET"}, "X-Original-Url": {"https://api.example/"}}
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		return w.Header().Get("Cnf-Reason")
+	}
+	if got := says(before); got != "signature_invalid" {
+		t.Fatalf("an issuer that is not configured: %s", got)
+	}
+	o.c.Issuers[0].Issuer = sandbox.Issuer
+	o.again(t)
+	if got := says(o.live.Load().handler); got != "dpop_invalid" {
+		t.Fatalf("an issuer that is: %s", got)
+	}
+	if got := says(before); got != "signature_invalid" {
+		t.Errorf("under the configuration before: %s", got)
+	}
 }
 
 // TestAuthzOf: the section is what the gateways' handler is made of, a domain by its A-labels.

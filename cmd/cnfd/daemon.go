@@ -164,7 +164,7 @@ func (d *daemon) handlerOf(c *config.Config, e *engine) (http.Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("api.purge: %w", err)
 	}
-	gateways, err := authzOf(c, api.Observed(patient{&d.live}, d.decisions, d.clock.Now), e, d.log.Logger)
+	gateways, err := authzOf(c, api.Observed(patient{e.verifier}, d.decisions, d.clock.Now), e, d.log.Logger)
 	if err != nil {
 		return nil, err
 	}

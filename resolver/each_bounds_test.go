@@ -197,6 +197,39 @@ func TestEachInAll(t *testing.T) {
 	})
 }
 
+// slow is an Exchanger with a server that takes its time.
+type slow struct {
+	Exchanger
+	at   netip.Addr
+	wait time.Duration
+}
+
+func (s *slow) Exchange(ctx context.Context, to netip.AddrPort, network string, q *dns.Msg) (*dns.Msg, error) {
+	if to.Addr() == s.at {
+		select {
+		case <-time.After(s.wait):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	return s.Exchanger.Exchange(ctx, to, network, q)
+}
+
+// TestEachWaits: a server that was quick, and has much to do at the moment, is waited for: nobody else answers for it.
+func TestEachWaits(t *testing.T) {
+	bubble(t, tree(), func(t *testing.T, l *lab) {
+		s := &slow{Exchanger: l}
+		r := l.resolver(t, func(c *Config) { c.Exchanger = s })
+		if e := rollOf(t, r, owner); e.Differ {
+			t.Fatalf("%+v", e)
+		}
+		s.at, s.wait = mustAddr(vendor2At), time.Second
+		if e := rollOf(t, r, owner); e.Differ || len(e.Answer.Data) != 1 {
+			t.Errorf("%s", heard(&e.Hops[0]))
+		}
+	})
+}
+
 // TestEachTogether: many who ask the same at the same time are served by two rounds at most, and a panic is theirs.
 func TestEachTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

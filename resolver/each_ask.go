@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -18,6 +19,7 @@ type polled struct {
 	finding  dnssec.Finding
 	answered bool     // finding is there
 	foreign  bool     // this machine has no way to addresses of the family
+	also     []string // other servers at the address
 	named    []server // those of the zone, as this one has them
 }
 
@@ -115,16 +117,21 @@ func noWay(to netip.Addr, err error) bool {
 
 // compare says what the servers come to: what all of them say, or that they differ.
 // One that cannot be asked differs from those that can; where none can, nothing is
-// known. IPv6 addresses on a machine without IPv6 do not count.
+// known. IPv6 addresses on a machine without IPv6 do not count, of a server that has
+// answered at another.
 func (l *roll) compare(h *hop, all []*polled) {
 	six := false // something came back by IPv6
+	var heard []string
 	for _, s := range all {
-		six = six || s.answered && s.Address.Is6()
+		if s.answered {
+			six = six || s.Address.Is6()
+			heard = append(append(heard, s.Name), s.also...)
+		}
 	}
 	var first *polled
 	var why []string
 	for _, s := range all {
-		s.Skipped = s.foreign && (!six || !l.r.reachable(s.Address))
+		s.Skipped = s.foreign && slices.Contains(heard, s.Name) && (!six || !l.r.reachable(s.Address))
 		switch {
 		case s.Trouble.Budget && h.found.Trouble.Text == "":
 			h.found = lost(s.Trouble)

@@ -187,6 +187,34 @@ func TestEachIPv6(t *testing.T) {
 	}
 }
 
+// TestEachIPv6Alone: a server that this machine has no way to at any address is one that was not asked.
+func TestEachIPv6Alone(t *testing.T) {
+	const at = "2001:db8::5"
+	for _, c := range []struct {
+		claim, addresses string
+		turn             func(*Config)
+		differ           bool
+	}{
+		{"with IPv6", "", func(*Config) {}, false},
+		{"IPv6 is turned off", "", func(c *Config) { c.NoIPv6 = true }, true},
+		{"the machine has none", "", func(c *Config) { c.Exchanger = &noSix{c.Exchanger, netip.Addr{}} }, true},
+		{"the machine has none, and the server another's address too", "ns3 3600 A " + vendorAt + "\n", func(c *Config) { c.Exchanger = &noSix{c.Exchanger, netip.Addr{}} }, false},
+	} {
+		t.Run(c.claim, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				sites := tree()
+				sites[3].records += "@ 3600 NS ns3\nns3 3600 AAAA " + at + "\n" + c.addresses
+				l := newLab(t, sites...)
+				l.on[mustAddr(at)] = l.on[mustAddr(vendorAt)]
+				e := rollOf(t, l.resolver(t, c.turn), owner)
+				if e.Differ != c.differ || (len(e.Answer.Data) == 1) == c.differ {
+					t.Errorf("they differ: %t\n%s", e.Differ, heard(&e.Hops[0]))
+				}
+			})
+		})
+	}
+}
+
 // TestEachNewAddress: where a server is now counts, and not where it was found before.
 func TestEachNewAddress(t *testing.T) {
 	bubble(t, tree(), func(t *testing.T, l *lab) {

@@ -152,7 +152,7 @@ func namedIn(f dnssec.Finding, z *dnssec.Zone) []server {
 func (l *roll) askAll(h *hop, todo []server) []*polled {
 	var all []*polled
 	var names []string
-	known := map[netip.Addr]bool{}
+	known := map[netip.Addr]*polled{}
 	for len(todo) > 0 {
 		for _, s := range todo {
 			names = append(names, s.name)
@@ -163,10 +163,14 @@ func (l *roll) askAll(h *hop, todo []server) []*polled {
 		}
 		var round []*polled
 		for _, s := range l.whereabouts(h, todo) {
-			if !s.Address.IsValid() || !known[s.Address] {
-				known[s.Address] = true
-				round = append(round, s)
+			if one := known[s.Address]; one != nil {
+				one.also = append(one.also, s.Name)
+				continue
 			}
+			if s.Address.IsValid() {
+				known[s.Address] = s
+			}
+			round = append(round, s)
 		}
 		all = append(all, round...)
 		if len(all) > maxEachAddresses {

@@ -39,10 +39,18 @@ func (d *daemon) precheck(t testing.TB) (v prechecked) {
 	return v
 }
 
-// finds fails the test where a precheck does not come to a verdict, or does not say these words of the servers.
+// finds fails the test where a precheck does not come to a verdict, or does not say these words of the servers. On a machine with
+// much else to do a server may be too slow: that is unproven, and asked again where it is not what is wanted.
 func (d *daemon) finds(t testing.TB, want string, words ...string) {
 	t.Helper()
 	v := d.precheck(t)
+	for range 5 {
+		if v.Outcome != "unproven" || strings.HasPrefix(want, "unproven") {
+			break
+		}
+		t.Logf("asked again: %s: %s", v, v.Detail)
+		v = d.precheck(t)
+	}
 	if v.String() != want {
 		t.Errorf("%s, want %s: %s %s", v, want, v.Detail, v.all())
 	}

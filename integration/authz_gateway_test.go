@@ -165,7 +165,7 @@ func launchCaddy(g *gateway, t *testing.T) {
 	under := func(host string) string {
 		key, cert := g.issue(t, host)
 		return replaced(string(text), "/etc/ssl/api.example.pem", cert, "/etc/ssl/api.example.key", key, "127.0.0.1:8080", g.at(13)+":8080",
-			"/run/cnfd/cnfd.sock", g.daemon.unix, "api.example {", host+" {\n\tbind "+g.at(12))
+			"/run/cnfd/cnfd.sock", g.daemon.unix, "api.example {", host+" {\n\tbind "+g.at(12), "Host api.example", "Host "+host)
 	}
 	conf := filepath.Join(dir, "Caddyfile")
 	write(t, conf, "{\n\tadmin off\n\tauto_https disable_redirects\n\tstorage file_system "+dir+"\n}\n"+under("api.example")+under("gateway.example"))
@@ -191,7 +191,8 @@ func (g *gateway) identity(t testing.TB, holder string) tls.Certificate {
 // An asking is one request of https://api.example, as the gateway gets it.
 type asking struct {
 	method, path string
-	host         string // of the Host header, and no name in TLS by which it could be seen to be another; "": api.example in both
+	host         string // of the Host header, and no name in TLS where it is another; "": api.example in both
+	whole        string // in the place of path, as a proxy is asked: https://api.example/…
 	head         http.Header
 	holder       string // whose certificate is shown; "" nobody's
 	body         string
@@ -206,7 +207,8 @@ func (g *gateway) asks(t testing.TB, q asking) (status int, head http.Header, th
 	if q.holder != "" {
 		config.Certificates = []tls.Certificate{g.identity(t, q.holder)}
 	}
-	if q.host != "" {
+	nameless := q.host != "" && !strings.HasPrefix(q.host, "api.example:")
+	if nameless {
 		config.ServerName, config.InsecureSkipVerify = g.at(12), true // an address is no name, and is not sent
 	}
 	transport := &http.Transport{TLSClientConfig: config, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -218,10 +220,13 @@ func (g *gateway) asks(t testing.TB, q asking) (status int, head http.Header, th
 		t.Fatal(err)
 	}
 	r.Header, r.Host = q.head, q.host
+	if q.whole != "" {
+		r.URL.Opaque = strings.TrimPrefix(q.whole, "https:")
+	}
 	g.behind.since()
 	response, err := transport.RoundTrip(r)
 	if err != nil {
-		if q.host != "" { // Caddy does not speak to whoever names nobody
+		if nameless { // Caddy does not speak to whoever names nobody
 			return 0, nil, g.behind.since()
 		}
 		t.Fatal(err)

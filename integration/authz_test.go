@@ -64,7 +64,8 @@ func (g *gateway) keepsItsWord(t *testing.T, of grant) {
 		"another protocol, by which it could ask for more behind cnfd's back": func(q *asking) {
 			q.head["Connection"], q.head["Upgrade"] = []string{"Upgrade"}, []string{"H2C"}
 		},
-		"another host": func(q *asking) { q.host = "other.example" },
+		"another host":      func(q *asking) { q.host = "other.example" },
+		"a port of its own": func(q *asking) { q.host = "api.example:1234" },
 	} {
 		t.Run(claim, func(t *testing.T) {
 			g.passes(t, g.fresh(t, of, townThing))
@@ -81,7 +82,7 @@ func (g *gateway) keepsItsWord(t *testing.T, of grant) {
 					t.Errorf("%v got through", heard)
 				}
 			}
-			if q.host == "" && status != http.StatusOK {
+			if q.host != "other.example" && status != http.StatusOK {
 				t.Errorf("%d %v", status, head)
 			}
 		})
@@ -142,6 +143,7 @@ var ofGatewaysProofs = []game{
 	{"a certificate for a proof", func(q *asking) { q.head.Del("DPoP"); q.holder = "alice" }, 401, "refuted dpop_invalid", invalidProof},
 	{"another method", func(q *asking) { q.method = "DELETE" }, 401, "refuted dpop_invalid", invalidProof},
 	{"another path", func(q *asking) { q.path = "/other" }, 401, "refuted dpop_invalid", invalidProof},
+	{"another path, in a whole URI", func(q *asking) { q.whole = "https://api.example/other" }, 401, "refuted dpop_invalid", invalidProof},
 	{"a path that only ends at the same one", func(q *asking) { q.path = "/other/%2e%2e" + q.path }, 0, "denied odd_headers", ""},
 	{"another path, and the client says the old one as the gateway does", func(q *asking) {
 		q.path = "/other"

@@ -228,6 +228,9 @@ func TestExamplesOfOtherGateways(t *testing.T) {
 		t.Errorf("traefik.yaml: asks before it has the certificate: %s", order)
 	}
 	away := at(doc, "http", "middlewares", "strangers", "headers", "customRequestHeaders")
+	if at(away, "Host") != "api.example" {
+		t.Error("traefik.yaml: the port of Host is the client's")
+	}
 	for _, name := range []string{"Cnf_outcome", "Cnf_domain", "Cnf_thumbprint", "Cnf_reason", "Upgrade"} {
 		if at(away, name) != "" {
 			t.Errorf("traefik.yaml: the client's %s gets through", name)

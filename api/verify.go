@@ -81,7 +81,9 @@ func (h *handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	p := problemOf(err)
 	var e *verifier.Error
 	if !errors.As(err, &e) && r.Context().Err() != nil {
-		return // the caller has gone: there is nobody to answer
+		// The caller has gone, or has closed its half of the connection and reads on:
+		// returning would tell it 200, which an empty body does not take back.
+		panic(http.ErrAbortHandler)
 	}
 	retryAfter(w.Header(), err)
 	id := h.problem(w, p)

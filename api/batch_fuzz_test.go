@@ -50,7 +50,7 @@ func FuzzBatch(f *testing.F) {
 	h := newReal(f, nil)
 	f.Fuzz(func(t *testing.T, sequence bool, body, query string, how uint8) {
 		if query != "" && query[0] != '?' || strings.ContainsAny(query, " #\x7f") || strings.ContainsFunc(query, func(r rune) bool { return r < ' ' || r > '~' }) {
-			t.Skip()
+			return // no query of an HTTP request
 		}
 		kind, one := asLines, asJSON
 		var items []string

@@ -1,9 +1,7 @@
 package api
 
 import (
-	"mime"
 	"net/http"
-	"strings"
 
 	"cnfd/verifier"
 )
@@ -51,23 +49,7 @@ func (b *batch) merge(q *verifier.Request, saidTime bool) *problem {
 
 // batchMediaOf reads the Content-Type of a batch.
 func batchMediaOf(head http.Header) (media, *problem) {
-	const accepted = "send application/x-ndjson or application/cbor-seq"
-	types := head["Content-Type"]
-	if len(types) != 1 {
-		return 0, &problem{unsupportedMediaType, "want one Content-Type: " + accepted}
-	}
-	name, params, err := mime.ParseMediaType(types[0])
-	if err != nil {
-		return 0, &problem{unsupportedMediaType, "the Content-Type cannot be read: " + accepted}
-	}
-	if set := params["charset"]; set != "" && !strings.EqualFold(set, "utf-8") {
-		return 0, &problem{unsupportedMediaType, "only UTF-8 is read here"}
-	}
-	switch name {
-	case "application/x-ndjson":
-		return mediaJSON, nil
-	case "application/cbor-seq":
-		return mediaCWT, nil
-	}
-	return 0, &problem{unsupportedMediaType, shown(name) + " is not read here: " + accepted}
+	return mediaIn(head, batchMedia, "send application/x-ndjson or application/cbor-seq")
 }
+
+var batchMedia = map[string]media{"application/x-ndjson": mediaJSON, "application/cbor-seq": mediaCWT}

@@ -21,14 +21,24 @@ const (
 	mediaCWT
 )
 
-// mediaOf reads Content-Type. None is not guessed: the bytes of a stranger do
-// not choose how they are read.
+// mediaOf reads the Content-Type of one request.
 func mediaOf(head http.Header) (media, *problem) {
-	types := head["Content-Type"]
-	if len(types) == 1 && types[0] == "application/json" {
+	if types := head["Content-Type"]; len(types) == 1 && types[0] == "application/json" {
 		return mediaJSON, nil
 	}
-	const accepted = "send application/json, application/jwt, application/dc+sd-jwt or application/cwt"
+	return mediaIn(head, singleMedia, "send application/json, application/jwt, application/dc+sd-jwt or application/cwt")
+}
+
+var singleMedia = map[string]media{
+	"application/json": mediaJSON, "application/jwt": mediaJWT,
+	"application/dc+sd-jwt": mediaSDJWT, "application/sd-jwt": mediaSDJWT,
+	"application/cwt": mediaCWT,
+}
+
+// mediaIn reads Content-Type as one of those that are known. None is not guessed: the
+// bytes of a stranger do not choose how they are read.
+func mediaIn(head http.Header, known map[string]media, accepted string) (media, *problem) {
+	types := head["Content-Type"]
 	if len(types) != 1 {
 		return 0, &problem{unsupportedMediaType, "want one Content-Type: " + accepted}
 	}
@@ -39,17 +49,11 @@ func mediaOf(head http.Header) (media, *problem) {
 	if set := params["charset"]; set != "" && !strings.EqualFold(set, "utf-8") {
 		return 0, &problem{unsupportedMediaType, "only UTF-8 is read here"}
 	}
-	switch name {
-	case "application/json":
-		return mediaJSON, nil
-	case "application/jwt":
-		return mediaJWT, nil
-	case "application/dc+sd-jwt", "application/sd-jwt":
-		return mediaSDJWT, nil
-	case "application/cwt":
-		return mediaCWT, nil
+	m, ok := known[name]
+	if !ok {
+		return 0, &problem{unsupportedMediaType, shown(name) + " is not read here: " + accepted}
 	}
-	return 0, &problem{unsupportedMediaType, shown(name) + " is not read here: " + accepted}
+	return m, nil
 }
 
 // prefersCBOR reports whether an Accept header wants CBOR more than JSON.

@@ -79,8 +79,8 @@ func (v *Verifier) examine(ctx context.Context, w wanted, c credential.Credentia
 
 // made reports whether every one of the checks holds.
 func (s *standing) made(checks Checks) bool {
-	for check, state := range map[Checks]Check{CheckSignature: s.signature, CheckKeyBinding: s.keyBinding, CheckDPoP: s.dpop, CheckMTLS: s.mtls} {
-		if checks&check != 0 && state != Valid {
+	for i, state := range [len(checkWords)]Check{s.signature, s.keyBinding, s.dpop, s.mtls} { // in the order of the bits
+		if checks&(1<<i) != 0 && state != Valid {
 			return false
 		}
 	}

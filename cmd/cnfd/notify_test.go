@@ -326,8 +326,10 @@ func TestTheSocketsOwner(t *testing.T) {
 	if stat.Gid != 4242 || stat.Uid == 0 || info.Mode().Perm() != 0o660 {
 		t.Errorf("uid %d, gid %d, %s", stat.Uid, stat.Gid, info.Mode())
 	}
-	if _, err := listenUnix(&config.API{Unix: path + "2", UnixMode: 0o660, UnixGroup: "no-such-group"}); err == nil || !strings.Contains(err.Error(), "no-such-group") {
-		t.Error(err)
+	for _, name := range []string{"no-such-group", "-1", "4294967295", "4294967296"} { // chown(2) takes the second and the third for: as it is
+		if _, err := listenUnix(&config.API{Unix: path + "2", UnixMode: 0o660, UnixGroup: name}); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

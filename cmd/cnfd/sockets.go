@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"net"
 	"os"
 	accounts "os/user"
@@ -47,24 +48,34 @@ func listenUnix(c *config.API) (net.Listener, error) {
 func ownerOf(c *config.API) (uid, gid int, err error) {
 	uid, gid = -1, -1
 	if name := c.UnixOwner; name != "" {
-		if uid, err = strconv.Atoi(name); err != nil {
-			u, err := accounts.Lookup(name)
-			if err != nil {
-				return -1, -1, fmt.Errorf("api.unix_owner: there is no user %q here", name)
-			}
-			uid, _ = strconv.Atoi(u.Uid)
+		number := name
+		if u, err := accounts.Lookup(name); err == nil {
+			number = u.Uid
+		}
+		if uid, err = accountNumber(number); err != nil {
+			return -1, -1, fmt.Errorf("api.unix_owner: there is no user %q here", name)
 		}
 	}
 	if name := c.UnixGroup; name != "" {
-		if gid, err = strconv.Atoi(name); err != nil {
-			g, err := accounts.LookupGroup(name)
-			if err != nil {
-				return -1, -1, fmt.Errorf("api.unix_group: there is no group %q here", name)
-			}
-			gid, _ = strconv.Atoi(g.Gid)
+		number := name
+		if g, err := accounts.LookupGroup(name); err == nil {
+			number = g.Gid
+		}
+		if gid, err = accountNumber(number); err != nil {
+			return -1, -1, fmt.Errorf("api.unix_group: there is no group %q here", name)
 		}
 	}
 	return uid, gid, nil
+}
+
+// accountNumber reads the number of a user or a group: none is below 0, and the
+// highest means to leave it as it is (chown(2)).
+func accountNumber(text string) (int, error) {
+	n, err := strconv.ParseUint(text, 10, 32)
+	if err == nil && n == math.MaxUint32 {
+		err = strconv.ErrRange
+	}
+	return int(n), err
 }
 
 // makeRoom makes the socket's directory, if only that is missing, and removes a

@@ -105,7 +105,7 @@ func sameAnchors(a, b *config.Config) bool {
 // was proven by what it trusted before.
 func (d *daemon) changeAnchors(old, next *generation) {
 	old.endAnchors() // two keepers would write to one state
-	configured, _ := anchorsOf(&next.config.Resolver)
+	configured, _ := anchorsOf(&next.config.Resolver) // read without an error when next was made
 	next.engine.anchors = newAnchors(next.config, configured, d.clock.Now, d.log.Logger, false)
 	d.engine.resolver.SetAnchors(next.engine.anchors.Anchors())
 	d.beginAnchors(next)

@@ -104,7 +104,7 @@ func sameAnchors(a, b *config.Config) bool {
 // changeAnchors has the resolver trust what next's configuration says, and forget what
 // was proven by what it trusted before.
 func (d *daemon) changeAnchors(old, next *generation) {
-	old.endAnchors() // two keepers would write to one state
+	old.endAnchors()                                  // two keepers would write to one state
 	configured, _ := anchorsOf(&next.config.Resolver) // read without an error when next was made
 	next.engine.anchors = newAnchors(next.config, configured, d.clock.Now, d.log.Logger, false)
 	d.engine.resolver.SetAnchors(next.engine.anchors.Anchors())

@@ -36,6 +36,10 @@ const (
 	clockTolerance = 60 * time.Second
 )
 
+// Patience is how long a question is let be whose place others need, wherever
+// questions wait for their answers (Unbound: jostle-timeout 200 ms).
+const Patience = 200 * time.Millisecond
+
 // Budget counts the work that one client question has caused. The zero value
 // is a full budget. It belongs to one goroutine at a time.
 type Budget struct {

@@ -47,8 +47,8 @@ func (r *Resolver) Chain(a *dnssec.Answer) (links []dnssec.Link, proofs []dnssec
 	return links, proofs
 }
 
-// TurnedAway reports whether an answer says no more than that there was no room for
-// its question.
+// TurnedAway reports whether an answer, of Lookup or of LookupEach, says no more than
+// that there was no room for its question, or that it gave way to others after dnssec.Patience.
 func TurnedAway(a *dnssec.Answer) bool {
 	return a.Trouble.Unreachable && strings.HasPrefix(a.Trouble.Text, noRoom)
 }

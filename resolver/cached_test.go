@@ -48,27 +48,3 @@ func TestCachedAsksNobody(t *testing.T) {
 		}
 	})
 }
-
-func TestTurnedAwayIsTold(t *testing.T) {
-	bubble(t, tree(), func(t *testing.T, l *lab) {
-		r := l.resolver(t)
-		if a := ask(t, r, owner, dnssec.TypeTLSA); a.Security != dnssec.Secure || TurnedAway(a) {
-			t.Fatalf("%s %+v", a.Security, a.Trouble)
-		}
-		var leave []func()
-		for range maxInFlight {
-			_, l, _ := r.crowd.enter(t.Context(), time.Now())
-			leave = append(leave, l)
-		}
-		if a, _ := lookup(t, r, noCache(0), owner); !TurnedAway(a) {
-			t.Errorf("%s %+v", a.Security, a.Trouble)
-		}
-		for _, l := range leave {
-			l()
-		}
-		l.lie(silent, vendorAt, vendor2At)
-		if a, _ := lookup(t, r, noCache(0), owner); a.Security != dnssec.Indeterminate || TurnedAway(a) {
-			t.Errorf("nobody answers: %s %+v", a.Security, a.Trouble)
-		}
-	})
-}

@@ -26,10 +26,8 @@ type guest struct {
 	leave context.CancelCauseFunc
 }
 
-const (
-	maxInFlight = 1000                   // BIND: recursive-clients 1000
-	patience    = 200 * time.Millisecond // Unbound: jostle-timeout 200 ms
-)
+// maxInFlight bounds the questions that are under way at once (BIND: recursive-clients 1000).
+const maxInFlight = 1000
 
 // errCrowded is why the context of a question ended that gave way.
 var errCrowded = errors.New("it gave way to others, since 1000 questions are under way")
@@ -42,7 +40,7 @@ func (c *crowd) enter(ctx context.Context, now time.Time) (_ context.Context, le
 	if c.guests.Len() >= maxInFlight {
 		oldest := c.guests.Front()
 		g := oldest.Value.(*guest)
-		if now.Sub(g.began) < patience {
+		if now.Sub(g.began) < dnssec.Patience {
 			return ctx, nil, false
 		}
 		c.guests.Remove(oldest)
@@ -69,12 +67,24 @@ func (w *walk) whyOver() string {
 // noRoom begins what is said to who is turned away; no server's words come so far to the front.
 const noRoom = "no room for the question"
 
-// turnedAway answers a question that there is no room for. The answer says nothing of
-// the name and must not be kept.
-func (r *Resolver) turnedAway(name string, rrtype uint16) *dnssec.Answer {
+// errYoung is why a question is not begun.
+var errYoung = fmt.Errorf("%d others are under way, and none of them for long", maxInFlight)
+
+// turnedAway answers a question that there is no room for, not at first or, where it
+// gave way, no more. The answer says nothing of the name and must not be kept.
+func (r *Resolver) turnedAway(name string, rrtype uint16, why error) *dnssec.Answer {
 	now := r.cfg.Now()
 	return &dnssec.Answer{
 		Name: name, Type: rrtype, Rcode: dns.RcodeServerFailure, Fetched: now, Until: now,
-		Trouble: dnssec.Trouble{Text: fmt.Sprintf(noRoom+": %d others are under way, and none of them for long", maxInFlight), Unreachable: true},
+		Trouble: dnssec.Trouble{Text: noRoom + ": " + why.Error(), Unreachable: true},
 	}
+}
+
+// unlessCrowded is what has been found to a question, or that it gave way before it
+// could be: what else it says then is no word about the name.
+func (r *Resolver) unlessCrowded(ctx context.Context, a *dnssec.Answer) *dnssec.Answer {
+	if failed(a) && context.Cause(ctx) == errCrowded {
+		return r.turnedAway(a.Name, a.Type, errCrowded)
+	}
+	return a
 }

@@ -46,7 +46,7 @@ func TestHungQuestionsGiveWay(t *testing.T) {
 				if strings.Contains(a.Trouble.Text, errCrowded.Error()) {
 					gave++
 				}
-				if strings.Contains(a.Trouble.Text, "no room") {
+				if strings.Contains(a.Trouble.Text, errYoung.Error()) {
 					refused++
 				}
 			})
@@ -96,7 +96,7 @@ func TestCrowdOfTheYoung(t *testing.T) {
 			t.Errorf("when one has left: %s %+v", a.Security, a.Trouble)
 		}
 		_, last, _ := r.crowd.enter(t.Context(), time.Now())
-		time.Sleep(patience)
+		time.Sleep(dnssec.Patience)
 		if a, _ := lookup(t, r, noCache(0), owner); a.Security != dnssec.Secure {
 			t.Errorf("when they have had their time: %s %+v", a.Security, a.Trouble)
 		}

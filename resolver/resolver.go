@@ -197,14 +197,14 @@ func (r *Resolver) walkTo(ctx context.Context, name string, rrtype uint16, oldes
 	now := r.cfg.Now()
 	ctx, leave, ok := r.crowd.enter(ctx, now)
 	if !ok {
-		return r.turnedAway(name, rrtype), false
+		return r.turnedAway(name, rrtype, errYoung), false
 	}
 	defer leave()
 	w := r.newWalk(ctx, now)
 	w.oldest = oldest
 	a := w.resolve(name, rrtype, nil)
 	cut := ctx.Err() != nil && context.Cause(ctx) != context.DeadlineExceeded // gave way, or nobody waits any more
-	return a, !cut || !failed(a)
+	return r.unlessCrowded(ctx, a), !cut || !failed(a)
 }
 
 // at resolves as of another time. Nothing cached is read or written: an answer
@@ -216,11 +216,11 @@ func (r *Resolver) at(ctx context.Context, name string, q dnssec.Question) (*dns
 	w.private = true
 	ctx, leave, ok := r.crowd.enter(ctx, r.cfg.Now())
 	if !ok {
-		return r.turnedAway(name, q.Type), w
+		return r.turnedAway(name, q.Type, errYoung), w
 	}
 	defer leave()
 	w.ctx = ctx
-	return w.resolve(name, q.Type, nil), w
+	return r.unlessCrowded(ctx, w.resolve(name, q.Type, nil)), w
 }
 
 // Drop forgets a name and all below it, what its aliases lead to and what leads

@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+
+	"cnfd/dnssec"
 )
 
 // places are the questions under way, by who asks them. Where there is no room, for a
@@ -67,10 +69,6 @@ func (q *queue) remove(p *place) {
 	q.n--
 }
 
-// patience is how long a question is let be that others need the place of (Unbound:
-// jostle-timeout 200 ms).
-const patience = 200 * time.Millisecond
-
 // clientOf is what counts as one client of those with an addressOf: an IPv4 address, or an IPv6 /64, since that
 // is the least that a network hands out, all of which one machine may use (RFC 6177
 // §2, RFC 8981). The zero Prefix is all who are not known.
@@ -125,7 +123,7 @@ func (p *places) enter(client netip.Prefix, now time.Time, giveWay context.Cance
 		oldest, full = own.oldest, true
 	}
 	if full {
-		if now.Sub(oldest.began) < patience {
+		if now.Sub(oldest.began) < dnssec.Patience {
 			return nil
 		}
 		p.remove(oldest)

@@ -121,7 +121,7 @@ func TestAClientHasItsPart(t *testing.T) {
 				}
 				quick("full of the young", c.client, false)
 				quick("somebody else", c.other, true)
-				time.Sleep(patience - 1)
+				time.Sleep(dnssec.Patience - 1)
 				quick("full of those who have nearly had their time", c.client, false)
 				time.Sleep(time.Nanosecond)
 				quick("full of those who have had it", c.client, true)
@@ -167,7 +167,7 @@ func TestAllPlacesTaken(t *testing.T) {
 		if late.ask(s, owner); late.answered() {
 			t.Error("there is room where there is none")
 		}
-		time.Sleep(patience)
+		time.Sleep(dnssec.Patience)
 		if late.ask(s, owner); !late.answered() {
 			t.Errorf("the oldest has had its time: %s", late.reply())
 		}
@@ -193,7 +193,7 @@ func TestPlacesAreGivenBackOnce(t *testing.T) {
 	if p.enter(b, start.Add(-time.Hour), func() {}) != nil {
 		t.Error("a clock that went back made room")
 	}
-	second := p.enter(b, start.Add(patience), func() {})
+	second := p.enter(b, start.Add(dnssec.Patience), func() {})
 	if second == nil || gone == 0 {
 		t.Fatalf("room: %v; told to go %d times", second != nil, gone)
 	}

@@ -33,7 +33,7 @@ type Config struct {
 	// max-mthreads), twice what a resolver works on at once. PerClient bounds those
 	// of one client, an IPv4 address or an IPv6 /64; default 100, a tenth of what a
 	// resolver works on; a loopback address has half of InFlight. Past either the
-	// oldest gives way, if it is under way for longer than patience, or else the
+	// oldest gives way, if it is under way for longer than dnssec.Patience, or else the
 	// question is answered SERVFAIL.
 	InFlight, PerClient int
 	// TCP and TCPPerClient bound the connections likewise; defaults 1024 (PowerDNS's

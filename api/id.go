@@ -24,6 +24,13 @@ func (g *ids) next(now time.Time) string {
 	return string(g.appendNext(room[:0], now))
 }
 
+// NewIDs gives a maker of ids as the answers of this API have them, for whoever
+// answers beside it. It may be called by many at once.
+func NewIDs(now func() time.Time) func() string {
+	g := &ids{}
+	return func() string { return g.next(now()) }
+}
+
 const idSize = 26
 
 // appendNext appends what next returns.

@@ -57,7 +57,13 @@ func (h *Handler) answer(w http.ResponseWriter, k *call) {
 	}
 	head["Content-Type"] = problemType
 	w.WriteHeader(status)
-	w.Write(bodies[k.cause][status == http.StatusServiceUnavailable])
+	h.write(w, k, bodies[k.cause][status == http.StatusServiceUnavailable])
+}
+
+// write sends a problem document, of which the id is still missing.
+func (h *Handler) write(w http.ResponseWriter, k *call, begun []byte) {
+	k.out = append(append(append(k.out[:0], begun...), h.idOf(k)...), "\"}\n"...)
+	w.Write(k.out)
 }
 
 var (
@@ -115,7 +121,8 @@ func name(t thumbprint.Thumbprint) string {
 	return t.Hash().String() + ":" + t.Hex()
 }
 
-// bodies are the problem documents (RFC 9457), by cause and by whether the status is 503.
+// bodies are the problem documents (RFC 9457) up to their ids, by cause and by whether
+// the status is 503.
 var bodies = func() (all [causeCount]map[bool][]byte) {
 	for c, e := range causes {
 		if e.status == http.StatusOK {
@@ -134,6 +141,7 @@ var (
 	titles = map[int]string{http.StatusUnauthorized: "The request has no token that holds", http.StatusForbidden: "The request may not pass"}
 )
 
+// problem is a document without its end: what is missing is the id.
 func problem(status int, kind, title, detail string) []byte {
 	body, _ := json.Marshal(struct {
 		Type   string `json:"type"`
@@ -141,15 +149,15 @@ func problem(status int, kind, title, detail string) []byte {
 		Status int    `json:"status"`
 		Detail string `json:"detail"`
 	}{kind, title, status, detail})
-	return append(body, '\n')
+	return append(body[:len(body)-1], `,"id":"`...)
 }
 
 // notConfigured answers where nobody can pass yet: not even to be observed.
-func (h *Handler) notConfigured(w http.ResponseWriter) {
+func (h *Handler) notConfigured(w http.ResponseWriter, k *call) {
 	head := w.Header()
 	head["Cache-Control"], head["Content-Type"] = noStore, problemType
 	w.WriteHeader(http.StatusServiceUnavailable)
-	w.Write(problem(http.StatusServiceUnavailable, "urn:cnfd:problem:not-configured", "Gateways are not answered yet", h.missing))
+	h.write(w, k, problem(http.StatusServiceUnavailable, "urn:cnfd:problem:not-configured", "Gateways are not answered yet", h.missing))
 }
 
 // challenges are the values of WWW-Authenticate, ready: without an error, and by

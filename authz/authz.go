@@ -54,10 +54,13 @@ func New(c Config) (*Handler, error) {
 	return h, nil
 }
 
-// Config is what is let through, for whom, and by what proof. Verifier is required;
-// without Issuers, Subjects and Gateway the handler answers 503.
+// Config is what is let through, for whom, and by what proof. Verifier and NewID are
+// required; without Issuers, Subjects and Gateway the handler answers 503.
 type Config struct {
-	Verifier   Verifier
+	Verifier Verifier
+	// NewID makes a name for each question that does not pass or comes to a verdict, of
+	// letters and digits: its problem document has it, and its verdict is known by it (IDOf).
+	NewID      func() string
 	Credential credential.Options // those of the Verifier
 	Log        *slog.Logger       // nil is silent
 	Counts     *Counts            // nil: nobody reads them
@@ -87,7 +90,8 @@ const Any = "any"
 // client gets an answer and not an error.
 const DefaultDeadline = 150 * time.Millisecond
 
-// Verifier is what decides (verifier.Verifier).
+// Verifier is what decides (verifier.Verifier). The context that it is given has the
+// question's id (IDOf).
 type Verifier interface {
 	Verify(ctx context.Context, q *verifier.Request) (verifier.Verdict, error)
 }
@@ -107,6 +111,8 @@ func (c *Config) check() error {
 	switch {
 	case c.Verifier == nil:
 		return errors.New("authz: no Verifier")
+	case c.NewID == nil:
+		return errors.New("authz: no NewID")
 	case c.Possession&^proofs != 0:
 		return errors.New("authz: Possession: a check that proves no possession")
 	case c.Possession&verifier.CheckKeyBinding != 0 && (c.Audience == "" || c.NonceHeader == ""):
@@ -142,13 +148,14 @@ func (c *Config) missing() string {
 // ServeHTTP answers one question of a gateway: whatever happens, with one of the
 // statuses that the package's doc names.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	defer h.recovered(w)
-	if h.missing != "" {
-		h.notConfigured(w)
-		return
-	}
 	k := calls.Get().(*call)
 	k.reset()
+	defer h.recovered(w, k)
+	if h.missing != "" {
+		h.notConfigured(w, k)
+		calls.Put(k)
+		return
+	}
 	h.decide(r, k)
 	// Always, whoever has gone: a handler that returns without a word has said 200, and
 	// a gateway that has closed its half of the connection would hear that.
@@ -164,7 +171,9 @@ type call struct {
 	scratch verifier.Scratch
 	token   []byte
 	proof   []byte
-	bearer  bool // the scheme that the token came by is Bearer
+	bearer  bool   // the scheme that the token came by is Bearer
+	id      string // "" until it is asked for (Handler.idOf)
+	out     []byte // the problem document
 
 	cause   cause
 	verdict verifier.Verdict // where there is one (cause.judged)
@@ -175,7 +184,24 @@ var calls = sync.Pool{New: func() any { return &call{token: make([]byte, 0, 4<<1
 func (k *call) reset() {
 	k.request = verifier.Request{Scratch: &k.scratch}
 	k.verdict = verifier.Verdict{}
-	k.cause, k.bearer = undecided, false
+	k.cause, k.bearer, k.id = undecided, false, ""
+}
+
+// idOf is the name of a question.
+func (h *Handler) idOf(k *call) string {
+	if k.id == "" {
+		k.id = h.c.NewID()
+	}
+	return k.id
+}
+
+type idKey struct{}
+
+// IDOf is the name of the question that a Verifier is asked with ctx, which its problem
+// document has as well; "" where ctx is not of one.
+func IDOf(ctx context.Context) string {
+	id, _ := ctx.Value(idKey{}).(string)
+	return id
 }
 
 // decide fills in k's cause, and its verdict where it comes to one.
@@ -190,7 +216,7 @@ func (h *Handler) decide(r *http.Request, k *call) {
 	}
 	k.request.Checks = demanded | verifier.CheckSignature
 	k.request.Audience = h.c.Audience
-	ctx, cancel := context.WithTimeout(r.Context(), h.c.Deadline)
+	ctx, cancel := context.WithTimeout(context.WithValue(r.Context(), idKey{}, h.idOf(k)), h.c.Deadline)
 	defer cancel() // what the resolver is about to learn, it learns all the same
 	v, err := h.c.Verifier.Verify(ctx, &k.request)
 	if err != nil {
@@ -216,13 +242,13 @@ func (h *Handler) failed(ctx context.Context, k *call, err error) cause {
 		k.verdict = verifier.Verdict{Reason: verifier.Unreachable}
 		return unproven
 	}
-	h.c.Log.Error("authz: no verdict", "err", err)
+	h.c.Log.Error("authz: no verdict", "id", h.idOf(k), "err", err)
 	return failed
 }
 
 // recovered answers a panic: with 403, since a gateway may take a 500 for a pass.
 // The value is not logged: it may hold what a stranger sent.
-func (h *Handler) recovered(w http.ResponseWriter) {
+func (h *Handler) recovered(w http.ResponseWriter, k *call) {
 	v := recover()
 	if v == nil {
 		return
@@ -230,6 +256,7 @@ func (h *Handler) recovered(w http.ResponseWriter) {
 	if v == http.ErrAbortHandler {
 		panic(v)
 	}
-	h.c.Log.Error("authz: panic while answering", "stack", string(debug.Stack()))
-	h.answer(w, &call{cause: failed})
+	fresh := &call{cause: failed, id: h.idOf(k)}
+	h.c.Log.Error("authz: panic while answering", "id", fresh.id, "stack", string(debug.Stack()))
+	h.answer(w, fresh)
 }

@@ -170,10 +170,10 @@ func keptOut(t *testing.T, a *http.Response) {
 	body, err := io.ReadAll(a.Body)
 	must(t, err)
 	var p struct {
-		Type, Title, Detail string
-		Status              int
+		Type, Title, Detail, ID string
+		Status                  int
 	}
-	if err := json.Unmarshal(body, &p); err != nil || p.Status != a.StatusCode || p.Type == "" || p.Title == "" || p.Detail == "" || a.Header.Get("Content-Type") != "application/problem+json" {
+	if err := json.Unmarshal(body, &p); err != nil || len(p.ID) < 3 || p.Status != a.StatusCode || p.Type == "" || p.Title == "" || p.Detail == "" || a.Header.Get("Content-Type") != "application/problem+json" {
 		t.Errorf("not a problem document: %s", body)
 	}
 	if a.Header.Get("Cache-Control") != "no-store" {

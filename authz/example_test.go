@@ -26,6 +26,7 @@ func (confirming) Verify(_ context.Context, q *verifier.Request) (verifier.Verdi
 func Example() {
 	h, err := authz.New(authz.Config{
 		Verifier: confirming{},
+		NewID:    func() string { return "01KAN5S6E8TTX0Q6HVQJ8B7SJD" },
 		Gateway:  authz.Nginx,
 		Issuers:  true,
 		Subjects: []string{"vendor.example"},

@@ -158,7 +158,7 @@ func newScene(t testing.TB, g Gateway) *scene {
 		Source: s.zone, Now: func() time.Time { return now }, Proofs: memory,
 		Issuers: []verifier.Issuer{{Name: issuerName}}, Keys: keyring{{Key: s.issuer.key}},
 	}
-	s.config = Config{Gateway: g, Issuers: true, Subjects: []string{domain}, Audience: api, Deadline: time.Minute, Log: slog.New(slog.NewTextHandler(&s.log, nil))}
+	s.config = Config{NewID: counted(), Gateway: g, Issuers: true, Subjects: []string{domain}, Audience: api, Deadline: time.Minute, Log: slog.New(slog.NewTextHandler(&s.log, nil))}
 	s.claims = object{"iss": issuerName, "sub": subject, "aud": api, "exp": now.Unix() + 300, "cnf": object{"jkt": s.holder.jkt().Base64()}}
 	s.proof = object{"iat": now.Unix(), "jti": "1", "htm": s.method, "htu": api + "/orders/7"}
 	s.afterwards = func(token string) string { return token }

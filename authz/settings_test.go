@@ -68,6 +68,7 @@ func TestNotConfigured(t *testing.T) {
 func TestNewRefuses(t *testing.T) {
 	for claim, flip := range map[string]func(*Config){
 		"no Verifier":       func(c *Config) { c.Verifier = nil },
+		"no NewID":          func(c *Config) { c.NewID = nil },
 		"Possession":        func(c *Config) { c.Possession |= verifier.CheckSignature },
 		"NonceHeader":       func(c *Config) { c.Possession, c.Audience = verifier.CheckKeyBinding, api },
 		"an Audience":       func(c *Config) { c.Possession, c.NonceHeader = verifier.CheckKeyBinding, "X-Nonce" },
@@ -77,7 +78,7 @@ func TestNewRefuses(t *testing.T) {
 		"Subjects":          func(c *Config) { c.Subjects = []string{""} },
 		"any beside others": func(c *Config) { c.Subjects = []string{domain, Any} },
 	} {
-		c := Config{Verifier: verdicts{}}
+		c := Config{Verifier: verdicts{}, NewID: counted()}
 		if _, err := New(c); err != nil {
 			t.Fatal(err)
 		}

@@ -5,7 +5,9 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
+	"time"
 
+	"cnfd/api"
 	"cnfd/authz"
 	"cnfd/cmd/cnfd/internal/config"
 	"cnfd/metrics"
@@ -16,7 +18,7 @@ import (
 func authzOf(c *config.Config, v authz.Verifier, e *engine, log *slog.Logger) (_ *authz.Handler, err error) {
 	a := &c.Authz
 	ac := authz.Config{
-		Verifier: v, Credential: e.credential, Log: log, Counts: e.gateways,
+		Verifier: v, NewID: api.NewIDs(time.Now), Credential: e.credential, Log: log, Counts: e.gateways,
 		Peers: a.Peers, Issuers: len(c.Issuers) > 0,
 		Audience: a.Audience, NonceHeader: http.CanonicalHeaderKey(a.NonceHeader),
 		Unproven: int(a.Unproven), Observe: a.Observe, Deadline: a.Deadline,

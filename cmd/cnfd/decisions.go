@@ -73,7 +73,7 @@ func (d *decisions) line(ctx context.Context, t *tells, one *api.Decision) {
 	v := one.Verdict
 	var room [16]slog.Attr
 	all := append(room[:0],
-		slog.String("id", string(one.ID)),
+		slog.String("id", idOf(ctx, one)),
 		slog.String("outcome", v.Outcome().String()),
 		slog.String("reason", v.Reason.String()),
 		slog.Float64("took", one.Took.Seconds()),

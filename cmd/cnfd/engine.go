@@ -54,7 +54,7 @@ func newEngine(c *config.Config, now func() time.Time, log *slog.Logger, forComm
 	if e.resolver, err = resolver.New(rc); err != nil {
 		return nil, err
 	}
-	e.source = &gate{resolver: e.resolver, now: now}
+	e.source = &gate{resolver: e.resolver, each: e.resolver, now: now}
 	e.source.most.Store(int64(c.Limits.Misses))
 	if e.proofs, err = newProofs(c, now, log, forCommand); err != nil {
 		return nil, err
@@ -83,7 +83,7 @@ func (e *engine) newJudges(c *config.Config, now func() time.Time, log *slog.Log
 	if err != nil {
 		return j, err
 	}
-	vc.Source, vc.Each, vc.Now = e.source, e.resolver, now
+	vc.Source, vc.Each, vc.Now = e.source, e.source, now
 	vc.Credential.Confirmation.Opener = opener
 	if j.keys, err = keeperOf(c, now, log, before); err != nil {
 		return j, err

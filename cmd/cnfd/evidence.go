@@ -8,22 +8,29 @@ import (
 	"time"
 
 	"cnfd/api"
+	"cnfd/authz"
 	"cnfd/dnssec"
 )
 
 // rests are the answers that one question's verdict rests on.
 type rests struct {
-	mu      sync.Mutex
-	answers []*dnssec.Answer
+	mu  sync.Mutex
+	all []rest // guarded by mu
+}
+
+// rest is one answer of the DNS, and what each name server said where each was asked.
+type rest struct {
+	answer *dnssec.Answer
+	hops   []dnssec.Hop
 }
 
 type restsKey struct{}
 
 // keep notes an answer where the evidence of ctx's question is wanted.
-func keep(ctx context.Context, a *dnssec.Answer) {
+func keep(ctx context.Context, a *dnssec.Answer, hops []dnssec.Hop) {
 	if r, ok := ctx.Value(restsKey{}).(*rests); ok && a != nil {
 		r.mu.Lock()
-		r.answers = append(r.answers, a)
+		r.all = append(r.all, rest{a, hops})
 		r.mu.Unlock()
 	}
 }
@@ -46,6 +53,42 @@ type fact struct {
 	Authority []string `json:"authority"`
 	Trouble   string   `json:"trouble,omitempty"`
 	Chain     []step   `json:"chain"`
+	Servers   []saying `json:"servers,omitempty"` // of a precheck
+}
+
+// saying is what one name server said at one address, as it was received: without
+// records where it said nothing of use, and Trouble then says why.
+type saying struct {
+	Asked     string   `json:"asked"` // the name
+	Server    string   `json:"server"`
+	Address   string   `json:"address,omitempty"`
+	Serial    *uint32  `json:"serial,omitempty"` // of its copy of the zone, where servers differ
+	Security  string   `json:"security,omitempty"`
+	Answer    []string `json:"answer"`
+	Authority []string `json:"authority"`
+	Trouble   string   `json:"trouble,omitempty"`
+	Skipped   bool     `json:"skipped,omitempty"` // it counts for nobody
+}
+
+// sayings are those of all servers that were asked, alias by alias.
+func sayings(hops []dnssec.Hop) (all []saying) {
+	for _, h := range hops {
+		for i := range h.Servers {
+			s := &h.Servers[i]
+			one := saying{Asked: h.Name, Server: s.Name, Answer: []string{}, Authority: []string{}, Trouble: s.Trouble.Text, Skipped: s.Skipped}
+			if s.Address.IsValid() {
+				one.Address = s.Address.String()
+			}
+			if s.HasSerial {
+				one.Serial = &s.Serial
+			}
+			if a := s.Answer; a != nil {
+				one.Security, one.Answer, one.Authority = a.Security.String(), zoneLines(a.AnswerSection), zoneLines(a.AuthoritySection)
+			}
+			all = append(all, one)
+		}
+	}
+	return all
 }
 
 // step is one zone of the chain of trust, with its DS and DNSKEY records and their
@@ -83,16 +126,27 @@ func (d *decisions) evidence(ctx context.Context, one *api.Decision) {
 	facts := []fact{}
 	if r, ok := ctx.Value(restsKey{}).(*rests); ok {
 		r.mu.Lock()
-		for _, a := range r.answers {
-			links, proofs := d.chain.Chain(a)
-			facts = append(facts, factOf(a, links, proofs))
+		for _, one := range r.all {
+			links, proofs := d.chain.Chain(one.answer)
+			f := factOf(one.answer, links, proofs)
+			f.Servers = sayings(one.hops)
+			facts = append(facts, f)
 		}
 		r.mu.Unlock()
 	}
 	d.json.LogAttrs(context.Background(), slog.LevelInfo, "evidence",
-		slog.String("id", string(one.ID)),
+		slog.String("id", idOf(ctx, one)),
 		slog.String("outcome", one.Verdict.Outcome().String()),
 		slog.String("reason", one.Verdict.Reason.String()),
 		slog.Any("facts", facts),
 	)
+}
+
+// idOf is the id by which the answer to a decision's question is known: that to a
+// gateway has one before there is a decision.
+func idOf(ctx context.Context, one *api.Decision) string {
+	if id := authz.IDOf(ctx); id != "" {
+		return id
+	}
+	return string(one.ID)
 }

@@ -18,6 +18,7 @@ import (
 // often. Who is turned away gets an *api.Busy.
 type gate struct {
 	resolver cachedSource
+	each     eachSource
 	now      func() time.Time
 	evidence atomic.Bool // somebody may want to know what was answered
 
@@ -51,22 +52,32 @@ func (g *gate) Lookup(ctx context.Context, q dnssec.Question) (*dnssec.Answer, b
 		}
 	}
 	if g.evidence.Load() {
-		keep(ctx, a)
+		keep(ctx, a, nil)
 	}
 	return a, cached, nil
 }
 
-func (g *gate) miss(ctx context.Context, q dnssec.Question) (*dnssec.Answer, error) {
+// admit counts one more question that the cache does not answer as under way, unless
+// there is no room for it; who was admitted takes it off g.misses again.
+func (g *gate) admit(ctx context.Context) error {
 	if rate := g.rate.Load(); rate > 0 {
 		if wait := g.visitors.wait(peerOf(ctx), g.now(), rate); wait > 0 {
 			g.turned[turnedByCaller].Add(1)
-			return nil, &api.Busy{Caller: true, After: wait, What: fmt.Sprintf("more than %d questions a second that the cache does not answer: ask again later", rate)}
+			return &api.Busy{Caller: true, After: wait, What: fmt.Sprintf("more than %d questions a second that the cache does not answer: ask again later", rate)}
 		}
 	}
-	defer g.misses.Add(-1)
 	if g.misses.Add(1) > g.most.Load() {
-		return nil, g.full()
+		g.misses.Add(-1)
+		return g.full()
 	}
+	return nil
+}
+
+func (g *gate) miss(ctx context.Context, q dnssec.Question) (*dnssec.Answer, error) {
+	if err := g.admit(ctx); err != nil {
+		return nil, err
+	}
+	defer g.misses.Add(-1)
 	a, _, err := g.resolver.Lookup(ctx, q)
 	switch {
 	case err != nil:

@@ -27,7 +27,7 @@ func (v *Verifier) Precheck(ctx context.Context, subject string, c thumbprint.Co
 		confirmation: c,
 		now:          v.now(),
 		token:        standing{good: true}, // there is none
-		each:         true,
+		from:         fromEach,
 	})
 }
 
@@ -38,7 +38,7 @@ func (v *Verifier) PrecheckToken(ctx context.Context, q *Request) (Verdict, erro
 	if !q.At.IsZero() {
 		return Verdict{}, &Error{Problem: Malformed, Where: "at", Detail: "name servers can only be asked what they say now"}
 	}
-	return v.answer(ctx, q, true)
+	return v.answer(ctx, q, fromEach)
 }
 
 // Key is how somebody without a credential names a key: by a confirmation claim, or

@@ -26,11 +26,20 @@ type Source interface {
 	Lookup(ctx context.Context, q dnssec.Question) (a *dnssec.Answer, cached bool, err error)
 }
 
+// CachedSource is a Source that can be asked for no more than it has. It is used by many
+// callers at once.
+type CachedSource interface {
+	// LookupCached answers q as Lookup does where that waits for nobody; else it asks
+	// nobody and says false.
+	LookupCached(ctx context.Context, q dnssec.Question) (*dnssec.Answer, bool)
+}
+
 // Config is what a Verifier needs. Source and Now are required; every other
 // zero value is the default.
 type Config struct {
 	Source     Source
-	Each       EachSource // asks each server of a zone; required for prechecks
+	Each       EachSource   // asks each server of a zone; required for prechecks
+	Cached     CachedSource // required for VerifyCached ever to answer
 	Now        func() time.Time
 	Subjects   record.Subjects
 	Credential credential.Options
@@ -54,6 +63,7 @@ type Config struct {
 type Verifier struct {
 	source     Source
 	each       EachSource
+	cached     CachedSource
 	now        func() time.Time
 	subjects   record.Subjects
 	credential credential.Options
@@ -78,6 +88,7 @@ func New(c Config) (*Verifier, error) {
 	v := &Verifier{
 		source:     c.Source,
 		each:       c.Each,
+		cached:     c.Cached,
 		now:        c.Now,
 		subjects:   c.Subjects,
 		credential: c.Credential,
@@ -111,11 +122,31 @@ func New(c Config) (*Verifier, error) {
 // Verify says whether the credential in q is confirmed by its subject's domain.
 // The error is an *Error where the bytes form no question, else the end of ctx.
 func (v *Verifier) Verify(ctx context.Context, q *Request) (Verdict, error) {
-	return v.answer(ctx, q, false)
+	return v.answer(ctx, q, fromSource)
 }
 
-// answer is Verify, of every server where each says so.
-func (v *Verifier) answer(ctx context.Context, q *Request, each bool) (Verdict, error) {
+// VerifyCached is Verify where that waits for nobody: the cache has the record, the caller
+// and the configuration ask for no check. Else, and where the bytes form no question,
+// it says false and has done nothing.
+func (v *Verifier) VerifyCached(ctx context.Context, q *Request) (Verdict, bool) {
+	d, err := v.answer(ctx, q, fromCache)
+	return d, err == nil
+}
+
+// where is from where the answer to an ask comes.
+type where uint8
+
+const (
+	fromSource where = iota
+	fromEach         // every server of the zone is asked, and nothing else
+	fromCache        // nobody is asked
+)
+
+// errNotCached ends a question that nobody may be asked about.
+var errNotCached = errors.New("verifier: the cache does not answer this")
+
+// answer is Verify, out of what from says.
+func (v *Verifier) answer(ctx context.Context, q *Request, from where) (Verdict, error) {
 	c, err := v.parse(q)
 	if err == nil {
 		err = c.NoSubject()
@@ -131,10 +162,13 @@ func (v *Verifier) answer(ctx context.Context, q *Request, each bool) (Verdict, 
 		confirmation: c.Confirmation,
 		freshness:    Freshness{MaxAge: q.MaxAge, Bounded: q.Bounded, At: q.At},
 		now:          v.instant(q.At),
-		each:         each,
+		from:         from,
 	}
 	a.token = v.timely(q, &c, a.now)
 	if w := v.wanted(q, &c, a.now); a.token.good && !w.nothing() {
+		if from == fromCache {
+			return Verdict{}, errNotCached
+		}
 		if a.token, err = v.examine(ctx, w, c, a.token); err != nil {
 			return Verdict{}, fmt.Errorf("verifier: keys of the issuer: %w", err)
 		}
@@ -182,7 +216,7 @@ type ask struct {
 	token        standing
 	expires      int64
 	hasExpires   bool
-	each         bool // every server of the zone is asked, and nothing else
+	from         where
 }
 
 // decide derives the domain, looks the record up in each form until one
@@ -230,16 +264,30 @@ func (v *Verifier) find(ctx context.Context, a *ask, domain []byte, form record.
 	if a.token.good && !a.confirmation.Encrypted {
 		q := dnssec.Question{Type: dnssec.TypeTLSA, MaxAge: a.freshness.MaxAge, Bounded: a.freshness.Bounded, At: a.freshness.At}
 		q.Name, _ = dnssec.NameOf(name) // fits: AppendName gives at most 254 octets
-		if a.each {
-			err = v.lookEverywhere(ctx, q, &e, &f)
-		} else if e.answer, f.cached, err = v.source.Lookup(ctx, q); err != nil {
-			err = fmt.Errorf("verifier: look-up of the record: %w", err)
-		}
-		if err != nil {
+		if err = v.lookUp(ctx, a.from, q, &e, &f); err != nil {
 			return finding{}, err
 		}
 		f.learn(e.answer, name, e.prefix)
 	}
 	f.reason, f.comparison = judge(&e)
 	return f, nil
+}
+
+// lookUp answers q for e and f, out of what from says.
+func (v *Verifier) lookUp(ctx context.Context, from where, q dnssec.Question, e *evidence, f *finding) (err error) {
+	switch {
+	case from == fromEach:
+		return v.lookEverywhere(ctx, q, e, f)
+	case from == fromCache && v.cached == nil:
+		return errNotCached
+	case from == fromCache:
+		if e.answer, f.cached = v.cached.LookupCached(ctx, q); !f.cached {
+			return errNotCached
+		}
+		return nil
+	}
+	if e.answer, f.cached, err = v.source.Lookup(ctx, q); err != nil {
+		return fmt.Errorf("verifier: look-up of the record: %w", err)
+	}
+	return nil
 }

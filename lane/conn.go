@@ -1,0 +1,213 @@
+package lane
+
+import (
+	"context"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// conn is a connection of net/http whose Read answers by itself what it can.
+type conn struct {
+	net.Conn
+	lane *Lane
+	ctx  context.Context // of all requests
+
+	// What follows belongs to who reads: net/http does so in one goroutine at a time.
+
+	// cold: nothing is looked at any more; net/http may have octets that it has not yet read as a request.
+	cold bool
+	// resting: every octet that net/http was given belongs to requests that it has answered.
+	resting bool
+	first   bool // net/http has not answered anything yet
+	owed    int  // octets of the request given to net/http that are still to come
+	began   time.Time
+	armed   time.Time     // when the deadlines of a connection at rest were last set
+	late    time.Duration // by how much net/http sets its next deadline too early
+
+	mu      sync.Mutex // held from the reading of a request to the end of its answer
+	closing atomic.Bool
+}
+
+// NetConn is the connection itself.
+func (c *conn) NetConn() net.Conn { return c.Conn }
+
+// CloseWrite ends what is sent, where the connection has halves.
+func (c *conn) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return nil
+}
+
+// emptyBuffer is the room that net/http offers where it holds nothing that it has not yet
+// read as a request (the size of its bufio.Reader).
+const emptyBuffer = 4 << 10
+
+// Read returns what net/http is to have.
+func (c *conn) Read(p []byte) (n int, err error) {
+	switch {
+	case c.cold:
+		return c.Conn.Read(p)
+	case c.owed > 0: // never beyond the request's end
+		n, err = c.Conn.Read(p[:min(len(p), c.owed)])
+		c.owed -= n
+		return n, err
+	case !c.resting || len(p) < emptyBuffer:
+		// net/http has the request, and looks whether its client is still there: what
+		// comes now is of the next.
+		n, err = c.Conn.Read(p)
+		c.cold = c.cold || n > 0
+		return n, err
+	}
+	for {
+		n, err = c.Conn.Read(p)
+		if err != nil || n == 0 {
+			c.cold = n > 0
+			return n, err
+		}
+		var done bool
+		if n, done, err = c.serve(p, n); !done {
+			return n, err
+		}
+	}
+}
+
+// serve looks at the n octets of p that came while the connection was at rest. done:
+// they were answered; else net/http is to have as many octets as it returns.
+func (c *conn) serve(p []byte, n int) (given int, done bool, err error) {
+	w := works.Get().(*work)
+	length, hot := c.lane.read(p[:n], &w.request)
+	if hot && n < length && length <= len(p) {
+		n = c.rest(p[:length], n)
+		length, hot = c.lane.read(p[:n], &w.request)
+	}
+	if hot && n == length {
+		done, err = c.reply(w)
+	}
+	*w = work{out: w.out, response: w.response}
+	works.Put(w)
+	if done || err != nil {
+		return 0, done, err
+	}
+	c.give(n, length)
+	return n, false, nil
+}
+
+// give notes that net/http is given the first n octets of a request of that length; 0 is
+// one whose end is not certain.
+func (c *conn) give(n, length int) {
+	c.resting = false
+	c.cold = length < n
+	c.owed = length - n
+	if c.first {
+		// net/http counts the times of its first request from the beginning of the connection.
+		now := c.lane.Now()
+		c.late = max(now.Sub(c.began), 0)
+		if t := c.lane.server.ReadHeaderTimeout; t > 0 {
+			c.Conn.SetReadDeadline(now.Add(t))
+		}
+	}
+}
+
+// restTime is how long the lane waits for the rest of a request. Clients that send header
+// and body apart send them at once; those that do not are left to net/http's patience.
+const restTime = time.Second
+
+// rest reads on to the end of a request of which n octets are there. What is wrong with
+// the connection the next Read says.
+func (c *conn) rest(request []byte, n int) int {
+	c.armed = time.Time{}
+	c.Conn.SetReadDeadline(c.lane.Now().Add(restTime))
+	for n < len(request) {
+		m, err := c.Conn.Read(request[n:])
+		n += m
+		if err != nil {
+			break
+		}
+	}
+	return n
+}
+
+// reply answers w.request, unless net/http must.
+func (c *conn) reply(w *work) (done bool, err error) {
+	c.mu.Lock()
+	defer c.release()
+	now := c.lane.Now()
+	switch {
+	case c.closing.Load():
+		return false, net.ErrClosed
+	case !c.lane.answer(c.ctx, w, now):
+		return false, nil
+	}
+	c.arm(now)
+	_, err = c.Conn.Write(w.out)
+	return err == nil, err
+}
+
+// release lets others close the connection, and closes it where one of them could not.
+func (c *conn) release() {
+	c.mu.Unlock()
+	if c.closing.Load() {
+		c.Conn.Close()
+	}
+}
+
+// armEvery is by how much the deadlines of a connection at rest may be too early: they
+// are not worth two timers a request.
+const armEvery = time.Second
+
+// arm sets the deadlines of a connection that is at rest after this answer.
+func (c *conn) arm(now time.Time) {
+	if since := now.Sub(c.armed); since >= 0 && since < armEvery {
+		return
+	}
+	c.armed = now
+	var read, write time.Time
+	if t := c.idleTimeout(); t > 0 {
+		read = now.Add(t + armEvery)
+	}
+	if t := c.lane.server.WriteTimeout; t > 0 {
+		write = now.Add(t + armEvery)
+	}
+	c.Conn.SetReadDeadline(read)
+	c.Conn.SetWriteDeadline(write)
+}
+
+func (c *conn) idleTimeout() time.Duration {
+	if t := c.lane.server.IdleTimeout; t != 0 {
+		return t
+	}
+	return c.lane.server.ReadTimeout
+}
+
+// answered notes that net/http has answered what it was given, and rests.
+func (c *conn) answered() {
+	c.cold = c.cold || c.owed > 0
+	c.resting, c.first = true, false
+	c.armed = time.Time{} // the deadlines are net/http's own
+}
+
+// SetReadDeadline sets until when reading may take. The first deadline that net/http sets
+// of a request that was not the first on the connection is moved to when it should be.
+func (c *conn) SetReadDeadline(t time.Time) error {
+	if c.late > 0 {
+		if !t.IsZero() {
+			t = t.Add(c.late)
+		}
+		c.late = 0
+	}
+	return c.Conn.SetReadDeadline(t)
+}
+
+// Close closes the connection: at once, or after the answer that is being written.
+func (c *conn) Close() error {
+	c.closing.Store(true)
+	if !c.mu.TryLock() {
+		// net/http closes connections at rest with a lock on all of them: it must not wait.
+		return nil
+	}
+	defer c.mu.Unlock()
+	return c.Conn.Close()
+}

@@ -67,10 +67,11 @@ func (d *daemon) openAPI(c *config.Config, g *given, s *sockets) error {
 	if unix != nil {
 		d.closers = append(d.closers, func() { unix.Close() })
 		s.unix = unix
-		if l, ok := unix.(*net.UnixListener); ok && len(c.API.AllowUIDs) > 0 {
-			if s.unix, err = onlyUIDs(l, c.API.AllowUIDs, d.log.Logger); err != nil {
-				return err
-			}
+		if err = uidsIn(c); err != nil {
+			return err
+		}
+		if l, ok := unix.(*net.UnixListener); ok {
+			s.unix = &uidListener{UnixListener: l, allowed: d.allowedUIDs, log: d.log.Logger}
 		}
 		s.unix = d.door(s.unix, c, false)
 		d.addresses.Unix = unix.Addr().String()

@@ -4,13 +4,12 @@ package main
 
 import (
 	"errors"
-	"log/slog"
 	"net"
 )
 
-// onlyUIDs refuses to start where the kernel cannot name the caller.
-func onlyUIDs(*net.UnixListener, []uint32, *slog.Logger) (net.Listener, error) {
-	return nil, errors.New("api.allow_uids: only Linux can say who calls: leave it empty, and use api.unix_mode")
+// canTellUIDs says why nobody can be listed.
+func canTellUIDs() error {
+	return errors.New("api.allow_uids: only Linux can say who calls: leave it empty, and use api.unix_mode")
 }
 
 // peerCredentials cannot be told here.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -76,14 +75,17 @@ func (d *daemon) next(old *generation, c *config.Config) (*generation, *tls.Cert
 	if _, err := anchorsOf(&c.Resolver); err != nil {
 		return nil, nil, err
 	}
+	if err := uidsIn(c); err != nil {
+		return nil, nil, err
+	}
 	var pair *tls.Certificate
 	if c.API.TLS.Cert != "" {
 		if pair, err = certificateOf(c); err != nil {
 			return nil, nil, err
 		}
 	}
-	var handler http.Handler
-	if handler, err = d.handlerOf(c, &e); err != nil {
+	handler, err := d.handlerOf(c, &e)
+	if err != nil {
 		return nil, nil, err
 	}
 	return &generation{config: c, engine: &e, handler: handler}, pair, nil

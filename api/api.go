@@ -25,7 +25,7 @@ import (
 
 // New returns the handler of every path of the API. The error names the field
 // of c that is missing.
-func New(c Config) (http.Handler, error) {
+func New(c Config) (Handler, error) {
 	switch {
 	case c.Verifier == nil:
 		return nil, errors.New("api: no Verifier")
@@ -43,6 +43,7 @@ func New(c Config) (http.Handler, error) {
 // Config is what the API stands on. Verifier, Resolver and Now are required.
 type Config struct {
 	Verifier Verifier
+	Cached   CachedVerifier // decides as Verifier does; nil: nothing is answered beneath net/http
 	Resolver Resolver
 	Now      func() time.Time
 	Log      *slog.Logger    // failures of this machine alone; nil is silent

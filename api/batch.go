@@ -214,7 +214,7 @@ func (b *batch) answer(ctx context.Context, c *call, index int) (sound bool) {
 	q := &c.request
 	var p *problem
 	if b.kind == mediaJSON {
-		if p = c.readEnvelope(); p == nil && len(q.Bytes) == 0 {
+		if p = c.readEnvelope(c.body); p == nil && len(q.Bytes) == 0 {
 			p = &problem{malformed, "the item is empty: it must hold the credential"}
 		}
 	} else {
@@ -237,13 +237,10 @@ func (b *batch) answer(ctx context.Context, c *call, index int) (sound bool) {
 		c.out = b.refusal(c.out[:0], err, index)
 		return true
 	}
-	// The id is the document's last member, and put there without a string of its own.
-	c.out = c.verdict.AppendJSON(c.out[:0], "")
-	c.out = append(c.out[:len(c.out)-1], `,"id":"`...)
 	now := b.h.Now()
-	c.out = append(b.h.ids.appendNext(c.out, now), '"', '}')
+	var id []byte
+	c.out, id = b.h.appendVerdict(c.out[:0], &c.verdict, now)
 	if b.h.Decisions != nil {
-		id := c.out[len(c.out)-2-idSize : len(c.out)-2]
 		c.decision = Decision{ID: append(c.decision.ID[:0], id...), Verdict: &c.verdict, Took: now.Sub(began)}
 		b.h.Decisions.Decided(ctx, &c.decision)
 	}

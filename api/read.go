@@ -30,7 +30,7 @@ func (h *handler) readVerify(c *call, r *http.Request) *problem {
 	c.saidTime = false
 	switch m {
 	case mediaJSON:
-		p = c.readEnvelope()
+		p = c.readEnvelope(c.body)
 	case mediaJWT:
 		q.Input, q.Bytes = verifier.InputJWT, trimmed(c.body)
 	case mediaSDJWT:
@@ -120,9 +120,9 @@ var envelope = strict.NewNames("token", "claims", "max_age", "time", "check", "a
 
 // readEnvelope reads {"token": …} or {"claims": …} and the options beside it.
 // The claims are passed on as they stand; the verifier reads them as strictly.
-func (c *call) readEnvelope() *problem {
+func (c *call) readEnvelope(body []byte) *problem {
 	var s strict.Scanner
-	s.Reset(c.body, "")
+	s.Reset(body, "")
 	q := &c.request
 	var p *problem
 	inputs := 0

@@ -20,14 +20,14 @@ func (h *handler) verify(w http.ResponseWriter, r *http.Request) {
 		calls.Put(c)
 		return
 	}
-	v, id, now, err := h.decide(r.Context(), c)
+	v, now, err := h.decide(r.Context(), c)
 	if err != nil {
 		h.refuse(w, r, err)
 		calls.Put(c)
 		return
 	}
 	head := w.Header()
-	c.out = append(v.AppendJSON(c.out[:0], id), '\n')
+	c.out = append(c.out, '\n')
 	until := v.ValidUntil
 	if v.KeyBinding == verifier.Valid || v.DPoP == verifier.Valid {
 		until = time.Time{} // kept, it would be the answer to a replay
@@ -38,26 +38,26 @@ func (h *handler) verify(w http.ResponseWriter, r *http.Request) {
 	calls.Put(c)
 }
 
-// decide has the question in c answered, and whoever listens told. The verdict is c's.
-func (h *handler) decide(ctx context.Context, c *call) (v *verifier.Verdict, id string, now time.Time, err error) {
+// decide has the question in c answered, in c.out, and whoever listens told. The
+// verdict is c's.
+func (h *handler) decide(ctx context.Context, c *call) (v *verifier.Verdict, now time.Time, err error) {
 	v = &c.verdict
-	if h.Decisions == nil {
-		if *v, err = h.Verifier.Verify(ctx, &c.request); err != nil {
-			return nil, "", now, err
-		}
-		now = h.Now()
-		return v, h.ids.next(now), now, nil
+	var began time.Time
+	if h.Decisions != nil {
+		began = h.Now()
+		ctx = h.Decisions.Begins(ctx)
 	}
-	began := h.Now()
-	ctx = h.Decisions.Begins(ctx)
 	if *v, err = h.Verifier.Verify(ctx, &c.request); err != nil {
-		return nil, "", now, err
+		return nil, now, err
 	}
 	now = h.Now()
-	id = h.ids.next(now)
-	c.decision = Decision{ID: append(c.decision.ID[:0], id...), Verdict: v, Took: now.Sub(began)}
-	h.Decisions.Decided(ctx, &c.decision)
-	return v, id, now, nil
+	var id []byte
+	c.out, id = h.appendVerdict(c.out[:0], v, now)
+	if h.Decisions != nil {
+		c.decision = Decision{ID: append(c.decision.ID[:0], id...), Verdict: v, Took: now.Sub(began)}
+		h.Decisions.Decided(ctx, &c.decision)
+	}
+	return v, now, nil
 }
 
 // call holds what one request needs, used again by the next. Nothing of it is

@@ -16,6 +16,7 @@ import (
 
 	"cnfd/api"
 	"cnfd/cmd/cnfd/internal/config"
+	"cnfd/lane"
 	"cnfd/metrics"
 	"cnfd/resolver/listener"
 )
@@ -33,6 +34,7 @@ type daemon struct {
 	hall      hall
 	pair      atomic.Pointer[tls.Certificate]
 	http      *http.Server
+	lane      *lane.Lane // beneath http
 	dns       *listener.Server
 	left      *snapshot
 	logKey    func() []byte
@@ -146,6 +148,7 @@ func (d *daemon) prepare(c *config.Config, dns bool) error {
 		ErrorLog:          log.New(serverLog{d.log.Logger}, "", 0),
 		ConnContext:       withPeer,
 	}
+	d.lane = lane.Beneath(d.http, lane.Config{Target: "/v1/verify", Answerer: &d.live, Now: time.Now})
 	if dns {
 		d.dns = listener.New(listener.Config{
 			Source: d.engine.resolver, Allow: c.DNS.Allow, Now: d.clock.Now,
@@ -159,7 +162,7 @@ func (d *daemon) prepare(c *config.Config, dns bool) error {
 const headerSlack = 4 << 10
 
 // handlerOf makes what answers by e as c has it.
-func (d *daemon) handlerOf(c *config.Config, e *engine) (http.Handler, error) {
+func (d *daemon) handlerOf(c *config.Config, e *engine) (api.Handler, error) {
 	purge, err := api.ParsePurge(c.API.Purge)
 	if err != nil {
 		return nil, fmt.Errorf("api.purge: %w", err)
@@ -169,7 +172,7 @@ func (d *daemon) handlerOf(c *config.Config, e *engine) (http.Handler, error) {
 		return nil, err
 	}
 	ac := api.Config{
-		Verifier: &d.live, Prechecker: &d.live, Resolver: readyResolver{e.resolver, &d.live}, Now: d.clock.Now, Log: d.log.Logger,
+		Verifier: &d.live, Cached: &d.live, Prechecker: &d.live, Resolver: readyResolver{e.resolver, &d.live}, Now: d.clock.Now, Log: d.log.Logger,
 		Purge: purge, Subjects: subjects(c), Testing: c.Testing, Authz: gateways, Stopping: d.stopping,
 		Decisions: d.decisions, MetricsOnUnix: c.Metrics.Read == "unix", BodyLimit: int64(c.Limits.Body),
 	}
@@ -187,11 +190,11 @@ func (d *daemon) serve(s sockets) {
 			d.http.TLSConfig = s.tls
 			d.run("api.listen", func() error { return d.http.ServeTLS(s.tcp, "", "") })
 		} else {
-			d.run("api.listen", func() error { return d.http.Serve(s.tcp) })
+			d.run("api.listen", func() error { return d.http.Serve(d.lane.Listener(s.tcp)) })
 		}
 	}
 	if s.unix != nil {
-		d.run("api.unix", func() error { return d.http.Serve(s.unix) })
+		d.run("api.unix", func() error { return d.http.Serve(d.lane.Listener(s.unix)) })
 	}
 	if d.dns != nil {
 		d.run("dns.listen", func() error { return d.dns.Serve(s.dnsUDP, s.dnsTCP) })

@@ -83,7 +83,7 @@ func (e *engine) newJudges(c *config.Config, now func() time.Time, log *slog.Log
 	if err != nil {
 		return j, err
 	}
-	vc.Source, vc.Each, vc.Now = e.source, e.source, now
+	vc.Source, vc.Cached, vc.Each, vc.Now = e.source, e.source, e.source, now
 	vc.Credential.Confirmation.Opener = opener
 	if j.keys, err = keeperOf(c, now, log, before); err != nil {
 		return j, err

@@ -8,6 +8,7 @@ import (
 
 	"cnfd/api"
 	"cnfd/cmd/cnfd/internal/config"
+	"cnfd/lane"
 	"cnfd/resolver"
 	"cnfd/verifier"
 )
@@ -16,7 +17,7 @@ import (
 type generation struct {
 	config  *config.Config
 	engine  *engine // its resolver, source and proofs are those of every generation
-	handler http.Handler
+	handler api.Handler
 
 	endKeys, endAnchors func() // end what runs for it, and wait for that
 }
@@ -31,6 +32,16 @@ func (l *live) ServeHTTP(w http.ResponseWriter, r *http.Request) { l.Load().hand
 // Verify answers by the verifier of now.
 func (l *live) Verify(ctx context.Context, q *verifier.Request) (verifier.Verdict, error) {
 	return l.Load().engine.verifier.Verify(ctx, q)
+}
+
+// Answer answers beneath net/http what the handler of now does.
+func (l *live) Answer(ctx context.Context, r *lane.Request, w *lane.Response) bool {
+	return l.Load().handler.Answer(ctx, r, w)
+}
+
+// VerifyCached answers by the verifier of now.
+func (l *live) VerifyCached(ctx context.Context, q *verifier.Request) (verifier.Verdict, bool) {
+	return l.Load().engine.verifier.VerifyCached(ctx, q)
 }
 
 // PrecheckKey answers by the verifier of now.

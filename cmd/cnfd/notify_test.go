@@ -17,6 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"cnfd/api"
+
 	"cnfd/cmd/cnfd/internal/config"
 	"cnfd/internal/testneeds"
 )
@@ -147,12 +149,17 @@ func TestTheDaemonIsAliveWhileItAnswers(t *testing.T) {
 		t.Fatal(err)
 	}
 	ill := *o.live.Load()
-	ill.handler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) })
+	ill.handler = failing{}
 	o.live.Store(&ill)
 	if err := o.alive(); err == nil {
 		t.Error("it is alive though it fails")
 	}
 }
+
+// failing answers everybody that it failed.
+type failing struct{ api.Handler }
+
+func (failing) ServeHTTP(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }
 
 // TestSupervised is the whole of it with a real process: it takes the sockets that it
 // is given, says that it is ready, reloads and says when, feeds the watchdog, and stops.

@@ -85,7 +85,7 @@ func (h *handler) readPrecheck(c *call, r *http.Request) (ask func(context.Conte
 		return nil, p
 	case !ours:
 		c.saidTime = false
-		if p = c.readEnvelope(); p == nil {
+		if p = c.readEnvelope(c.body); p == nil {
 			p = readQuery(&c.request, r.URL.RawQuery, c.saidTime)
 		}
 		return token, p

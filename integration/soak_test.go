@@ -5,13 +5,10 @@ package integration
 import (
 	"fmt"
 	"net/http"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -216,11 +213,6 @@ func measure(t *testing.T, d *daemon, good []string, during, bound time.Duration
 	}
 }
 
-func name(t *testing.T) string {
-	_, last, _ := strings.Cut(t.Name(), "/")
-	return strings.ReplaceAll(last, "_", " ")
-}
-
 func report(t *testing.T, stop func() (int64, error)) {
 	t.Helper()
 	total, err := stop()
@@ -269,7 +261,7 @@ func (d *daemon) left(t *testing.T, n *tree, descriptors int) {
 	other.cold("vendor.example.")
 	d.cold("vendor.example.")
 	time.Sleep(6 * time.Second) // connections to servers that are kept for 4 s
-	running, fresh := d.goroutines(t), other.goroutines(t)
+	running, fresh := d.running(t), other.running(t)
 	t.Logf("figure: after all of it, with cache.max_bytes: 32MiB: %.1f MiB resident (at most %.1f), %d descriptors as at the start, %d goroutines (a fresh daemon has %d)",
 		float64(now)/(1<<20), float64(peak)/(1<<20), descriptors, running, fresh)
 	if now > 96<<20 {
@@ -278,26 +270,4 @@ func (d *daemon) left(t *testing.T, n *tree, descriptors int) {
 	if running > fresh+2 {
 		t.Errorf("%d goroutines are left, a fresh daemon has %d", running, fresh)
 	}
-}
-
-// memory reads a figure of /proc's status, in octets.
-func (d *daemon) memory(t *testing.T, field string) int64 {
-	t.Helper()
-	text, err := os.ReadFile(filepath.Join(d.proc(t), "status"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, rest, _ := strings.Cut(string(text), field)
-	var kib int64
-	fmt.Sscan(rest, &kib)
-	return kib << 10
-}
-
-// goroutines ends the daemon with SIGQUIT, upon which Go's runtime prints each of them.
-func (d *daemon) goroutines(t *testing.T) int {
-	t.Helper()
-	before := d.logged(t, "\ngoroutine ")
-	d.process.signal(syscall.SIGQUIT)
-	<-d.process.done
-	return d.logged(t, "\ngoroutine ") - before
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"net"
 	"os"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -65,14 +64,4 @@ func (n *tree) stickOn(t testing.TB, addr string, drip bool) {
 		}
 	})
 	t.Cleanup(func() { close(end); l.Close(); held.Wait() })
-}
-
-// descriptors counts what the daemon has open.
-func (d *daemon) descriptors(t testing.TB) int {
-	t.Helper()
-	open, err := os.ReadDir(filepath.Join(d.proc(t), "fd"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return len(open)
 }

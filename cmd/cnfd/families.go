@@ -19,6 +19,7 @@ type counting struct {
 func (c *counting) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.now.Add(1)
 	defer c.now.Add(-1)
+	closeAfter(w, r)
 	c.Handler.ServeHTTP(w, r)
 }
 

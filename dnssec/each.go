@@ -13,7 +13,8 @@ type Each struct {
 	// same it has no data, and Differ is set.
 	Answer *Answer
 	// Differ: servers of one zone do not say the same, or not all that there are
-	// could be asked while others answered.
+	// could be asked while others answered, or servers of the zone above delegate it
+	// in different ways.
 	Differ bool
 	// Forwarded: questions are handed on to forwarders, so that no server can be asked.
 	Forwarded bool
@@ -26,6 +27,40 @@ type Hop struct {
 	Name, Zone string // lower case, trailing dot
 	Servers    []Server
 	Differ     bool // among these
+	// Above is the zone that delegates Zone, and Parents are its servers; none where
+	// nothing does: of the root, and of a zone whose servers are configured.
+	Above   string
+	Parents []Delegator
+	Parted  bool // these delegate it in different ways
+	// OnlyAbove are name servers that the zone above names alone, OnlyWithin those
+	// that the zone names alone for itself. Both are among Servers.
+	OnlyAbove, OnlyWithin []string
+}
+
+// Delegator is one address of a server of the zone above, and how it delegates.
+type Delegator struct {
+	Name    string // of the server, with the trailing dot
+	Address netip.Addr
+	// Heard: it said something of the zone. Trouble says what is wrong with that, else
+	// why nothing was heard; who was not heard counts neither way.
+	Heard   bool
+	Trouble Trouble
+	// NS are the name servers that it refers to, sorted; nil where it holds the zone
+	// itself and answers in its place.
+	NS []string
+	// DS are the DS records that it proves, as in a zone file, sorted; nil where the
+	// zone above proves nothing, or nobody needs it to.
+	DS []string
+}
+
+// Same reports whether two servers of a zone delegate another in the same way: to the
+// same name servers, where both refer to any, and with the same DS records. Two that
+// say what is no good are alike.
+func (p *Delegator) Same(q *Delegator) bool {
+	if (p.Trouble.Text != "") != (q.Trouble.Text != "") {
+		return false
+	}
+	return p.Trouble.Text != "" || (p.NS == nil || q.NS == nil || slices.Equal(p.NS, q.NS)) && slices.Equal(p.DS, q.DS)
 }
 
 // Server is one address of an authoritative server and what it says.

@@ -60,25 +60,32 @@ func (l *roll) ask(h *hop, s *polled) {
 // alone asks one server and nobody else, again while it stays silent, and judges what
 // it says as one of the zone's servers. foreign: this machine has no way there.
 func (w *walk) alone(c *cut, to netip.Addr, name string, rrtype uint16) (f dnssec.Finding, trouble dnssec.Trouble, foreign bool) {
+	msg, trouble, foreign := w.hear(c, to, name, rrtype, rounds)
+	if msg != nil {
+		f, trouble = w.judged(c, msg, name, rrtype)
+	}
+	return f, trouble, foreign
+}
+
+// hear asks one server so often; what it says is not nil, or there is a trouble.
+func (w *walk) hear(c *cut, to netip.Addr, name string, rrtype uint16, rounds int) (msg *dns.Msg, trouble dnssec.Trouble, foreign bool) {
 	at := upstream{at: netip.AddrPortFrom(to, w.r.cfg.ServerPort)}
 	var err error
 	for round := range rounds {
 		if w.ctx.Err() != nil {
-			return f, dnssec.Trouble{Code: dnssec.CodeNoReachable, Text: w.whyOver(), Unreachable: true}, false
+			return nil, dnssec.Trouble{Code: dnssec.CodeNoReachable, Text: w.whyOver(), Unreachable: true}, false
 		}
-		var msg *dns.Msg
 		if msg, err = w.exchange(at, name, rrtype, round, c.zone.Security == dnssec.Secure); err == nil {
-			f, trouble = w.judged(c, msg, name, rrtype)
-			return f, trouble, false
+			return msg, dnssec.Trouble{}, false
 		}
 		if err == errBudget {
-			return f, w.budget.Trouble(), false
+			return nil, w.budget.Trouble(), false
 		}
 		if foreign = noWay(to, err); foreign {
 			break
 		}
 	}
-	return f, dnssec.Trouble{Code: dnssec.CodeNoReachable, Text: plain(err), Unreachable: true}, foreign
+	return nil, dnssec.Trouble{Code: dnssec.CodeNoReachable, Text: plain(err), Unreachable: true}, foreign
 }
 
 // judged is what a message of one server proves, or what is wrong with it: of a zone's
@@ -156,6 +163,9 @@ func (l *roll) compare(h *hop, all []*polled) {
 		h.found = lost(dnssec.Trouble{Text: "the servers of " + h.Zone + " do not all say the same of " + h.Name})
 	default:
 		h.found = shortest(all, first)
+	}
+	if h.Parted && h.found.Kind != dnssec.NoAnswer && h.found.Security != dnssec.Bogus {
+		h.found = lost(dnssec.Trouble{Text: "the servers of " + h.Above + " do not all delegate " + h.Zone + " alike"})
 	}
 	for _, s := range all {
 		h.Servers = append(h.Servers, s.Server)

@@ -16,8 +16,10 @@ import (
 type hop struct {
 	dnssec.Hop
 	at        *cut
+	above     *cut // that delegates it; nil: none does
 	found     dnssec.Finding
 	forwarded bool
+	apart     []*polled // servers of the zone above that hold the zone, whoever names them
 }
 
 // zoneOf finds where a name lies, by asking for it. Silent servers get a part of the
@@ -57,6 +59,9 @@ func (l *roll) hop(way *walk, name string) *hop {
 			break
 		}
 	}
+	if h.found.Trouble.Text == "" {
+		servers = l.hearAbove(h, servers)
+	}
 	if h.found.Trouble.Text != "" {
 		return h
 	}
@@ -93,7 +98,7 @@ func (w *walk) serversNow(h *hop) (now []server, gone bool) {
 	switch {
 	case got.ok:
 		if next, held := w.descend(p, got.reply.msg, name, nil); held {
-			h.at = w.keep(next)
+			h.at, h.above = w.keep(next), w.nearest(dnssec.Parent(name), dns.TypeNS)
 			return h.at.servers, false
 		}
 	case !got.usable:
@@ -114,7 +119,7 @@ func (w *walk) hiddenNow(h *hop) (now []server, gone bool) {
 		case dnssec.CutSecure, dnssec.CutInsecure:
 			next := &cut{servers: c.servers, until: c.until, granted: c.granted}
 			next.zone = w.proveChild(next, at, name, del)
-			h.at = next
+			h.at, h.above = next, at
 		case dnssec.NoCut, dnssec.NoCutNoName:
 			delete(w.cuts, name)
 			w.r.cache.Drop(cutKey(name))
@@ -153,7 +158,7 @@ func (l *roll) askAll(h *hop, todo []server) []*polled {
 	var all []*polled
 	var names []string
 	known := map[netip.Addr]*polled{}
-	for len(todo) > 0 {
+	for first := true; len(todo) > 0; first = false {
 		for _, s := range todo {
 			names = append(names, s.name)
 		}
@@ -161,8 +166,12 @@ func (l *roll) askAll(h *hop, todo []server) []*polled {
 			h.found = tooMany(fmt.Sprintf("%s has more than %d name servers", h.Zone, maxEachNames))
 			return all
 		}
+		found := l.whereabouts(h, todo)
+		if first {
+			found = append(found, h.apart...)
+		}
 		var round []*polled
-		for _, s := range l.whereabouts(h, todo) {
+		for _, s := range found {
 			if one := known[s.Address]; one != nil {
 				one.also = append(one.also, s.Name)
 				continue
@@ -187,7 +196,32 @@ func (l *roll) askAll(h *hop, todo []server) []*polled {
 			}
 		}
 	}
+	h.sides(all)
 	return all
+}
+
+// sides tells which servers the zone above names alone, and which the zone itself.
+func (h *hop) sides(all []*polled) {
+	var above, within []string
+	for _, p := range h.Parents {
+		above = append(above, p.NS...)
+	}
+	for _, s := range all {
+		for _, n := range s.named {
+			within = append(within, n.name)
+		}
+	}
+	if len(above) == 0 || len(within) == 0 {
+		return // one of the two names nobody: the other is no difference
+	}
+	h.OnlyAbove, h.OnlyWithin = without(above, within), without(within, above)
+}
+
+// without are the names that others do not have, each once and in order.
+func without(names, others []string) []string {
+	out := slices.DeleteFunc(slices.Clone(names), func(n string) bool { return slices.Contains(others, n) })
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 func tooMany(what string) dnssec.Finding {

@@ -32,8 +32,8 @@ func (l *uidListener) Accept() (net.Conn, error) {
 		if c.lets() {
 			return c, nil
 		}
-		conn.Close()
 		c.tell()
+		conn.Close()
 	}
 }
 

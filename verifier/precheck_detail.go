@@ -2,6 +2,7 @@ package verifier
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -15,7 +16,8 @@ import (
 const maxDetail = 1000
 
 // detailOf says for people what the servers said: how many they were where all say the
-// same, else each by itself, those first that stand against the most.
+// same, else each by itself; before that how the zone above delegates, where its servers
+// do not agree, and after it what is odd and decides nothing.
 func detailOf(e *dnssec.Each, t thumbprint.Thumbprint) string {
 	if e.Forwarded {
 		return "the zone's name servers cannot be asked: questions are handed on to forwarders (resolver.mode: forward), whose answers may be old"
@@ -23,50 +25,90 @@ func detailOf(e *dnssec.Each, t thumbprint.Thumbprint) string {
 	if len(e.Hops) == 0 {
 		return ""
 	}
-	a := e.Answer
-	if !e.Differ && a != nil && a.Kind != dnssec.NoAnswer && a.Security != dnssec.Bogus {
-		return summary(e.Hops)
+	return shortened(detailed(e, t), maxDetail-len("…"))
+}
+
+func detailed(e *dnssec.Each, t thumbprint.Thumbprint) string {
+	last := &e.Hops[len(e.Hops)-1]
+	fine := alike(e)
+	var about, end string
+	if len(e.Hops) > 1 && (last.Parted || !fine) {
+		about = "for the alias's " + plainName(last.Name) + ": "
 	}
-	last := e.Hops[len(e.Hops)-1]
-	says := make([]string, len(last.Servers))
+	if odd := oddities(e.Hops); len(odd) > 0 {
+		end = "; " + bounded(odd, maxDetail/4)
+	}
+	if last.Parted {
+		about += parted(last, maxDetail/2)
+		if len(last.Servers) == 0 {
+			return about + end
+		}
+		about += "; "
+	}
+	room := maxDetail - len(about) - len(end)
+	if fine {
+		return about + summary(e.Hops, room) + end
+	}
+	return about + oneByOne(last, t, room) + end
+}
+
+// alike reports whether the servers of the last zone all say the same of the record,
+// and something of use.
+func alike(e *dnssec.Each) bool {
+	a, h := e.Answer, &e.Hops[len(e.Hops)-1]
+	switch {
+	case a == nil, a.Security == dnssec.Bogus, h.Differ:
+		return false
+	case h.Parted: // which is all that is wrong with the answer, or there is none
+		return !a.Trouble.Unreachable && !a.Trouble.Budget
+	}
+	return !e.Differ && a.Kind != dnssec.NoAnswer
+}
+
+// oneByOne is what each server of a zone says, those first that stand against the most.
+func oneByOne(h *dnssec.Hop, t thumbprint.Thumbprint, limit int) string {
+	says := make([]string, len(h.Servers))
+	for i := range h.Servers {
+		says[i] = saying(&h.Servers[i], t)
+	}
+	list := make([]string, 0, len(says))
+	for _, i := range fewFirst(says, func(i int) int { return holds(&h.Servers[i]) }) {
+		s := &h.Servers[i]
+		text := whose(s.Name, s.Address) + ": " + says[i]
+		if s.HasSerial {
+			text += fmt.Sprintf(", serial %d", s.Serial)
+		}
+		list = append(list, text)
+	}
+	return bounded(list, limit)
+}
+
+// fewFirst orders those who say something: first who stands against the most, and where
+// it is one against one, by weight.
+func fewFirst(says []string, weight func(i int) int) []int {
 	count := map[string]int{}
-	for i := range last.Servers {
-		says[i] = saying(&last.Servers[i], t)
-		count[says[i]]++
-	}
 	order := make([]int, len(says))
-	for i := range order {
+	for i, s := range says {
+		count[s]++
 		order[i] = i
 	}
 	slices.SortStableFunc(order, func(i, j int) int {
 		if d := count[says[i]] - count[says[j]]; d != 0 {
 			return d
 		}
-		return holds(&last.Servers[i]) - holds(&last.Servers[j])
+		return weight(i) - weight(j)
 	})
-	list := make([]string, len(order))
-	for at, i := range order {
-		s := &last.Servers[i]
-		list[at] = whose(s) + ": " + says[i]
-		if s.HasSerial {
-			list[at] += fmt.Sprintf(", serial %d", s.Serial)
-		}
-	}
-	about := ""
-	if len(e.Hops) > 1 {
-		about = "for the alias's " + shortened(strings.TrimSuffix(last.Name, "."), 100) + ": "
-	}
-	return about + bounded(list, maxDetail-len(about))
+	return order
 }
 
 // summary is what there is to say of servers that all say the same.
-func summary(hops []dnssec.Hop) string {
+func summary(hops []dnssec.Hop, limit int) string {
 	asked := 0
 	var skipped []string
 	for _, h := range hops {
 		for i := range h.Servers {
 			if s := &h.Servers[i]; s.Skipped {
-				skipped = append(skipped, whose(s)+": "+shortened(s.Trouble.Text, maxSaying))
+				skipped = append(skipped, whose(s.Name, s.Address)+": "+shortened(s.Trouble.Text, maxSaying))
 			} else {
 				asked++
 			}
@@ -78,7 +120,7 @@ func summary(hops []dnssec.Hop) string {
 	}
 	if len(skipped) > 0 {
 		text += "; not asked: "
-		text += bounded(skipped, maxDetail-len(text))
+		text += bounded(skipped, limit-len(text))
 	}
 	return text
 }
@@ -131,12 +173,20 @@ func holds(s *dnssec.Server) int {
 }
 
 // whose names a server's address.
-func whose(s *dnssec.Server) string {
-	name := shortened(strings.TrimSuffix(s.Name, "."), 100)
-	if !s.Address.IsValid() {
+func whose(server string, address netip.Addr) string {
+	name := plainName(server)
+	if !address.IsValid() {
 		return name
 	}
-	return name + " " + s.Address.String()
+	return name + " " + address.String()
+}
+
+// plainName is a domain name as people write it; the root is a dot.
+func plainName(name string) string {
+	if name == "." {
+		return name
+	}
+	return shortened(strings.TrimSuffix(name, "."), 100)
 }
 
 // shortened is text with a mark where its end is cut off. Names and troubles are ASCII

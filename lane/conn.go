@@ -2,7 +2,9 @@ package lane
 
 import (
 	"context"
+	"errors"
 	"net"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,8 +22,9 @@ type conn struct {
 	cold bool
 	// resting: every octet that net/http was given belongs to requests that it has answered.
 	resting bool
-	first   bool // net/http has not answered anything yet
-	owed    int  // octets of the request given to net/http that are still to come
+	first   bool   // net/http has not answered anything yet
+	owed    int    // octets of the request given to net/http that are still to come
+	held    []byte // of the next request, come before the answer to this one was at its end
 	began   time.Time
 	armed   time.Time     // when the deadlines of a connection at rest were last set
 	late    time.Duration // by how much net/http sets its next deadline too early
@@ -49,22 +52,20 @@ const emptyBuffer = 4 << 10
 func (c *conn) Read(p []byte) (n int, err error) {
 	switch {
 	case c.cold:
-		return c.Conn.Read(p)
+		return c.next(p)
 	case c.owed > 0: // never beyond the request's end
 		n, err = c.Conn.Read(p[:min(len(p), c.owed)])
 		c.owed -= n
 		return n, err
-	case !c.resting || len(p) < emptyBuffer:
-		// net/http has the request, and looks whether its client is still there: what
-		// comes now is of the next.
-		n, err = c.Conn.Read(p)
-		c.cold = c.cold || n > 0
-		return n, err
+	case !c.resting:
+		return c.watch(p)
+	case len(p) < emptyBuffer:
+		c.cold = true
+		return c.next(p)
 	}
 	for {
-		n, err = c.Conn.Read(p)
-		if err != nil || n == 0 {
-			c.cold = n > 0
+		if n, err = c.next(p); n == 0 || err != nil {
+			c.cold = c.cold || n > 0
 			return n, err
 		}
 		var done bool
@@ -74,15 +75,46 @@ func (c *conn) Read(p []byte) (n int, err error) {
 	}
 }
 
+// next reads what comes next.
+func (c *conn) next(p []byte) (n int, err error) {
+	if len(c.held) == 0 {
+		return c.Conn.Read(p)
+	}
+	n = copy(p, c.held)
+	if c.held = c.held[n:]; len(c.held) == 0 {
+		c.held = nil
+	}
+	return n, nil
+}
+
+// watch is the Read in which net/http, which has the request, looks whether its client is
+// still there. A client may have the answer, and send the next request, before net/http
+// knows that it is done, and stops looking: what comes is held for then.
+func (c *conn) watch(p []byte) (n int, err error) {
+	if n, err = c.Conn.Read(p); n != 1 || len(p) != 1 || err != nil {
+		c.cold = c.cold || n > 0
+		return n, err
+	}
+	c.held = append(make([]byte, 0, emptyBuffer), p[0])
+	for len(c.held) < emptyBuffer {
+		m, err := c.Conn.Read(c.held[len(c.held):emptyBuffer])
+		c.held = c.held[:len(c.held)+m]
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			return 0, err
+		}
+		if err != nil {
+			break
+		}
+	}
+	c.cold = true
+	return c.next(p)
+}
+
 // serve looks at the n octets of p that came while the connection was at rest. done:
 // they were answered; else net/http is to have as many octets as it returns.
 func (c *conn) serve(p []byte, n int) (given int, done bool, err error) {
 	w := works.Get().(*work)
-	length, hot := c.lane.read(p[:n], &w.request)
-	if hot && n < length && length <= len(p) {
-		n = c.rest(p[:length], n)
-		length, hot = c.lane.read(p[:n], &w.request)
-	}
+	n, length, hot := c.whole(p, n, &w.request)
 	if hot && n == length {
 		done, err = c.reply(w)
 	}
@@ -95,8 +127,8 @@ func (c *conn) serve(p []byte, n int) (given int, done bool, err error) {
 	return n, false, nil
 }
 
-// give notes that net/http is given the first n octets of a request of that length; 0 is
-// one whose end is not certain.
+// give notes that net/http is given the first n octets of a request of that length, as
+// lane.read has it.
 func (c *conn) give(n, length int) {
 	c.resting = false
 	c.cold = length < n
@@ -113,21 +145,32 @@ func (c *conn) give(n, length int) {
 
 // restTime is how long the lane waits for the rest of a request. Clients that send header
 // and body apart send them at once; those that do not are left to net/http's patience.
-const restTime = time.Second
+const restTime = 200 * time.Millisecond
 
-// rest reads on to the end of a request of which n octets are there. What is wrong with
-// the connection the next Read says.
-func (c *conn) rest(request []byte, n int) int {
-	c.armed = time.Time{}
-	c.Conn.SetReadDeadline(c.lane.Now().Add(restTime))
-	for n < len(request) {
-		m, err := c.Conn.Read(request[n:])
-		n += m
-		if err != nil {
-			break
+// whole looks at the request of which n octets are in p, and reads on until it is all
+// there, where the lane could answer it. What is wrong with the connection the next Read says.
+func (c *conn) whole(p []byte, n int, r *Request) (now, length int, hot bool) {
+	for waits := false; ; {
+		length, hot = c.lane.read(p[:n], r)
+		end := length
+		switch {
+		case length == partly:
+			end = len(p)
+		case !hot || end > len(p):
+			return n, length, hot
+		}
+		if n >= end {
+			return n, length, hot
+		}
+		if !waits {
+			waits, c.armed = true, time.Time{}
+			c.Conn.SetReadDeadline(c.lane.Now().Add(restTime))
+		}
+		m, err := c.next(p[n:end])
+		if n += m; err != nil || m == 0 {
+			return n, length, false
 		}
 	}
-	return n
 }
 
 // reply answers w.request, unless net/http must.

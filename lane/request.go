@@ -2,32 +2,37 @@ package lane
 
 import "bytes"
 
+const (
+	doubtful = 0  // the length of a request whose end is not certain
+	partly   = -1 // that of one whose header is not all there
+)
+
 // read looks at octets that begin with a request. length is that of the whole request
-// where its end is beyond doubt, else 0; hot: it is of the form that the lane answers
-// and is in r, if it is all there.
+// where its end is beyond doubt, else doubtful or partly; hot: it is of the form that the
+// lane answers, and is in r as far as it is there.
 //
-// Beyond doubt is the end of a request of HTTP/1.1 whose header is all there, whose lines
-// end in CRLF and hold no control characters, whose names are tokens that no space follows,
-// and which has a Content-Length of digits alone, or none, and no Transfer-Encoding.
+// Beyond doubt is the end of a request of HTTP/1.1 whose lines end in CRLF and hold
+// visible ASCII, whose names are tokens that a colon follows, and which has a
+// Content-Length of digits alone, or none, and no Transfer-Encoding.
 func (l *Lane) read(p []byte, r *Request) (length int, hot bool) {
 	hot = len(p) > len(l.line) && string(p[:len(l.line)]) == l.line
 	at := len(l.line)
 	if !hot {
-		if at = requestLine(p); at == 0 {
-			return 0, false
+		if at = requestLine(p); at <= 0 {
+			return at, false
 		}
 	}
 	h := header{hot: hot}
 	for {
 		name, value, next := fieldLine(p, at)
-		if next == 0 {
-			return 0, false
+		if next <= 0 {
+			return next, false
 		}
 		if at = next; len(name) == 0 {
 			break
 		}
 		if !h.take(name, value) {
-			return 0, false
+			return doubtful, false
 		}
 	}
 	length = at + h.length
@@ -138,51 +143,48 @@ func plainHost(value []byte) bool {
 	return len(value) > 0
 }
 
-// requestLine returns where the line after a request line begins; 0 where there is
+// requestLine returns where the line after a request line begins; doubtful where there is
 // no such line of three parts: a token, a target of visible ASCII, HTTP/1.1.
 func requestLine(p []byte) int {
 	end := bytes.IndexByte(p, '\n')
+	if end < 0 && p[0] >= 'A' && p[0] <= 'Z' {
+		return partly
+	}
 	if end < 1 || p[end-1] != '\r' {
-		return 0
+		return doubtful
 	}
 	line := p[:end-1]
 	method, rest, ok := bytes.Cut(line, []byte(" "))
 	target, version, second := bytes.Cut(rest, []byte(" "))
 	if !ok || !second || string(version) != "HTTP/1.1" || len(method) == 0 || len(target) == 0 {
-		return 0
+		return doubtful
 	}
 	for _, c := range method {
 		if !kinds[c].token() {
-			return 0
+			return doubtful
 		}
 	}
 	if string(method) == "CONNECT" || target[0] != '/' {
-		return 0 // what follows may be no request, or the host is in the target
+		return doubtful // what follows may be no request, or the host is in the target
 	}
 	for _, c := range target {
 		if c <= ' ' || c >= 0x7f {
-			return 0
+			return doubtful
 		}
 	}
 	return end + 1
 }
 
 // fieldLine returns the field whose line begins at, without the space around its value, and
-// where the next line begins; an empty name is the end of the header. next is 0 where
-// the line is not all there, or not to the letter of RFC 9112 §5.
+// where the next line begins; an empty name is the end of the header. next is partly where
+// the line is not all there, doubtful where it is not to the letter of RFC 9112 §5.
 func fieldLine(p []byte, at int) (name, value []byte, next int) {
 	i := at
 	for i < len(p) && kinds[p[i]].token() {
 		i++
 	}
-	if i == at {
-		if len(p)-at >= 2 && p[at] == '\r' && p[at+1] == '\n' {
-			return nil, nil, at + 2
-		}
-		return nil, nil, 0
-	}
-	if i == len(p) || p[i] != ':' {
-		return nil, nil, 0
+	if i == at || i == len(p) || p[i] != ':' {
+		return nil, nil, lineEnd(p, at, at)
 	}
 	name = p[at:i]
 	for i++; i < len(p) && p[i] == ' '; i++ {
@@ -191,14 +193,26 @@ func fieldLine(p []byte, at int) (name, value []byte, next int) {
 	for i < len(p) && kinds[p[i]].value() {
 		i++
 	}
-	if len(p)-i < 2 || p[i] != '\r' || p[i+1] != '\n' {
-		return nil, nil, 0
+	if next = lineEnd(p, at, i); next <= 0 {
+		return nil, nil, next
 	}
 	end := i
 	for end > start && p[end-1] == ' ' {
 		end--
 	}
-	return name, p[start:end], i + 2
+	return name, p[start:end], next
+}
+
+// lineEnd returns where the line after the one from begins that ends at. It is partly
+// there where no line ends behind from.
+func lineEnd(p []byte, from, at int) int {
+	switch {
+	case len(p)-at >= 2 && p[at] == '\r' && p[at+1] == '\n':
+		return at + 2
+	case bytes.IndexByte(p[from:], '\n') < 0:
+		return partly
+	}
+	return doubtful
 }
 
 // kind is what an octet may be part of.

@@ -40,7 +40,17 @@ func requests(t *testing.T) []described {
 	rr, err := dns.NewRR("a.example. 300 IN TLSA 255 255 255 00")
 	must(t, err)
 	answer := &dnssec.Answer{Name: "a.example.", Type: dns.TypeTLSA, Security: dnssec.Secure, Kind: dnssec.Positive, Zone: "example.", Fetched: at, Until: at, AnswerSection: dnssec.PackRecords([]dns.RR{rr})}
-	resolves := Config{Testing: true, Resolver: &fakeResolver{answer: answer, chain: []dnssec.Link{{Zone: ".", Security: "secure", How: "trust anchor", Keys: []string{"257 13 1"}, Until: "2026-11-22T06:40:00Z"}}}}
+	odd := *answer
+	odd.Security, odd.Wildcard, odd.Trouble = dnssec.Bogus, true, dnssec.Trouble{Code: 6, Text: "t"}
+	chain := []dnssec.Link{
+		{Zone: ".", Security: "secure", How: "trust anchor", Keys: []string{"257 13 1"}, Until: "2026-11-22T06:40:00Z"},
+		{Zone: "example.", Security: "bogus", How: "DS 1", Servers: []string{"ns.example. 192.0.2.1"}, Trouble: "no DNSKEY"},
+	}
+	resolves := Config{Testing: true, Resolver: &fakeResolver{answer: answer, chain: chain}}
+	resolvesOdd := Config{Resolver: &fakeResolver{answer: &odd, chain: chain}}
+	over := make(chan struct{})
+	close(over)
+	ending := Config{Stopping: over}
 	counts := Config{Metrics: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { plain(w, "x 1\n") })}
 	slow := "slow"
 	big := `{"token":"` + strings.Repeat("x", MaxBody) + `"}`
@@ -54,12 +64,13 @@ func requests(t *testing.T) []described {
 		{"POST", batch, batch, 200, real, goodItem + "\n{\n" + urn + "\n" + big, []string{asLines}},
 		{"POST", batch, batch, 200, real, goodItem + "\n{\n", []string{asLines, "Accept: application/cbor-seq"}},
 		{"POST", batch, batch, 200, gone, goodItem, []string{asLines}},
+		{"POST", batch, batch, 200, ending, slow, []string{asLines}},
 		{"POST", batch + "?x=1", batch, 400, real, goodItem, []string{asLines}},
 		{"POST", batch, batch, 415, real, goodItem, []string{asJSON}},
 		{"POST", precheck, precheck, 200, prechecks, `{"subject":"https://vendor.example","cnf":{}}`, []string{asJSON}},
-		{"POST", precheck, precheck, 404, real, goodItem, []string{asJSON}},
 		{"GET", resolve + "?name=a.example", resolve, 200, resolves, "", nil},
 		{"GET", resolve + "?name=a.example", resolve, 200, resolves, "", []string{inCBOR}},
+		{"GET", resolve + "?name=a.example", resolve, 200, resolvesOdd, "", nil},
 		{"GET", resolve, resolve, 400, resolves, "", nil},
 		{"GET", resolve + "?name=a", resolve, 500, broken, "", nil},
 		{"GET", resolve + "?name=a", resolve, 503, gone, "", nil},

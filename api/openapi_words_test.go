@@ -101,6 +101,9 @@ func TestTheDescriptionIsSound(t *testing.T) {
 	for _, p := range problems {
 		kinds = append(kinds, "urn:cnfd:problem:"+p.name)
 	}
+	for _, word := range []string{"unauthorized", "unproven", "not-configured"} { // of authz, beside forbidden
+		kinds = append(kinds, "urn:cnfd:problem:"+word)
+	}
 	slices.Sort(reasons)
 	slices.Sort(kinds)
 	if got := words("components", "schemas", "Verdict", "properties", "reason"); !slices.Equal(got, reasons) {

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the integration tests ask of other people's software: Debian packages, as root, and the npm
-# packages of integration/tokens and integration/oidc. What cannot be had is named; with CI=true that is a failure. No server that is
+# packages of integration/tokens, integration/oidc and integration/openapi. What cannot be had is named; with CI=true that is a failure. No server that is
 # installed here is started: the tests start their own.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -56,7 +56,7 @@ if [ ${#wanted[@]} -gt 0 ]; then
   fi
 fi
 
-for dir in integration/tokens integration/oidc; do
+for dir in integration/tokens integration/oidc integration/openapi; do
   if ! command -v npm >/dev/null; then
     lack "npm is missing: what $dir makes is skipped"
   elif [ ! -e $dir/node_modules/.package-lock.json ] || [ $dir/package-lock.json -nt $dir/node_modules/.package-lock.json ]; then

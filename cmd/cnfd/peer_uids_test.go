@@ -32,8 +32,10 @@ func (o *operated) line(t *testing.T) *line {
 	}
 	t.Cleanup(func() { conn.Close() })
 	conn.SetDeadline(time.Now().Add(30 * time.Second))
-	return &line{conn, bufio.NewReader(conn)}
+	return newLine(conn)
 }
+
+func newLine(conn net.Conn) *line { return &line{conn, bufio.NewReader(conn)} }
 
 // send writes a question about a token.
 func (l *line) send(token string) error {

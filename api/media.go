@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/fxamacker/cbor/v2"
 )
@@ -43,7 +44,8 @@ func mediaIn(head http.Header, known map[string]media, accepted string) (media, 
 		return 0, &problem{unsupportedMediaType, "want one Content-Type: " + accepted}
 	}
 	name, params, err := mime.ParseMediaType(types[0])
-	if err != nil {
+	// ParseMediaType takes spaces of Unicode for such around a type (RFC 9110 §8.3.1 has ASCII alone).
+	if err != nil || strings.ContainsFunc(types[0], func(c rune) bool { return c >= utf8.RuneSelf }) {
 		return 0, &problem{unsupportedMediaType, "the Content-Type cannot be read: " + accepted}
 	}
 	if set := params["charset"]; set != "" && !strings.EqualFold(set, "utf-8") {

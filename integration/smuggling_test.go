@@ -28,7 +28,7 @@ func TestFraming(t *testing.T) {
 			stop := s.meanwhile(t)
 			var all sync.WaitGroup
 			for _, o := range s.doors {
-				s.frame(t, o, &all)
+				s.frame(t, o, slices.Concat(shapes, lineShapes), &all)
 			}
 			all.Wait()
 			t.Logf("figure: %s: %d shapes in 4 ways to each of 2 sockets, others asked all there is %d times meanwhile", name(t), len(shapes)+len(lineShapes), stop())
@@ -38,7 +38,7 @@ func TestFraming(t *testing.T) {
 }
 
 // frame sends every shape through a door, all at once: many wait for the end of the daemon's patience.
-func (s *siege) frame(t *testing.T, o door, all *sync.WaitGroup) {
+func (s *siege) frame(t *testing.T, o door, shapes []shape, all *sync.WaitGroup) {
 	first := strings.NewReplacer("TOKEN", s.good, "LEN", fmt.Sprint(len(s.good))).Replace(posted("Content-Length: LEN\r\n", "TOKEN"))
 	for way, tt := range map[string]struct {
 		before, answers string
@@ -49,7 +49,7 @@ func (s *siege) frame(t *testing.T, o door, all *sync.WaitGroup) {
 		"behind another request":    {before: first, answers: "confirmed"},
 		"behind another, in pieces": {before: first, answers: "confirmed", piece: 11},
 	} {
-		for _, x := range slices.Concat(shapes, lineShapes) {
+		for _, x := range shapes {
 			all.Go(func() {
 				got, err := x.send(o.dial, s.good, tt.before, tt.piece)
 				if err != nil {

@@ -36,3 +36,20 @@ func (g *gate) LookupEach(ctx context.Context, q dnssec.Question) (*dnssec.Each,
 	}
 	return e, nil
 }
+
+// Explain answers people as the gate does verifiers: what has to be looked up only where
+// there is room.
+func (s readyResolver) Explain(ctx context.Context, q dnssec.Question) (*dnssec.Answer, []dnssec.Link, error) {
+	g := s.live.Load().engine.source
+	if _, cached := g.resolver.Cached(q); !cached {
+		if err := g.admit(ctx); err != nil {
+			return nil, nil, err
+		}
+		defer g.misses.Add(-1)
+	}
+	a, links, err := s.Resolver.Explain(ctx, q)
+	if err == nil && resolver.TurnedAway(a) {
+		return nil, nil, g.full()
+	}
+	return a, links, err
+}

@@ -32,7 +32,7 @@
 //	{"sub": "https://vendor.example", "cnf": {"jwk": …}}
 //	STEP 1 PRECHECK                   the same, of every name server: likewise, without MAX_AGE and AT
 //	STEP 2 CHECK_VERDICT confirmed record_matches
-//	SAYS …                            words of the DNS trouble's text; DETAIL words of the detail; EDE N; CACHED yes or no
+//	SAYS …                            words of the DNS trouble's text, up to the line's end; DETAIL words of the detail; EDE N; CACHED yes or no
 //	STEP 3 CHECK_SENT <= 7            messages that the question before has cost
 //	STEP 4 CHANGE vendor.example.     the zone's owner changes it: an RRset that is written replaces the one that was there,
 //	REMOVE jwk.cnf TLSA               REMOVE takes one away, SIGNED signs anew, SERVER moves it (its old servers go on as before),

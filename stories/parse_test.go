@@ -251,11 +251,12 @@ func (p *reader) verdict(t *step, rest []string) error {
 	for first := p.peek(); first == "SAYS" || first == "DETAIL" || first == "EDE" || first == "CACHED"; first = p.peek() {
 		p.next()
 		value := strings.TrimSpace(strings.TrimPrefix(p.text, first))
+		words := strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(p.lines[p.at-1]), first)) // a ; too
 		switch first {
 		case "SAYS":
-			t.want.says = append(t.want.says, value)
+			t.want.says = append(t.want.says, words)
 		case "DETAIL":
-			t.want.detail = append(t.want.detail, value)
+			t.want.detail = append(t.want.detail, words)
 		case "CACHED":
 			t.want.cached = value
 			if value != "yes" && value != "no" {

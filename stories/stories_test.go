@@ -32,6 +32,7 @@ func TestAStoryCanFail(t *testing.T) {
 		{"another reason", "unproven unreachable", "unproven bogus", ":28: it is unproven unreachable"},
 		{"another EDE", "EDE 22", "EDE 7", ":28: EDE 7 is wanted"},
 		{"words that are not said", "SAYS no server", "SAYS no waiter", ":28: "},
+		{"words after a semicolon", "SAYS no server", "SAYS no server; a waiter", ":28: "},
 		{"from the cache or not", "EDE 22", "CACHED yes", ":28: cached: false"},
 		{"what was sent", "STEP 20", "STEP 13 CHECK_SENT 0\nSTEP 20", ":31: "},
 		{"a server that speaks", "ADJUST do_not_answer", "ADJUST honest", ":28: it is confirmed record_matches"},
@@ -75,12 +76,12 @@ func stories(tb testing.TB) []*story {
 
 // untold are the reasons that no story can have, and why.
 var untold = map[verifier.Reason]string{
-	verifier.SignatureInvalid:  "the check of the credential's signature is not built",
-	verifier.KeyBindingInvalid: "the check of a key binding is not built",
-	verifier.DPoPInvalid:       "the check of DPoP proofs is not built",
-	verifier.DPoPReplayed:      "the check of DPoP proofs is not built",
-	verifier.MTLSMismatch:      "the check of client certificates is not built",
-	verifier.AudienceMismatch:  "the check of the audience is not built",
+	verifier.SignatureInvalid:  "stories are about claim sets, which nobody has signed",
+	verifier.KeyBindingInvalid: "a claim set has no key binding",
+	verifier.DPoPInvalid:       "a story has no requests to prove",
+	verifier.DPoPReplayed:      "a story has no requests to prove",
+	verifier.MTLSMismatch:      "a story has no connections",
+	verifier.AudienceMismatch:  "a story's caller names no audience",
 }
 
 // TestEveryReasonHasAStory: what a verdict can say some story shows.

@@ -26,7 +26,13 @@ func parted(h *dnssec.Hop, limit int) string {
 		says[i] = delegating(&h.Parents[i], names || !keys, keys || !names)
 	}
 	var list []string
-	for _, i := range fewFirst(says, func(int) int { return 0 }) {
+	proves := func(i int) int {
+		if h.Parents[i].Trouble.Text != "" {
+			return 0
+		}
+		return 1
+	}
+	for _, i := range fewFirst(says, proves) {
 		list = append(list, whose(h.Parents[i].Name, h.Parents[i].Address)+": "+says[i])
 	}
 	text := "the servers of " + plainName(h.Above) + " do not all delegate " + plainName(h.Zone) + " alike: "

@@ -42,6 +42,9 @@ func (h *Handler) answer(w http.ResponseWriter, k *call) {
 	if k.verdict.Testing {
 		head["Cnf-Testing"] = yes
 	}
+	if h.c.DPoPNonce && (status == http.StatusOK || status == http.StatusUnauthorized) {
+		head["Dpop-Nonce"] = h.c.Nonces.taken().header
+	}
 	if h.c.Observe {
 		head["Cnf-Observed"] = []string{strconv.Itoa(status)}
 		status = http.StatusOK

@@ -78,6 +78,10 @@ type Config struct {
 	Audience    string // whom tokens, and key bindings, must be for; "": whomever
 	NonceHeader string // in which the gateway hands on the nonce of a key binding
 
+	// DPoPNonce has DPoP proofs hold one of Nonces; clients are told which (RFC 9449 §9).
+	DPoPNonce bool
+	Nonces    *Nonces
+
 	Unproven int           // the status of what is unproven: 403, the default, or 503
 	Observe  bool          // nobody is kept out: what would have been is said and counted
 	Deadline time.Duration // after which all is unproven; default DefaultDeadline
@@ -117,6 +121,8 @@ func (c *Config) check() error {
 		return errors.New("authz: Possession: a check that proves no possession")
 	case c.Possession&verifier.CheckKeyBinding != 0 && (c.Audience == "" || c.NonceHeader == ""):
 		return errors.New("authz: Possession: a key binding needs an Audience, and a NonceHeader by which the gateway says which nonce it gave")
+	case c.DPoPNonce && (c.Nonces == nil || c.Possession&verifier.CheckDPoP == 0):
+		return errors.New("authz: DPoPNonce: there are no Nonces, or no proofs that could hold them")
 	case c.Unproven != http.StatusForbidden && c.Unproven != http.StatusServiceUnavailable:
 		return errors.New("authz: Unproven: want 403 or 503")
 	case c.Deadline < 0:
@@ -213,6 +219,11 @@ func (h *Handler) decide(r *http.Request, k *call) {
 	if cause != undecided {
 		k.cause = cause
 		return
+	}
+	if h.c.DPoPNonce && demanded&verifier.CheckDPoP != 0 {
+		if k.cause = h.nonced(k); k.cause != undecided {
+			return
+		}
 	}
 	k.request.Checks = demanded | verifier.CheckSignature
 	k.request.Audience = h.c.Audience

@@ -16,6 +16,7 @@ const (
 
 	noToken        // no Authorization, or another scheme's
 	twoTokens      // more than one Authorization header
+	nonceWanted    // the proof does not hold a nonce that was given here lately (RFC 9449 §9)
 	twoProofs      // more than one DPoP header, or one too long
 	malformed      // not a token, or not one that is read here
 	boundAsBearer  // bound to a DPoP key, and sent as Bearer (RFC 9449 §7.2)
@@ -50,6 +51,7 @@ var causes = [causeCount]entry{
 
 	noToken:        {"no_token", http.StatusUnauthorized, "invalid", false, "", "send a token in the Authorization header, with the scheme DPoP or Bearer"},
 	twoTokens:      {"two_tokens", http.StatusUnauthorized, "invalid", false, "invalid_token", "more than one Authorization header"},
+	nonceWanted:    {"use_dpop_nonce", http.StatusUnauthorized, "invalid", false, "use_dpop_nonce", "the proof must hold the nonce that DPoP-Nonce gives: make another"},
 	twoProofs:      {"two_proofs", http.StatusUnauthorized, "invalid", false, "invalid_dpop_proof", "want one DPoP header with one proof"},
 	malformed:      {"malformed", http.StatusUnauthorized, "invalid", false, "invalid_token", "the token is not well-formed"},
 	boundAsBearer:  {"bound_as_bearer", http.StatusUnauthorized, "invalid", false, "invalid_token", "the token is bound to a DPoP key: send it with the scheme DPoP and a proof"},

@@ -73,6 +73,8 @@ func TestNewRefuses(t *testing.T) {
 		"NonceHeader":       func(c *Config) { c.Possession, c.Audience = verifier.CheckKeyBinding, api },
 		"an Audience":       func(c *Config) { c.Possession, c.NonceHeader = verifier.CheckKeyBinding, "X-Nonce" },
 		"Unproven":          func(c *Config) { c.Unproven = 200 },
+		"DPoPNonce":         func(c *Config) { c.DPoPNonce = true },
+		"no proofs":         func(c *Config) { c.DPoPNonce, c.Nonces, c.Possession = true, NewNonces(time.Now), verifier.CheckMTLS },
 		"Deadline":          func(c *Config) { c.Deadline = -1 },
 		"Gateway":           func(c *Config) { c.Gateway = gatewayCount },
 		"Subjects":          func(c *Config) { c.Subjects = []string{""} },

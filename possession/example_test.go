@@ -52,6 +52,9 @@ func FuzzHeld(f *testing.F) {
 		if err == nil && dpop != proof || (err == nil) != (len(once.JTI) > 0) {
 			t.Fatalf("%q: %v, to be remembered: %+v", dpop, err, once)
 		}
+		if nonce, no := possession.ProofNonce([]byte(dpop)); err == nil && (no != nil || nonce != r.terms.Nonce) || no != nil && nonce != "" {
+			t.Fatalf("%q: nonce %q, %v", dpop, nonce, no)
+		}
 	})
 }
 

@@ -14,7 +14,7 @@ packages=(
   nginx caddy                                     # gateways that ask cnfd, and hand on a client's certificate
   prometheus systemd                              # promtool, systemd-analyze
   iproute2                                        # network namespaces
-  openssl python3 python3-cbor2 python3-cryptography nodejs npm   # tokens that our code did not make
+  curl openssl python3 python3-cbor2 python3-cryptography nodejs npm   # tokens that our code did not make
 )
 
 missing() {
@@ -22,7 +22,7 @@ missing() {
   for p in "${packages[@]}"; do
     [ "$(dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null)" = installed ] && continue
     # A program that came some other way will do.
-    case $p in nodejs) command -v node >/dev/null && continue ;; npm) command -v npm >/dev/null && continue ;; openssl|python3) command -v "$p" >/dev/null && continue ;; esac
+    case $p in nodejs) command -v node >/dev/null && continue ;; npm) command -v npm >/dev/null && continue ;; curl|openssl|python3) command -v "$p" >/dev/null && continue ;; esac
     echo "$p"
   done
 }

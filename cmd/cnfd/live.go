@@ -24,7 +24,10 @@ type generation struct {
 
 // live is what answers now. A question that has begun is answered by what it began
 // with; the next item of a batch by what is live then.
-type live struct{ atomic.Pointer[generation] }
+type live struct {
+	atomic.Pointer[generation]
+	callers callers // over TLS
+}
 
 // ServeHTTP answers a request.
 func (l *live) ServeHTTP(w http.ResponseWriter, r *http.Request) { l.Load().handler.ServeHTTP(w, r) }

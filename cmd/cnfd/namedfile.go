@@ -33,6 +33,9 @@ func namedFiles(c *config.Config) (all []namedFile) {
 	for _, f := range decryptionKeys(c) {
 		all = append(all, f.namedFile)
 	}
+	if _, err := callersIn(c); err != nil {
+		all = append(all, namedFile{place: "api.tls.client_ca", err: errors.Unwrap(err)})
+	}
 	return append(all, issuerFiles(c)...)
 }
 

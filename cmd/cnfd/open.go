@@ -20,13 +20,13 @@ type sockets struct {
 // open opens the sockets that were not given, so that every one of them is ours
 // before any is served.
 func (d *daemon) open(c *config.Config, g *given) (s sockets, err error) {
-	if c.API.TLS.Cert != "" {
-		pair, err := certificateOf(c)
-		if err != nil {
-			return s, err
-		}
-		d.pair.Store(pair)
-		s.tls = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return d.pair.Load(), nil }}
+	files, err := tlsFilesOf(c)
+	if err != nil {
+		return s, err
+	}
+	if files.pair != nil {
+		d.showTLS(files)
+		s.tls = d.tlsConfig()
 	}
 	if err := d.openAPI(c, g, &s); err != nil {
 		return s, err
@@ -56,6 +56,7 @@ func (d *daemon) openAPI(c *config.Config, g *given, s *sockets) error {
 		s.tcp = d.door(tcp, c, s.tls != nil)
 		d.addresses.API = "http://" + tcp.Addr().String()
 		if s.tls != nil {
+			s.tcp = &callerListener{s.tcp, &d.live.callers}
 			d.addresses.API = "https://" + tcp.Addr().String()
 		}
 	}

@@ -46,15 +46,16 @@ Exit codes: 0 confirmed, 1 refuted, 2 unproven, 3 error.`,
 	f.StringVar(&o.key, "key", "", "the `FILE` with the key that the credential will confirm; - for standard input")
 	f.StringVar(&o.method, "method", "jwk", "the confirmation `METHOD` of the credential: jwk jkt jwe kid x5t#S256 1 2 3 5 323")
 	f.StringVar(&o.form, "form", "", "look at this `FORM` of the name, dotted, underscore or both (default: as configured)")
-	f.StringVar(&o.server, "server", "", "ask a daemon: unix:`PATH`, http://… or https://… (default: resolve here)")
+	o.server.addFlags(cmd)
 	f.BoolVar(&o.json, "json", false, "print the verdict as JSON")
 	configFlag(cmd, &o.config)
 	return cmd
 }
 
 type precheckOptions struct {
-	subject, key, method, form, server, config string
-	json                                       bool
+	subject, key, method, form, config string
+	server                             serverOptions
+	json                               bool
 }
 
 // ask gets the verdict as JSON, here or from a daemon.
@@ -64,10 +65,13 @@ func (o *precheckOptions) ask(cmd *cobra.Command) ([]byte, error) {
 		return nil, errors.New("--subject: say whose key it is, such as https://vendor.example")
 	case o.key == "":
 		return nil, errors.New("--key: give the file with the key, or - for standard input")
-	case o.server != "" && o.config != "":
+	case o.server.url != "" && o.config != "":
 		return nil, errors.New("--config: the daemon has its own: leave it or --server out")
-	case o.server != "" && o.form != "":
+	case o.server.url != "" && o.form != "":
 		return nil, errors.New("--form: the daemon has its own forms (record.forms): leave it or --server out")
+	}
+	if err := o.server.check(); err != nil {
+		return nil, err
 	}
 	method, err := thumbprint.ParseMethod(o.method)
 	if err != nil {
@@ -81,7 +85,7 @@ func (o *precheckOptions) ask(cmd *cobra.Command) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--key: %w", err)
 	}
-	if o.server != "" {
+	if o.server.url != "" {
 		return o.askServer(cmd.Context(), c, cmd.ErrOrStderr())
 	}
 	return o.askHere(cmd.Context(), c, cmd.ErrOrStderr())
@@ -171,5 +175,5 @@ func (o *precheckOptions) askServer(ctx context.Context, key thumbprint.Confirma
 		return nil, err
 	}
 	defer progress(shows, "asking every name server")()
-	return askDaemon(o.server, shows, func(c *client.Client) (client.Verdict, error) { return c.PrecheckBody(ctx, body) })
+	return o.server.ask(shows, func(c *client.Client) (client.Verdict, error) { return c.PrecheckBody(ctx, body) })
 }

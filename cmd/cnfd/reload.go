@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"fmt"
 	"slices"
 	"strings"
@@ -32,7 +31,7 @@ func (d *daemon) reload(file string) {
 func (d *daemon) change(c *config.Config) error {
 	old := d.live.Load()
 	merged, kept := config.Reloaded(*old.config, *c)
-	next, pair, err := d.next(old, &merged)
+	next, files, err := d.next(old, &merged)
 	if err != nil {
 		return err
 	}
@@ -42,9 +41,7 @@ func (d *daemon) change(c *config.Config) error {
 	d.engine.source.evidence.Store(merged.Log.Evidence != "off")
 	d.decisions.tells.Store(tellsOf(&merged, d.logKey))
 	d.log.level.UnmarshalText([]byte(merged.Log.Level)) // one of the words that the file may have
-	if pair != nil {
-		d.pair.Store(pair)
-	}
+	d.showTLS(files)
 	next.endAnchors = old.endAnchors
 	if !sameAnchors(old.config, &merged) {
 		d.changeAnchors(old, next)
@@ -64,39 +61,27 @@ func (d *daemon) change(c *config.Config) error {
 // oldKeysTime is longer than any one question takes.
 const oldKeysTime = time.Minute
 
-// next makes the generation that c describes, which does not run yet, and its
-// certificate, where it has one.
-func (d *daemon) next(old *generation, c *config.Config) (*generation, *tls.Certificate, error) {
+// next makes the generation that c describes, which does not run yet, and reads what it
+// shows over TLS.
+func (d *daemon) next(old *generation, c *config.Config) (g *generation, files tlsFiles, err error) {
 	e := *old.engine
-	var err error
 	if e.judges, err = e.newJudges(c, d.clock.Now, d.log.Logger, old.engine.keys); err != nil {
-		return nil, nil, err
+		return nil, files, err
 	}
 	if _, err := anchorsOf(&c.Resolver); err != nil {
-		return nil, nil, err
+		return nil, files, err
 	}
 	if err := uidsIn(c); err != nil {
-		return nil, nil, err
+		return nil, files, err
 	}
-	var pair *tls.Certificate
-	if c.API.TLS.Cert != "" {
-		if pair, err = certificateOf(c); err != nil {
-			return nil, nil, err
-		}
+	if files, err = tlsFilesOf(c); err != nil {
+		return nil, files, err
 	}
 	handler, err := d.handlerOf(c, &e)
 	if err != nil {
-		return nil, nil, err
+		return nil, files, err
 	}
-	return &generation{config: c, engine: &e, handler: handler}, pair, nil
-}
-
-func certificateOf(c *config.Config) (*tls.Certificate, error) {
-	pair, err := tls.LoadX509KeyPair(c.API.TLS.Cert, c.API.TLS.Key)
-	if err != nil {
-		return nil, fmt.Errorf("api.tls: %w", err)
-	}
-	return &pair, nil
+	return &generation{config: c, engine: &e, handler: handler}, files, nil
 }
 
 func sameAnchors(a, b *config.Config) bool {

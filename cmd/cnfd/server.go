@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/netip"
 	"net/url"
 	"strings"
@@ -13,25 +14,61 @@ import (
 	"cnfd/client"
 	"cnfd/internal/strict"
 	"cnfd/verifier"
+
+	"github.com/spf13/cobra"
 )
+
+// serverOptions is which daemon to ask, and how to be known there.
+type serverOptions struct {
+	url string // unix:PATH, http://… or https://…; "": none, resolve here
+	tls client.TLS
+}
+
+func (o *serverOptions) addFlags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&o.url, "server", "", "ask a daemon: unix:`PATH`, http://… or https://… (default: resolve here)")
+	f.StringVar(&o.tls.CA, "tls-ca", "", "with an https:// server: PEM `FILE` of the authorities that may vouch for it (default: those of the machine)")
+	f.StringVar(&o.tls.Cert, "tls-cert", "", "with an https:// server: PEM `FILE` of the certificate to show it, where it has api.tls.client_ca")
+	f.StringVar(&o.tls.Key, "tls-key", "", "PEM `FILE` of that certificate's key")
+}
+
+// check is an error where certificates are given and nobody would see them.
+func (o *serverOptions) check() error {
+	if o.tls != (client.TLS{}) && !strings.HasPrefix(o.url, "https://") {
+		return errors.New("--tls-ca, --tls-cert and --tls-key: they are for --server https://… alone")
+	}
+	if (o.tls.Cert == "") != (o.tls.Key == "") {
+		return errors.New("--tls-cert and --tls-key: they belong together: give both or neither")
+	}
+	return nil
+}
 
 // askServer has a daemon answer: POST /v1/verify at unix:PATH, http://… or
 // https://…. It returns the verdict's JSON.
 func askServer(ctx context.Context, server string, q *verifier.Request, warn io.Writer) ([]byte, error) {
+	o := serverOptions{url: server}
+	return o.verify(ctx, q, warn)
+}
+
+func (o *serverOptions) verify(ctx context.Context, q *verifier.Request, warn io.Writer) ([]byte, error) {
 	r, err := requestOf(q)
 	if err != nil {
 		return nil, err
 	}
-	return askDaemon(server, warn, func(c *client.Client) (client.Verdict, error) { return c.Verify(ctx, r) })
+	return o.ask(warn, func(c *client.Client) (client.Verdict, error) { return c.Verify(ctx, r) })
 }
 
-// askDaemon asks the daemon at --server, and says of an error what to do about it.
-func askDaemon(server string, warn io.Writer, ask func(*client.Client) (client.Verdict, error)) ([]byte, error) {
+// ask asks the daemon, and says of an error what to do about it.
+func (o *serverOptions) ask(warn io.Writer, ask func(*client.Client) (client.Verdict, error)) ([]byte, error) {
+	server := o.url
 	c, err := client.New(server)
 	if err != nil {
 		return nil, fmt.Errorf("--server: %w", err)
 	}
 	defer c.Close()
+	if err := c.Secure(o.tls); err != nil {
+		return nil, fmt.Errorf("--tls-ca, --tls-cert, --tls-key: %w", err)
+	}
 	if u, err := url.Parse(server); err == nil && !strings.HasPrefix(server, "unix:") {
 		if a, err := netip.ParseAddr(u.Hostname()); u.Scheme == "http" && u.Hostname() != "localhost" && (err != nil || !a.IsLoopback()) {
 			fmt.Fprintln(warn, "cnfd verify: warning: http:// to another machine: whoever is in between can change the verdict; use https://")
@@ -41,22 +78,31 @@ func askDaemon(server string, warn io.Writer, ask func(*client.Client) (client.V
 		}
 	}
 	v, err := ask(c)
+	if err != nil {
+		return nil, failed(server, err)
+	}
+	return v.Document, nil
+}
+
+// failed says of an error of the client what to do about it.
+func failed(server string, err error) error {
 	var untrusted *tls.CertificateVerificationError
 	var problem *client.Problem
-	var failed *url.Error
+	var asked *url.Error
+	var remote *net.OpError
 	switch {
-	case err == nil:
-		return v.Document, nil
 	case errors.As(err, &problem) && problem.Title != "":
-		return nil, fmt.Errorf("%s (the server's id %s)", shown(problem.Detail), shown(problem.ID))
-	case !errors.As(err, &failed):
-		return nil, err
+		return fmt.Errorf("%s (the server's id %s)", shown(problem.Detail), shown(problem.ID))
+	case !errors.As(err, &asked):
+		return err
 	case errors.As(err, &untrusted):
-		return nil, fmt.Errorf("--server %s: its certificate does not hold here: %w", server, untrusted.Err)
+		return fmt.Errorf("--server %s: its certificate does not hold here: %w; --tls-ca names the authorities that may vouch for it", server, untrusted.Err)
+	case errors.As(err, &remote) && remote.Op == "remote error": // a TLS alert
+		return fmt.Errorf("--server %s: it ends the handshake: %w; --tls-cert and --tls-key show it who asks", server, remote.Err)
 	case errors.Is(err, io.EOF):
-		return nil, fmt.Errorf("--server %s: closed without an answer: api.allow_uids may keep this user out", server)
+		return fmt.Errorf("--server %s: closed without an answer: api.allow_uids may keep this user out", server)
 	}
-	return nil, fmt.Errorf("--server %s: %w; is cnfd serve running there?", server, failed.Err)
+	return fmt.Errorf("--server %s: %w; is cnfd serve running there?", server, asked.Err)
 }
 
 // requestOf puts a question in the form that the client takes.

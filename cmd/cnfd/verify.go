@@ -35,6 +35,7 @@ Exit codes: 0 confirmed, 1 refuted, 2 unproven, 3 error.`,
   cnfd verify --dpop proof --htm GET --htu https://api.example/orders token.jwt
   cnfd verify --config cnfd.yaml --check signature --client-cert client.pem token.jwt
   cnfd verify --json --server unix:/run/cnfd/cnfd.sock - < token.cwt
+  cnfd verify --server https://cnfd.example:8255 --tls-ca ca.pem --tls-cert me.pem --tls-key me.key token.jwt
   cnfd verify --at 2026-11-22T06:40:00Z claims.json`,
 		Args: between(0, 1, "one file"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -55,7 +56,7 @@ Exit codes: 0 confirmed, 1 refuted, 2 unproven, 3 error.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.server, "server", "", "ask a daemon: unix:`PATH`, http://… or https://… (default: resolve here)")
+	o.server.addFlags(cmd)
 	f.Uint32Var(&o.maxAge, "max-age", 0, "accept DNS data no older than this many `SECONDS`; 0: fresh")
 	f.StringVar(&o.at, "at", "", "judge as of this `TIME` (RFC 3339) instead of now")
 	f.BoolVar(&o.json, "json", false, "print the verdict as JSON")
@@ -65,10 +66,11 @@ Exit codes: 0 confirmed, 1 refuted, 2 unproven, 3 error.`,
 }
 
 type verifyOptions struct {
-	server, at, config string
-	maxAge             uint32
-	bounded, json      bool
-	checks             checkOptions
+	server        serverOptions
+	at, config    string
+	maxAge        uint32
+	bounded, json bool
+	checks        checkOptions
 }
 
 // ask gets the verdict as JSON, here or from a daemon.
@@ -76,14 +78,17 @@ func (o *verifyOptions) ask(cmd *cobra.Command, q verifier.Request) ([]byte, err
 	q.Bounded, q.MaxAge = o.bounded, time.Duration(o.maxAge)*time.Second
 	done := progress(cmd.ErrOrStderr(), "waiting for the DNS")
 	defer done()
-	if o.server != "" {
+	if err := o.server.check(); err != nil {
+		return nil, err
+	}
+	if o.server.url != "" {
 		if o.at != "" {
 			return nil, errors.New("--at: a daemon judges as of now: leave --server out")
 		}
 		if o.config != "" {
 			return nil, errors.New("--config: the daemon has its own: leave it or --server out")
 		}
-		return askServer(cmd.Context(), o.server, &q, cmd.ErrOrStderr())
+		return o.server.verify(cmd.Context(), &q, cmd.ErrOrStderr())
 	}
 	var err error
 	if q.At, err = parseAt(o.at); err != nil {

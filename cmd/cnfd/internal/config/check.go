@@ -54,10 +54,6 @@ func parent(path string) string {
 	return ""
 }
 
-func (r *reader) notBuilt(path string) {
-	r.at(path, "not built yet: leave it at its default")
-}
-
 // checkTesting refuses what would make a real daemon believe the wrong time or
 // the wrong servers.
 func (r *reader) checkTesting(c *Config) {
@@ -77,8 +73,8 @@ func (r *reader) checkAPI(a *API) {
 	if (a.TLS.Cert == "") != (a.TLS.Key == "") {
 		r.at("api.tls", "cert and key belong together: give both or neither")
 	}
-	if a.TLS.ClientCA != "" {
-		r.notBuilt("api.tls.client_ca")
+	if a.TLS.ClientCA != "" && !tls {
+		r.at("api.tls.client_ca", "without a cert and a key there is no TLS, and nobody is asked for a certificate: give those too")
 	}
 	if a.Listen != "" {
 		host, err := hostPort(a.Listen)

@@ -135,7 +135,7 @@ type API struct {
 	Listen string `yaml:"listen" default:"127.0.0.1:8255"`
 	// Allows plain HTTP on an address that other machines reach, for a proxy that adds TLS.
 	AllowPlain bool `yaml:"allow_plain" default:"false"`
-	// PEM files: the chain and its key. client_ca (client certificates) is not built yet and must stay "".
+	// PEM files of the TCP socket: the chain and its key.
 	TLS TLS `yaml:"tls"`
 	// Path of the unix socket; "" turns it off. An ordinary user's default is $XDG_RUNTIME_DIR/cnfd.sock.
 	Unix string `yaml:"unix" default:"/run/cnfd/cnfd.sock"`
@@ -152,8 +152,9 @@ type API struct {
 
 // TLS is api.tls.
 type TLS struct {
-	Cert     string `yaml:"cert" default:"\"\""`
-	Key      string `yaml:"key" default:"\"\""`
+	Cert string `yaml:"cert" default:"\"\""`
+	Key  string `yaml:"key" default:"\"\""`
+	// The authorities' certificates: who shows none that one of them vouches for, for clients, is let in no further than the handshake. "": nobody has to show any.
 	ClientCA string `yaml:"client_ca" default:"\"\""`
 }
 

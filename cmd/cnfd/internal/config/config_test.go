@@ -102,7 +102,7 @@ func TestParseRefuses(t *testing.T) {
 		{"a forwarder twice", forwarders("udp://192.0.2.1", "tcp://192.0.2.1:53"), []string{"resolver.forwarders[1]: 192.0.2.1:53 is named twice"}},
 		{"nine forwarders", forwarders("udp://192.0.2.1", "udp://192.0.2.2", "udp://192.0.2.3", "udp://192.0.2.4", "udp://192.0.2.5", "udp://192.0.2.6", "udp://192.0.2.7", "udp://192.0.2.8", "udp://192.0.2.9"), []string{"9 are too many: 8 at most"}},
 		{"a forwarder of a family that is off", "resolver: {mode: forward, ipv6: false, forwarders: [\"udp://[2001:db8::1]\"]}\n", []string{"ipv6: false keeps udp://[2001:db8::1]:53 from being asked"}},
-		{"client certificates", "api: {tls: {cert: a, key: b, client_ca: c}}\n", []string{"c:1:41: api.tls.client_ca: not built yet"}},
+		{"client certificates without TLS", "api: {tls: {client_ca: c}}\n", []string{"c:1:24: api.tls.client_ca: without a cert and a key there is no TLS"}},
 		{"a certificate without its key", "api: {tls: {cert: a}}\n", []string{"c:1:7: api.tls: cert and key belong together"}},
 		{"every address without TLS", "api: {listen: \":8255\"}\n", []string{"c:1:15: api.listen: other machines reach :8255"}},
 		{"another machine's address without TLS", "api: {listen: \"192.0.2.1:80\"}\n", []string{"api.listen: other machines reach"}},

@@ -20,7 +20,7 @@ func Reloaded(old, c Config) (now Config, kept []string) {
 
 // live are the keys, and the sections, that can be changed while the daemon runs.
 var live = []string{
-	"api.tls.cert", "api.tls.key", "api.purge", "api.allow_uids",
+	"api.tls.cert", "api.tls.key", "api.tls.client_ca", "api.purge", "api.allow_uids",
 	"resolver.trust_anchors", "resolver.trust_anchor_updates",
 	"subjects", "record", "check", "issuers", "authz", "decryption_keys",
 	"log.level", "log.decisions", "log.subjects", "log.evidence", "metrics",

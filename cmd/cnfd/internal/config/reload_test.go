@@ -22,6 +22,7 @@ func TestReloaded(t *testing.T) {
 		{"checks", func(c *Config) { c.Check = []string{"signature"} }, nil},
 		{"trust anchors", func(c *Config) { c.Resolver.TrustAnchors = []string{"none"} }, nil},
 		{"another certificate", func(c *Config) { c.API.TLS.Cert = "/b.pem" }, nil},
+		{"whom callers are to be known by", func(c *Config) { c.API.TLS.ClientCA = "/ca.pem" }, nil},
 		{"who may call", func(c *Config) { c.API.AllowUIDs = []uint32{1} }, nil},
 		{"who may pass", func(c *Config) { c.Authz.Subjects = []string{"a"} }, nil},
 		{"what the log says", func(c *Config) { c.Log.Decisions, c.Log.Level = true, "debug" }, nil},

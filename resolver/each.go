@@ -42,14 +42,15 @@ func (r *Resolver) LookupEach(ctx context.Context, q dnssec.Question) (*dnssec.E
 // its parts has too (64 messages and checks for one server, or one look-up on the way).
 // What a zone has beyond them is not left out: the answer is then that it costs too much.
 const (
-	maxEachNames     = 13               // names of servers of one zone, and of the one above (the root and com: 13)
-	maxEachAddresses = 52               // their addresses: 13 names with 4; Cloudflare has 2 names with 6 each
-	maxEachSends     = 256              // messages in all, aliases, retries and looking for the servers included
-	eachTime         = 10 * time.Second // in all; a silent server costs 2.8 s of it
-	eachWay          = 5 * time.Second  // of it, to find the zone of a name
-	eachAbove        = 3 * time.Second  // of it, to hear the servers of the zone above it
-	eachAtOnce       = 8                // servers asked at the same time
-	maxRolls         = 16               // LookupEach under way at the same time; others wait, within their eachTime
+	maxEachNames     = 13                  // names of servers of one zone, and of the one above (the root and com: 13)
+	maxEachAddresses = 52                  // their addresses: 13 names with 4; Cloudflare has 2 names with 6 each
+	maxEachSends     = 256                 // messages in all, aliases, retries and looking for the servers included
+	eachTime         = 10 * time.Second    // in all; a silent server costs 2.8 s of it
+	eachWay          = 5 * time.Second     // of it, to find the zone of a name
+	eachAbove        = 3 * time.Second     // of it, to hear the servers of the zone above it
+	eachTry          = 3 * time.Second / 2 // to prove the zone by one of several delegations
+	eachAtOnce       = 8                   // servers asked at the same time
+	maxRolls         = 16                  // LookupEach under way at the same time; others wait, within their eachTime
 )
 
 func eachKey(name string, rrtype uint16) string {

@@ -17,60 +17,25 @@ import (
 type delegating struct {
 	dnssec.Delegator
 	referral *dns.Msg
+	ds       *dns.Msg // where the referral has no DS, or there is none
 	servers  []server // that it refers to
 	holds    bool     // the zone itself, in whose place it answers
 	foreign  bool     // this machine has no way to addresses of the family
 }
 
 // hearAbove has each server of the zone above say how it delegates, since a verifier
-// elsewhere may hear another than the one that was heard here. It returns the servers
-// that any of them refers to, beside those that are known. Who is silent refers nobody
-// anywhere, and is no difference.
-func (l *roll) hearAbove(h *hop, servers []server) []server {
-	up := h.above
-	if up == nil || up.forwards() || up.zone.Security != dnssec.Secure && up.zone.Security != dnssec.Insecure {
-		return servers
-	}
+// elsewhere may hear another than the first that is heard here.
+func (l *roll) hearAbove(h *hop, up *cut) {
 	ctx, cancel := context.WithTimeout(l.ctx, eachAbove)
 	defer cancel()
 	w := l.walk()
 	w.ctx = ctx
-	all := w.parents(h, up)
-	if h.found.Trouble.Text != "" {
-		return servers
-	}
-	// An anchor for the zone takes the place of what its parent proves.
-	proven := up.zone.Security == dnssec.Secure && l.r.anchors.Load().At(h.Zone) == nil && !w.negative(h.Zone)
-	spread(len(all), func(i int) {
+	h.parents = w.parents(h, up)
+	spread(len(h.parents), func(i int) {
 		w := l.walk()
 		w.ctx = ctx
-		w.heardOf(up, all[i], h.Zone, proven)
-		if all[i].Trouble.Budget {
-			l.purse.empty() // what one of them may cost, each of them may
-		}
+		w.heardOf(up, h.parents[i], h.Zone)
 	})
-	h.Above = up.zone.Name
-	heard := map[string]bool{}
-	for i, d := range all {
-		h.Parted = h.Parted || slices.ContainsFunc(all[:i], func(o *delegating) bool { return o.Heard && d.Heard && !o.Same(&d.Delegator) })
-		heard[d.Name] = heard[d.Name] || d.Heard
-		if d.Trouble.Budget && h.found.Trouble.Text == "" {
-			h.found = lost(d.Trouble)
-		}
-		if d.holds {
-			h.apart = append(h.apart, &polled{Server: dnssec.Server{Name: d.Name, Address: d.Address}})
-		}
-		servers = together(servers, d.servers)
-	}
-	for _, d := range all {
-		if !d.foreign || !heard[d.Name] {
-			h.Parents = append(h.Parents, d.Delegator)
-		}
-	}
-	if h.Parted {
-		l.walk().bestOf(h, up, all)
-	}
-	return servers
 }
 
 // parents are the addresses of the servers of the zone above, those first that have
@@ -109,9 +74,8 @@ func (w *walk) parents(h *hop, up *cut) (all []*delegating) {
 	return all
 }
 
-// heardOf asks one server of the zone above how it delegates a child. proven: it is to
-// prove the DS records, or that there are none.
-func (w *walk) heardOf(up *cut, d *delegating, child string, proven bool) {
+// heardOf asks one server of the zone above how it delegates a child.
+func (w *walk) heardOf(up *cut, d *delegating, child string) {
 	if d.Trouble.Text != "" {
 		return
 	}
@@ -138,32 +102,122 @@ func (w *walk) heardOf(up *cut, d *delegating, child string, proven bool) {
 		d.holds = within(msg, child)
 	}
 	d.Heard = true
-	switch {
-	case proven:
-		w.provenBy(up, d, child)
-	case d.referral == nil && !d.holds:
-		d.Trouble = dnssec.Trouble{Text: "does not delegate " + child}
+	if up.zone.Security == dnssec.Secure && (d.referral == nil || !slices.ContainsFunc(msg.Ns, func(rr dns.RR) bool { return rr.Header().Rrtype == dns.TypeDS })) {
+		var trouble dnssec.Trouble
+		if d.ds, trouble, _ = w.hear(up, d.Address, child, dns.TypeDS, fewRounds); d.ds == nil {
+			d.Heard, d.Trouble = false, trouble
+		}
 	}
 }
 
-// provenBy asks for the DS records, where the referral does not prove them.
-func (w *walk) provenBy(up *cut, d *delegating, child string) {
-	var del dnssec.Delegation
-	if d.referral != nil {
-		del = up.zone.Delegation(child, d.referral, w.terms)
-	}
-	if del.Cut == dnssec.CutUnproven && w.budget.Exhausted == "" {
-		msg, trouble, _ := w.hear(up, d.Address, child, dns.TypeDS, fewRounds)
-		if msg == nil {
-			d.Heard, d.Trouble = false, trouble
-			return
+// bestOf follows the referral that proves the zone best, where they differ: what its
+// servers say is then seen, whichever of the parent's servers was the quickest.
+func (w *walk) bestOf(h *hop, up *cut) (found bool) {
+	var each []*delegating
+	for _, d := range h.parents {
+		if d.referral != nil && d.Heard && !slices.ContainsFunc(each, d.refersLike) {
+			each = append(each, d)
 		}
-		del = up.zone.Delegation(child, msg, w.terms)
 	}
+	for _, d := range each {
+		next, held := w.followed(up, d, h.Zone, len(each) > 1)
+		if !held || found && next.zone.Security != dnssec.Secure {
+			continue
+		}
+		h.at, found = next, true
+		if next.zone.Security == dnssec.Secure {
+			break
+		}
+	}
+	if found {
+		h.at, h.above = w.keep(h.at), w.nearest(dnssec.Parent(h.Zone), dns.TypeNS)
+	}
+	return found
+}
+
+// followed is where a referral leads. One of several may lead to servers that are no
+// more, and leaves time for the others.
+func (w *walk) followed(up *cut, d *delegating, child string, several bool) (*cut, bool) {
+	if several {
+		ctx := w.ctx
+		defer func() { w.ctx = ctx }()
+		var cancel context.CancelFunc
+		w.ctx, cancel = context.WithTimeout(ctx, eachTry)
+		defer cancel()
+	}
+	return w.descend(up, d.referral, child, nil)
+}
+
+// refersLike reports whether two referrals are to the same servers with the same DS
+// records, proven or not.
+func (d *delegating) refersLike(o *delegating) bool {
+	ds := func(d *delegating) []string {
+		var out []string
+		for _, rr := range d.referral.Ns {
+			if ds, ok := rr.(*dns.DS); ok {
+				out = append(out, textOf(ds))
+			}
+		}
+		slices.Sort(out)
+		return out
+	}
+	return slices.Equal(d.NS, o.NS) && slices.Equal(ds(d), ds(o))
+}
+
+// textOf is a DS record as in a zone file.
+func textOf(ds *dns.DS) string {
+	return fmt.Sprintf("%d %d %d %s", ds.KeyTag, ds.Algorithm, ds.DigestType, strings.ToLower(ds.Digest))
+}
+
+// agree judges what the servers of the zone above have said, and tells where they do
+// not agree. It returns the zone's servers with those that any of them refers to. Who
+// was silent refers nobody anywhere, and is no difference.
+func (l *roll) agree(h *hop, servers []server) []server {
+	up := h.above
+	h.Above = up.zone.Name
+	// An anchor for the zone takes the place of what its parent proves.
+	proven := up.zone.Security == dnssec.Secure && l.r.anchors.Load().At(h.Zone) == nil && !l.walk().negative(h.Zone)
+	heard := map[string]bool{}
+	for i, d := range h.parents {
+		switch {
+		case !d.Heard || d.Trouble.Text != "":
+		case proven:
+			l.walk().proves(up, d, h.Zone)
+		case d.referral == nil && !d.holds:
+			d.Trouble = dnssec.Trouble{Text: "does not delegate " + h.Zone}
+		}
+		if d.Trouble.Budget && h.found.Trouble.Text == "" {
+			h.found = lost(d.Trouble) // what one of them may cost, each of them may
+			return servers
+		}
+		// Somebody has delegated the zone, or nobody would be asked: who does not differs.
+		h.Parted = h.Parted || d.Heard && d.Trouble.Text != "" ||
+			slices.ContainsFunc(h.parents[:i], func(o *delegating) bool { return o.Heard && d.Heard && !o.Same(&d.Delegator) })
+		heard[d.Name] = heard[d.Name] || d.Heard
+		if d.holds {
+			h.apart = append(h.apart, &polled{Server: dnssec.Server{Name: d.Name, Address: d.Address}})
+		}
+		servers = together(servers, d.servers)
+	}
+	for _, d := range h.parents {
+		if !d.foreign || !heard[d.Name] {
+			h.Parents = append(h.Parents, d.Delegator)
+		}
+	}
+	return servers
+}
+
+// proves judges what a server of a Secure zone above says of the DS records.
+func (w *walk) proves(up *cut, d *delegating, child string) {
+	msg := d.ds
+	if msg == nil {
+		msg = d.referral
+	}
+	del := up.zone.Delegation(child, msg, w.terms)
 	switch del.Cut {
 	case dnssec.CutSecure:
 		for _, ds := range del.Trust.DS {
-			d.DS = append(d.DS, fmt.Sprintf("%d %d %d %s", ds.KeyTag, ds.Algorithm, ds.DigestType, strings.ToLower(ds.Digest)))
+			d.DS = append(d.DS, textOf(ds))
 		}
 		slices.Sort(d.DS)
 	case dnssec.CutInsecure:
@@ -180,25 +234,6 @@ func within(msg *dns.Msg, zone string) bool {
 	return len(msg.Answer) > 0 || slices.ContainsFunc(msg.Ns, func(rr dns.RR) bool {
 		return rr.Header().Rrtype == dns.TypeSOA && dnssec.IsSubdomain(dnssec.Canonical(rr.Header().Name), zone)
 	})
-}
-
-// bestOf proves the zone by the delegation that proves it best, where they differ: what
-// its servers say is then seen, whichever of the parent's servers was heard first.
-func (w *walk) bestOf(h *hop, up *cut, all []*delegating) {
-	defer w.giveUpEarly(0)
-	var tried [][]string
-	for _, d := range all {
-		if h.at.zone.Security == dnssec.Secure || w.over() {
-			return
-		}
-		if d.referral == nil || d.Trouble.Text != "" || slices.ContainsFunc(tried, func(ds []string) bool { return slices.Equal(ds, d.DS) }) {
-			continue
-		}
-		tried = append(tried, d.DS)
-		if next, held := w.descend(up, d.referral, h.Zone, nil); held && next.zone.Security == dnssec.Secure {
-			h.at = w.keep(next)
-		}
-	}
 }
 
 // together are servers with those that others name, each once with all its addresses.
@@ -219,4 +254,28 @@ func together(servers, more []server) []server {
 		out[i].addrs = addrs
 	}
 	return out
+}
+
+// sides tells which servers the zone above names alone, and which the zone itself.
+func (h *hop) sides(all []*polled) {
+	var above, within []string
+	for _, p := range h.Parents {
+		above = append(above, p.NS...)
+	}
+	for _, s := range all {
+		for _, n := range s.named {
+			within = append(within, n.name)
+		}
+	}
+	if len(above) == 0 || len(within) == 0 {
+		return // one of the two names nobody: the other is no difference
+	}
+	h.OnlyAbove, h.OnlyWithin = without(above, within), without(within, above)
+}
+
+// without are the names that others do not have, each once and in order.
+func without(names, others []string) []string {
+	out := slices.DeleteFunc(slices.Clone(names), func(n string) bool { return slices.Contains(others, n) })
+	slices.Sort(out)
+	return slices.Compact(out)
 }

@@ -17,6 +17,7 @@ type hop struct {
 	dnssec.Hop
 	at        *cut
 	above     *cut // that delegates it; nil: none does
+	parents   []*delegating
 	found     dnssec.Finding
 	forwarded bool
 	apart     []*polled // servers of the zone above that hold the zone, whoever names them
@@ -54,13 +55,12 @@ func (l *roll) hop(way *walk, name string) *hop {
 		}
 		var gone bool
 		h.found = dnssec.Finding{}
-		w := l.walk() // what silent servers have cost on the way is not the others' to bear
-		if servers, gone = w.serversNow(h); !gone || tries > 0 {
+		if servers, gone = l.serversNow(h); !gone || tries > 0 {
 			break
 		}
 	}
-	if h.found.Trouble.Text == "" {
-		servers = l.hearAbove(h, servers)
+	if h.found.Trouble.Text == "" && h.above != nil {
+		servers = l.agree(h, servers)
 	}
 	if h.found.Trouble.Text != "" {
 		return h
@@ -82,9 +82,11 @@ func (l *roll) hop(way *walk, name string) *hop {
 // those that it names itself. The zone of the hop is proven anew on the way; where
 // that cannot be done h.found says why. gone: the parent proves that it delegates
 // the zone no more, and the zone is forgotten.
-func (w *walk) serversNow(h *hop) (now []server, gone bool) {
+func (l *roll) serversNow(h *hop) (now []server, gone bool) {
+	w := l.walk() // what silent servers have cost on the way is not the others' to bear
 	defer w.giveUpEarly(0)
 	c := h.at
+	h.above, h.parents = nil, nil
 	name := c.zone.Name
 	if name == "." || c.fixed {
 		return c.servers, false
@@ -94,6 +96,13 @@ func (w *walk) serversNow(h *hop) (now []server, gone bool) {
 		h.found = lost(p.zone.Trouble)
 		return nil, false
 	}
+	if l.hearAbove(h, p); h.found.Trouble.Text != "" {
+		return nil, false
+	}
+	if w.bestOf(h, p) {
+		return h.at.servers, false
+	}
+	// Those that were silent may speak when they are asked again, or elsewhere.
 	got := w.referral(p, name)
 	switch {
 	case got.ok:
@@ -198,30 +207,6 @@ func (l *roll) askAll(h *hop, todo []server) []*polled {
 	}
 	h.sides(all)
 	return all
-}
-
-// sides tells which servers the zone above names alone, and which the zone itself.
-func (h *hop) sides(all []*polled) {
-	var above, within []string
-	for _, p := range h.Parents {
-		above = append(above, p.NS...)
-	}
-	for _, s := range all {
-		for _, n := range s.named {
-			within = append(within, n.name)
-		}
-	}
-	if len(above) == 0 || len(within) == 0 {
-		return // one of the two names nobody: the other is no difference
-	}
-	h.OnlyAbove, h.OnlyWithin = without(above, within), without(within, above)
-}
-
-// without are the names that others do not have, each once and in order.
-func without(names, others []string) []string {
-	out := slices.DeleteFunc(slices.Clone(names), func(n string) bool { return slices.Contains(others, n) })
-	slices.Sort(out)
-	return slices.Compact(out)
 }
 
 func tooMany(what string) dnssec.Finding {

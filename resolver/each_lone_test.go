@@ -1,0 +1,95 @@
+package resolver
+
+import (
+	"fmt"
+	"testing"
+	"testing/synctest"
+
+	"cnfd/dnssec"
+
+	"github.com/miekg/dns"
+)
+
+// TestParentsGoneAstray: one of the parent's servers has a delegation that leads to nobody any more. Whichever is
+// heard first, it is seen, and what the right servers say beside it.
+func TestParentsGoneAstray(t *testing.T) {
+	for _, at := range []string{exampleAt, example2At} {
+		for _, fresh := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s fresh=%t", at, fresh), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					l := doubled(t)
+					r := l.resolver(t)
+					if e := rollOf(t, r, owner); e.Differ || len(e.Answer.Data) != 1 {
+						t.Fatalf("before: %+v", e)
+					}
+					l.delegates(t, at, func(s []site) {
+						s[3].ns, s[3].at = []string{"ns8.vendor.example.", "ns9.vendor.example."}, []string{"192.0.2.88", "192.0.2.89"}
+					})
+					if fresh {
+						r = l.resolver(t)
+					}
+					e := rollOf(t, r, owner)
+					if h := &e.Hops[0]; !e.Differ || !h.Parted || e.Answer.Security == dnssec.Secure || len(h.Servers) != 4 {
+						t.Errorf("%t %+v\n%s\n%s", e.Differ, e.Answer, referred(h), heard(h))
+					}
+				})
+			})
+		}
+	}
+}
+
+// TestLoneParent: where only one of the parent's servers is heard, what it says is all there is; and who denies the
+// zone, or proves another, is never passed over because the others have fallen silent.
+func TestLoneParent(t *testing.T) {
+	for _, c := range []struct {
+		claim  string
+		edit   func([]site)
+		secure bool
+	}{
+		{"it delegates as ever", func([]site) {}, true},
+		{"it denies the zone", func(s []site) { s[3].name = "other.example." }, false},
+		{"it has an old DS", func(s []site) {
+			s[3].ds = func(ds []dns.RR) []dns.RR {
+				old := dns.Copy(ds[0]).(*dns.DS)
+				old.KeyTag ^= 1
+				return []dns.RR{old}
+			}
+		}, false},
+		{"it has no DS", func(s []site) { s[3].ds = func([]dns.RR) []dns.RR { return nil } }, false},
+	} {
+		for _, silence := range []struct {
+			claim string
+			lie   func(string, *dns.Msg, *dns.Msg) *dns.Msg
+		}{
+			{"to everything", silent},
+			{"of the zone", func(_ string, q, r *dns.Msg) *dns.Msg {
+				if dns.CanonicalName(q.Question[0].Name) == "vendor.example." {
+					return nil
+				}
+				return r
+			}},
+			{"when asked for the DS", func(_ string, q, r *dns.Msg) *dns.Msg {
+				if q.Question[0].Qtype == dns.TypeDS {
+					return nil
+				}
+				return r
+			}},
+		} {
+			t.Run(c.claim+", the other is silent "+silence.claim, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					l := doubled(t)
+					r := l.resolver(t)
+					if e := rollOf(t, r, owner); e.Differ || len(e.Answer.Data) != 1 {
+						t.Fatalf("before: %+v", e)
+					}
+					l.delegates(t, example2At, c.edit)
+					l.lie(silence.lie, exampleAt)
+					e := rollOf(t, r, owner)
+					if secure := e.Answer.Security == dnssec.Secure && !e.Differ; secure != c.secure || secure && len(e.Answer.Data) != 1 {
+						t.Errorf("%t %+v\n%s", e.Differ, e.Answer, referred(&e.Hops[0]))
+					}
+				})
+			})
+		}
+	}
+}

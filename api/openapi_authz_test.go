@@ -50,6 +50,14 @@ func gatewayRequests(t *testing.T) (list []described) {
 	token := part(`{"alg":"ES256"}`) + "." + part(`{"sub":"https://vendor.example","cnf":{"jkt":"NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"}}`) + "." + part("its signature")
 	gateway := []string{"X-Original-Method: GET", "X-Original-URL: https://api.example/orders/7"}
 	whole := append(gateway, "Authorization: DPoP "+token, "DPoP: a.b.c")
+	nonces := authz.NewNonces(clock)
+	nonced := func(c *authz.Config) { c.DPoPNonce, c.Nonces = true, nonces }
+	first := described{"GET", "/v1/authz", "/v1/authz", 401, of(passes, nonced), "", gateway}
+	given := first.answer(t).Header().Get("DPoP-Nonce")
+	proofWith := func(nonce string) string {
+		return part(`{"alg":"ES256","typ":"dpop+jwt"}`) + "." + part(`{"nonce":"`+nonce+`"}`) + "." + part("its signature")
+	}
+	proof, stale := proofWith(given), proofWith("another")
 	for _, method := range strings.Fields("GET HEAD POST PUT PATCH DELETE OPTIONS TRACE") {
 		for path, target := range map[string]string{"/v1/authz": "/v1/authz", "/v1/authz/{path}": "/v1/authz/orders/7"} {
 			add := func(status int, c Config, headers ...string) {
@@ -60,6 +68,8 @@ func gatewayRequests(t *testing.T) (list []described) {
 			add(200, of(but(func(v *verifier.Verdict) { v.Thumbprint = digest })), whole...)
 			add(200, of(but(func(v *verifier.Verdict) { v.Reason = verifier.RecordAbsent }), observe), whole...)
 			add(200, of(unproven, observe, closed), whole...)
+			add(200, of(passes, nonced), append(gateway, "Authorization: DPoP "+token, "DPoP: "+proof)...)
+			add(401, of(passes, nonced), append(gateway, "Authorization: DPoP "+token, "DPoP: "+stale)...)
 			add(401, of(passes), gateway...)
 			add(401, of(passes), append(gateway, "Authorization: Bearer "+token)...)
 			add(401, of(tested(verifier.Expired)), whole...)

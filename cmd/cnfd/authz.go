@@ -20,7 +20,7 @@ func authzOf(c *config.Config, v authz.Verifier, e *engine, log *slog.Logger) (_
 	ac := authz.Config{
 		Verifier: v, NewID: api.NewIDs(time.Now), Credential: e.credential, Log: log, Counts: e.gateways,
 		Peers: a.Peers, Issuers: len(c.Issuers) > 0,
-		Audience: a.Audience, NonceHeader: http.CanonicalHeaderKey(a.NonceHeader),
+		Audience: a.Audience, NonceHeader: http.CanonicalHeaderKey(a.NonceHeader), DPoPNonce: a.DPoPNonce, Nonces: e.nonces,
 		Unproven: int(a.Unproven), Observe: a.Observe, Deadline: a.Deadline,
 	}
 	if ac.Gateway, err = authz.ParseGateway(a.Gateway); err != nil {

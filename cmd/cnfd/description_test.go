@@ -200,6 +200,12 @@ func TestTheDaemonIsAsItIsDescribed(t *testing.T) {
 	wants(401, "GET", "/v1/authz", "", "", gateway()...)
 	wants(401, "GET", "/v1/authz", "", "", gateway("Authorization: Bearer "+access)...)
 	wants(403, "GET", "/v1/authz", "", "", "Authorization: DPoP "+access)
+	o.c.Authz.DPoPNonce = true
+	o.again(t)
+	if status, said := d.ask(t, "GET", "/v1/authz", "", "", proven()...); status != 401 || !strings.Contains(said, "DPoP-Nonce") {
+		t.Errorf("a proof without a nonce: %d %s", status, said)
+	}
+	o.c.Authz.DPoPNonce = false
 	o.c.Authz.Subjects = []string{"other.example"}
 	o.again(t)
 	wants(403, "GET", "/v1/authz", "", "", proven()...)

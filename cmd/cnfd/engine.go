@@ -30,6 +30,7 @@ type engine struct {
 	proofs   *proofs
 	anchors  *anchor.Keeper // what the resolver trusts; not running
 	gateways *authz.Counts  // what gateways were answered
+	nonces   *authz.Nonces  // that clients of gateways were given
 	judges
 }
 
@@ -47,7 +48,7 @@ func newEngine(c *config.Config, now func() time.Time, log *slog.Logger, forComm
 	if err != nil {
 		return nil, err
 	}
-	e := &engine{upstream: &upstream{Net: &transport.Net{Now: now}}, gateways: &authz.Counts{}}
+	e := &engine{upstream: &upstream{Net: &transport.Net{Now: now}}, gateways: &authz.Counts{}, nonces: authz.NewNonces(now)}
 	e.anchors = newAnchors(c, *rc.Anchors, now, log, forCommand)
 	trusted := e.anchors.Anchors()
 	rc.Anchors, rc.Exchanger = &trusted, e.upstream

@@ -55,6 +55,9 @@ func (r *reader) checkAuthz(a *Authz) {
 	if slices.Contains(a.Possession, "key_binding") && (a.Audience == "" || a.NonceHeader == "") {
 		r.at("authz.possession", "key_binding: it needs authz.audience, and authz.nonce_header in which the gateway hands on the nonce that it gave")
 	}
+	if a.DPoPNonce && !slices.Contains(a.Possession, "dpop") {
+		r.at("authz.dpop_nonce", "authz.possession does not list dpop: no proof is taken that could hold one")
+	}
 	if a.NonceHeader != "" && !isHeader(a.NonceHeader) {
 		r.at("authz.nonce_header", "%q: want the name of a header of letters, digits and hyphens that nothing else uses, such as Cnf-Nonce", a.NonceHeader)
 	}

@@ -65,6 +65,7 @@ func TestAuthzRefused(t *testing.T) {
 		{"a proof twice", "authz: {possession: [dpop, dpop]}", `authz.possession[1]: "dpop" is named twice`},
 		{"a key binding to nobody", "authz: {possession: [key_binding], nonce_header: Cnf-Nonce}", "authz.possession: key_binding: it needs authz.audience"},
 		{"a key binding with the client's own nonce", "authz: {possession: [key_binding], audience: a}", "authz.possession: key_binding: it needs authz.audience"},
+		{"nonces and no proofs", "authz: {possession: [mtls], dpop_nonce: true}", "authz.dpop_nonce: authz.possession does not list dpop"},
 		{"a header that is none", "authz: {nonce_header: 'Cnf Nonce'}", `authz.nonce_header: "Cnf Nonce": want the name of a header`},
 		{"a header that is the client's", "authz: {nonce_header: authorization}", "authz.nonce_header: "},
 		{"a header with an underscore", "authz: {nonce_header: Cnf_Nonce}", "authz.nonce_header: "},

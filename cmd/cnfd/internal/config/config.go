@@ -121,6 +121,8 @@ type Authz struct {
 	Audience string `yaml:"audience" default:"\"\""`
 	// Of key_binding: the header in which the gateway hands on the nonce that it gave the client, whatever the client has sent by that name; no gateway does so by itself. "": key_binding is not taken.
 	NonceHeader string `yaml:"nonce_header" default:"\"\""`
+	// Of dpop: demand a nonce in each proof (RFC 9449 §9), which clients are told in DPoP-Nonce; the gateway must hand that header on to them. Daemons do not know each other's.
+	DPoPNonce bool `yaml:"dpop_nonce" default:"false"`
 	// The status of what is unproven: 403 or 503.
 	Unproven uint16 `yaml:"unproven" default:"403"`
 	// Let everything pass, say in Cnf-Observed what would have been, and count it: for a roll-out.

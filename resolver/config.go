@@ -31,6 +31,10 @@ type Config struct {
 	// ForwarderRoots are the authorities that may vouch for their certificates;
 	// nil: those of the machine.
 	ForwarderRoots *x509.CertPool
+	// Forwarded, where it is set, is told what came of each message to a forwarder over tls
+	// or https, which the Exchanger does not carry: the reply or the error, and the context
+	// that it was sent under. It is called by many at once.
+	Forwarded func(ctx context.Context, network string, reply *dns.Msg, err error)
 	// Anchors are what is trusted from the start; nil means dnssec.RootAnchors.
 	// SetAnchors replaces them.
 	Anchors *dnssec.Anchors

@@ -168,6 +168,9 @@ func (w *walk) sendOn(f *forwarder, network, name string, rrtype uint16, wait ti
 	var err error
 	if f.secure != nil {
 		msg, err = f.secure.Exchange(ctx, q)
+		if told := w.r.cfg.Forwarded; told != nil {
+			told(ctx, network, msg, err)
+		}
 	} else {
 		msg, err = w.noted(w.r.cfg.Exchanger.Exchange(ctx, f.Address, network, q))
 	}

@@ -51,7 +51,7 @@ func newEngine(c *config.Config, now func() time.Time, log *slog.Logger, forComm
 	e := &engine{upstream: &upstream{Net: &transport.Net{Now: now}}, gateways: &authz.Counts{}, nonces: authz.NewNonces(now)}
 	e.anchors = newAnchors(c, *rc.Anchors, now, log, forCommand)
 	trusted := e.anchors.Anchors()
-	rc.Anchors, rc.Exchanger = &trusted, e.upstream
+	rc.Anchors, rc.Exchanger, rc.Forwarded = &trusted, e.upstream, e.upstream.count
 	if e.resolver, err = resolver.New(rc); err != nil {
 		return nil, err
 	}

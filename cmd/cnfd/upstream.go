@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"net/netip"
 	"os"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -15,11 +17,12 @@ import (
 )
 
 // upstream is the network as the resolver uses it, which counts what is sent there and
-// what comes of it. Forwarders over tls and https are not asked through it.
+// what comes of it. Of forwarders over tls and https, which have connections of their own,
+// it is told.
 type upstream struct {
 	*transport.Net
-	sent   [2]atomic.Int64 // by network: udp, tcp
-	failed [2][troubleKinds]atomic.Int64
+	sent   [len(networkWords)]atomic.Int64 // by network
+	failed [len(networkWords)][troubleKinds]atomic.Int64
 }
 
 // trouble is how an exchange with a server fails.
@@ -30,14 +33,15 @@ const (
 	troubleForged          // a reply that nearly matched
 	troubleAgain           // the server wants to be asked otherwise: a cookie, the case
 	troubleMalformed
-	troubleRcode // FORMERR, SERVFAIL, NOTIMP, REFUSED
+	troubleRcode       // FORMERR, SERVFAIL, NOTIMP, REFUSED
+	troubleCertificate // it does not hold for the forwarder's name
 	troubleNetwork
 	troubleKinds
 )
 
-var troubleWords = [troubleKinds]string{"timeout", "mismatch", "ask_again", "malformed", "rcode", "network"}
+var troubleWords = [troubleKinds]string{"timeout", "mismatch", "ask_again", "malformed", "rcode", "certificate", "network"}
 
-var networkWords = [2]string{"udp", "tcp"}
+var networkWords = [...]string{"udp", "tcp", "tls", "https"}
 
 // Exchange counts one exchange.
 func (u *upstream) Exchange(ctx context.Context, server netip.AddrPort, network string, query *dns.Msg) (*dns.Msg, error) {
@@ -54,9 +58,9 @@ func (u *upstream) ExchangeWithin(ctx context.Context, wait time.Duration, serve
 }
 
 func (u *upstream) count(ctx context.Context, network string, m *dns.Msg, err error) {
-	n := 0
-	if network == "tcp" {
-		n = 1
+	n := slices.Index(networkWords[:], network)
+	if n < 0 {
+		return // there is no other
 	}
 	u.sent[n].Add(1)
 	if ctx.Err() == context.Canceled {
@@ -71,6 +75,7 @@ func troubleOf(m *dns.Msg, err error) (trouble, bool) {
 	var near *transport.NearMissError
 	var again *transport.AskAgainError
 	var malformed *transport.MalformedError
+	var untrusted *tls.CertificateVerificationError
 	switch {
 	case errors.As(err, &near):
 		return troubleForged, true
@@ -80,6 +85,8 @@ func troubleOf(m *dns.Msg, err error) (trouble, bool) {
 		return troubleMalformed, true
 	case errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded):
 		return troubleTimeout, true
+	case errors.As(err, &untrusted):
+		return troubleCertificate, true
 	case err != nil:
 		return troubleNetwork, true
 	case m != nil && (m.Rcode == dns.RcodeFormatError || m.Rcode == dns.RcodeServerFailure || m.Rcode == dns.RcodeNotImplemented || m.Rcode == dns.RcodeRefused):
@@ -91,13 +98,13 @@ func troubleOf(m *dns.Msg, err error) (trouble, bool) {
 // families are the counts as metrics.
 func (u *upstream) families() []metrics.Family {
 	return []metrics.Family{
-		{Name: "cnfd_upstream_queries_total", Help: "Messages sent to name servers, by network; those to forwarders over tls and https are not among them.", Kind: metrics.Counter, Read: func() (all []metrics.Sample) {
+		{Name: "cnfd_upstream_queries_total", Help: "Messages sent to name servers and forwarders, by network.", Kind: metrics.Counter, Read: func() (all []metrics.Sample) {
 			for n, word := range networkWords {
 				all = append(all, metrics.Sample{Labels: []string{"network", word}, Value: float64(u.sent[n].Load())})
 			}
 			return all
 		}},
-		{Name: "cnfd_upstream_errors_total", Help: "Exchanges with name servers that came to nothing, by network and kind.", Kind: metrics.Counter, Read: func() (all []metrics.Sample) {
+		{Name: "cnfd_upstream_errors_total", Help: "Exchanges with name servers and forwarders that came to nothing, by network and kind.", Kind: metrics.Counter, Read: func() (all []metrics.Sample) {
 			for n, network := range networkWords {
 				for kind, word := range troubleWords {
 					all = append(all, metrics.Sample{Labels: []string{"network", network, "kind", word}, Value: float64(u.failed[n][kind].Load())})

@@ -258,7 +258,7 @@ func (w *walk) keys(c *cut, name string, tr *dnssec.Trust) *dnssec.Zone {
 	at := &cut{zone: &dnssec.Zone{Name: name}, servers: c.servers, fixed: c.fixed, keyed: true}
 	var z *dnssec.Zone
 	got := w.ask(at, name, dns.TypeDNSKEY, func(r *reply) bool {
-		z = dnssec.ProveZone(name, tr, r.msg, w.terms)
+		z = w.judgeKeys(name, tr, r.msg)
 		return z.Security != dnssec.Bogus
 	})
 	if got.ok && z.Security == dnssec.Secure {

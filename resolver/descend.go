@@ -118,7 +118,7 @@ func (w *walk) above(c *cut, child string, msg *dns.Msg) *cut {
 // delegation proves what a Secure zone says of a child; msg may hold it already.
 func (w *walk) delegation(c *cut, child string, msg *dns.Msg) dnssec.Delegation {
 	if msg != nil {
-		d := c.zone.Delegation(child, msg, w.terms)
+		d := w.judgeDelegation(c, child, msg)
 		w.learn(c, d.Proofs)
 		if d.Cut == dnssec.CutSecure || d.Cut == dnssec.CutInsecure || w.budget.Exhausted != "" {
 			return d
@@ -131,7 +131,7 @@ func (w *walk) delegation(c *cut, child string, msg *dns.Msg) dnssec.Delegation 
 		return d
 	}
 	got := w.ask(c, child, dns.TypeDS, func(r *reply) bool {
-		d = c.zone.Delegation(child, r.msg, w.terms) // only a proof counts, authority or not
+		d = w.judgeDelegation(c, child, r.msg) // only a proof counts, authority or not
 		return d.Cut != dnssec.CutUnproven
 	})
 	if !got.usable || got.trouble.Budget {
@@ -149,7 +149,7 @@ func (w *walk) delegationFrom(c *cut, child string, f dnssec.Finding) dnssec.Del
 	case c.zone.Security != dnssec.Secure:
 		return dnssec.Delegation{}
 	}
-	return c.zone.Delegation(child, &dns.Msg{Answer: f.Answer, Ns: f.Authority}, w.terms)
+	return w.judgeDelegation(c, child, &dns.Msg{Answer: f.Answer, Ns: f.Authority})
 }
 
 // proveChild decides the trust in a child zone from its parent's word.

@@ -213,7 +213,7 @@ func (w *walk) proves(up *cut, d *delegating, child string) {
 	if msg == nil {
 		msg = d.referral
 	}
-	del := up.zone.Delegation(child, msg, w.terms)
+	del := w.judgeDelegation(up, child, msg)
 	switch del.Cut {
 	case dnssec.CutSecure:
 		for _, ds := range del.Trust.DS {

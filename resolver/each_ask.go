@@ -98,7 +98,7 @@ func (w *walk) judged(c *cut, msg *dns.Msg, name string, rrtype uint16) (dnssec.
 	case r.class == referral:
 		return dnssec.Finding{}, dnssec.Trouble{Text: "refers to servers of " + r.child}
 	}
-	f := c.zone.Answer(r.msg, name, rrtype, w.terms)
+	f := w.judge(c, r.msg, name, rrtype)
 	if f.Kind == dnssec.NoAnswer {
 		if f.Trouble.Text == "" {
 			f.Trouble.Text = "says nothing of use"

@@ -31,7 +31,8 @@ type Resolver struct {
 	ahead      *ahead
 	steps      steps
 	crowd      crowd
-	rolls      chan struct{} // a place for each LookupEach under way
+	turns      *transport.Turns // of those who judge
+	rolls      chan struct{}    // a place for each LookupEach under way
 	queries    atomic.Int64
 	chance     func(oneIn int) bool
 }
@@ -45,7 +46,7 @@ func New(c Config) (*Resolver, error) {
 	r := &Resolver{cfg: c, facts: newFacts(c.Now), steps: steps{of: map[string]*step{}}, stubs: map[string]Stub{}}
 	r.chance = func(oneIn int) bool { return rand.IntN(oneIn) == 0 }
 	r.anchors.Store(c.Anchors)
-	r.ahead = newAhead()
+	r.ahead, r.turns = newAhead(), turnsOf(c.Exchanger)
 	r.rolls = make(chan struct{}, maxRolls)
 	r.cache = cache.New[*entry](cache.Config{MaxBytes: c.MaxBytes, Now: c.Now})
 	r.ntas.Store(newNegatives(c.NegativeAnchors, c.Now()))

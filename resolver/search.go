@@ -81,7 +81,7 @@ func (s *search) step() {
 		}
 		// A Bogus answer, or one with too much in it, may be one server's fault: others
 		// are asked before it stands (RFC 4035 §4.7, DNSSEC-lame servers).
-		found := c.zone.Answer(r.msg, s.name, s.rrtype, s.terms)
+		found := s.judge(c, r.msg, s.name, s.rrtype)
 		if r.lame != "" && found.Security != dnssec.Secure {
 			return false
 		}

@@ -69,7 +69,7 @@ func (w *walk) withoutAuthority(c *cut, msg *dns.Msg, name string, rrtype uint16
 	if next := w.anchoredBelow(c, name, rrtype); next != nil {
 		return w.judgeAgain(next, msg, name, rrtype)
 	}
-	f := c.zone.Answer(msg, name, rrtype, w.terms)
+	f := w.judge(c, msg, name, rrtype)
 	f.TTL = min(f.TTL, maxFailureTTL)
 	return f, c
 }
@@ -81,7 +81,7 @@ func (w *walk) judgeAgain(c *cut, msg *dns.Msg, name string, rrtype uint16) (dns
 		if stuck(c) {
 			return lost(c.zone.Trouble), c
 		}
-		f := c.zone.Answer(msg, name, rrtype, w.terms)
+		f := w.judge(c, msg, name, rrtype)
 		if f.Security != dnssec.Bogus || c.zone.Security != dnssec.Secure || !f.Unsigned && f.SignedBy == "" {
 			return f, c
 		}

@@ -29,7 +29,7 @@ func (w *walk) widen(c *cut, msg *dns.Msg) {
 	if len(set.Answer) == 0 {
 		return
 	}
-	f := c.zone.Answer(set, c.zone.Name, dns.TypeNS, w.terms)
+	f := w.judge(c, set, c.zone.Name, dns.TypeNS)
 	if f.Security != dnssec.Secure || f.Kind != dnssec.Positive {
 		return
 	}

@@ -77,7 +77,9 @@ func TestForgedMTU(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if m, err := new(Net).overUDP(&errant{errors: 3}, out); err != nil || len(m.Answer) != 1 {
+	n := new(Net)
+	n.turns.Take(t.Context())
+	if m, err := n.overUDP(&errant{errors: 3}, out); err != nil || len(m.Answer) != 1 {
 		t.Errorf("%v %v", m, err)
 	}
 }

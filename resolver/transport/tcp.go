@@ -110,10 +110,21 @@ func until(ctx context.Context, wait time.Duration, conn net.Conn) (release func
 
 // overTCP sends one question in a frame of two octets of length and reads one
 // reply (RFC 1035 §4.2.2).
-func overTCP(conn net.Conn, out *outgoing) (*dns.Msg, error) {
+func (n *Net) overTCP(conn net.Conn, out *outgoing) (*dns.Msg, error) {
 	framed := make([]byte, 2, 2+len(out.wire))
 	binary.BigEndian.PutUint16(framed, uint16(len(out.wire)))
-	if _, err := conn.Write(append(framed, out.wire...)); err != nil {
+	reply, err := n.askTCP(conn, append(framed, out.wire...))
+	if err != nil {
+		return nil, err
+	}
+	return out.match(reply)
+}
+
+// askTCP gives its turn away for as long as it waits.
+func (n *Net) askTCP(conn net.Conn, framed []byte) ([]byte, error) {
+	n.turns.Give()
+	defer n.turns.again()
+	if _, err := conn.Write(framed); err != nil {
 		return nil, err
 	}
 	var size [2]byte
@@ -121,8 +132,6 @@ func overTCP(conn net.Conn, out *outgoing) (*dns.Msg, error) {
 		return nil, err
 	}
 	buf := make([]byte, binary.BigEndian.Uint16(size[:]))
-	if _, err := io.ReadFull(conn, buf); err != nil {
-		return nil, err
-	}
-	return out.match(buf)
+	_, err := io.ReadFull(conn, buf)
+	return buf, err
 }

@@ -34,7 +34,11 @@ type Net struct {
 	nearMisses atomic.Int64
 	malformed  atomic.Int64
 	datagrams  sync.Pool // of *[maxUDP]byte
+	turns      Turns
 }
+
+// Turns are those by which n makes and reads messages, for who computes with what they say.
+func (n *Net) Turns() *Turns { return &n.turns }
 
 // Stats counts what was met on the network.
 type Stats struct {
@@ -98,6 +102,10 @@ func (n *Net) ExchangeWithin(ctx context.Context, wait time.Duration, server net
 		defer cancel()
 		wait = 0
 	}
+	if !n.turns.Take(ctx) {
+		return nil, ctx.Err()
+	}
+	defer n.turns.Give()
 	if network == "tcp" {
 		if conn := n.lounge.take(server); conn != nil {
 			m, err := n.over(ctx, wait, conn, server, network, query)
@@ -108,7 +116,7 @@ func (n *Net) ExchangeWithin(ctx context.Context, wait time.Duration, server net
 			// It came to its end meanwhile: a fresh one tells (RFC 7766 §6.2.4).
 		}
 	}
-	conn, err := open(ctx, server, network)
+	conn, err := n.open(ctx, server, network)
 	if err != nil {
 		if network == "tcp" && n.peers.get(server).doubted {
 			n.caseless(server) // the only way to ask a server that neither keeps the case nor speaks TCP
@@ -119,10 +127,12 @@ func (n *Net) ExchangeWithin(ctx context.Context, wait time.Duration, server net
 }
 
 // open makes a socket or a connection anew.
-func open(ctx context.Context, server netip.AddrPort, network string) (net.Conn, error) {
+func (n *Net) open(ctx context.Context, server netip.AddrPort, network string) (net.Conn, error) {
 	if network == "udp" {
 		return openUDP(server)
 	}
+	n.turns.Give()
+	defer n.turns.again()
 	var d net.Dialer
 	return d.DialContext(ctx, network, server.String())
 }
@@ -139,7 +149,7 @@ func (n *Net) over(ctx context.Context, wait time.Duration, conn net.Conn, serve
 	case err != nil:
 	case network == "tcp":
 		out.anyCase = true
-		m, err = overTCP(conn, out)
+		m, err = n.overTCP(conn, out)
 	default:
 		m, err = n.overUDP(conn, out)
 	}
@@ -231,7 +241,9 @@ func (n *Net) overUDP(conn net.Conn, out *outgoing) (*dns.Msg, error) {
 	defer n.datagrams.Put(buf) // what is parsed points nowhere into it
 	malformed := false
 	for {
+		n.turns.Give()
 		size, err := conn.Read(buf[:])
+		n.turns.again()
 		if errors.Is(err, syscall.EMSGSIZE) {
 			continue // somebody says so by ICMP; what was sent was not too large
 		}

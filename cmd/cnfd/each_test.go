@@ -203,6 +203,13 @@ func TestTheEvidenceOfAPrecheck(t *testing.T) {
 			t.Fatalf("%s: %v", c.domain, line)
 		}
 		f := facts[0].(map[string]any)
+		above := f["delegations"].([]any)
+		for _, one := range above {
+			d := one.(map[string]any)
+			if d["zone"] != c.domain+"." || d["above"] != "example." || d["server"] == "" || d["address"] == "" || len(d["ns"].([]any)) == 0 || !strings.Contains(fmt.Sprint(d["ds"]), " 13 2 ") {
+				t.Errorf("%s: %v", c.domain, d)
+			}
+		}
 		said := f["servers"].([]any)
 		gave, denied := 0, 0
 		for _, one := range said {
@@ -222,7 +229,7 @@ func TestTheEvidenceOfAPrecheck(t *testing.T) {
 				denied++
 			}
 		}
-		if len(said) == 0 || gave < c.records || gave+denied != len(said) || (denied > 0) != (c.reason == "servers_differ") {
+		if len(above) == 0 || len(said) == 0 || gave < c.records || gave+denied != len(said) || (denied > 0) != (c.reason == "servers_differ") {
 			t.Errorf("%s: of %d servers %d gave a record, %d denied it: %v", c.domain, len(said), gave, denied, said)
 		}
 	}

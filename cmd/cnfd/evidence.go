@@ -53,7 +53,37 @@ type fact struct {
 	Authority []string `json:"authority"`
 	Trouble   string   `json:"trouble,omitempty"`
 	Chain     []step   `json:"chain"`
-	Servers   []saying `json:"servers,omitempty"` // of a precheck
+	Servers   []saying `json:"servers,omitempty"` // of a precheck, as is what follows
+
+	Delegations []delegation `json:"delegations,omitempty"`
+}
+
+// delegation is how one server of the zone above delegates a zone: the DS records are
+// those that it proves, and where they differ from server to server so does the verdict.
+type delegation struct {
+	Zone    string   `json:"zone"`
+	Above   string   `json:"above"`
+	Server  string   `json:"server"`
+	Address string   `json:"address,omitempty"`
+	NS      []string `json:"ns"` // none: it holds the zone itself
+	DS      []string `json:"ds"`
+	Trouble string   `json:"trouble,omitempty"`
+}
+
+// delegations are those by all servers that were heard, alias by alias.
+func delegations(hops []dnssec.Hop) (all []delegation) {
+	for _, h := range hops {
+		for i := range h.Parents {
+			p := &h.Parents[i]
+			one := delegation{Zone: h.Zone, Above: h.Above, Server: p.Name, NS: []string{}, DS: []string{}, Trouble: p.Trouble.Text}
+			one.NS, one.DS = append(one.NS, p.NS...), append(one.DS, p.DS...)
+			if p.Address.IsValid() {
+				one.Address = p.Address.String()
+			}
+			all = append(all, one)
+		}
+	}
+	return all
 }
 
 // saying is what one name server said at one address, as it was received: without
@@ -129,7 +159,7 @@ func (d *decisions) evidence(ctx context.Context, one *api.Decision) {
 		for _, one := range r.all {
 			links, proofs := d.chain.Chain(one.answer)
 			f := factOf(one.answer, links, proofs)
-			f.Servers = sayings(one.hops)
+			f.Servers, f.Delegations = sayings(one.hops), delegations(one.hops)
 			facts = append(facts, f)
 		}
 		r.mu.Unlock()

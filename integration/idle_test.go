@@ -28,7 +28,7 @@ func TestIdleOnBothSockets(t *testing.T) {
 			testneeds.Lacking(t, fmt.Sprintf("%d open files are needed, and %d may be (ulimit -n)", 2*tt.each+2000, files.Cur))
 		}
 		s := newSiege(t, 83+i, tt.secured, "cache: {max_bytes: 32MiB}")
-		stop := s.meanwhile(t)
+		_, stop := s.meanwhile(t)
 		var mu sync.Mutex
 		var idle []*idler
 		var all sync.WaitGroup

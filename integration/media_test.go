@@ -16,7 +16,7 @@ func TestMediaTypes(t *testing.T) {
 			t.Parallel()
 			s := newSiege(t, 77+i, secured, "limits: {idle_timeout: 1s}")
 			table := s.media(t)
-			stop := s.meanwhile(t)
+			_, stop := s.meanwhile(t)
 			var all sync.WaitGroup
 			for _, o := range s.doors {
 				s.frame(t, o, table, &all)

@@ -20,7 +20,7 @@ func TestPipelining(t *testing.T) {
 	for i, secured := range []bool{false, true} {
 		s := newSiege(t, 75+i, secured, "")
 		kinds := s.requests(t)
-		stop := s.meanwhile(t)
+		_, stop := s.meanwhile(t)
 		answers := 0
 		for _, o := range s.doors {
 			for round := range 30 {

@@ -128,10 +128,10 @@ func (s *siege) rightly() error {
 	return nil
 }
 
-// meanwhile keeps asking every listener until the returned function is called, which says how many rounds were right and
-// fails the test with the first that was not.
-func (s *siege) meanwhile(t testing.TB) (stop func() int64) {
-	var rounds atomic.Int64
+// meanwhile keeps asking every listener, and counts the rounds that were right, until the returned function is called, which
+// says how many there were. The first that is not right fails the test.
+func (s *siege) meanwhile(t testing.TB) (rounds *atomic.Int64, stop func() int64) {
+	rounds = new(atomic.Int64)
 	var asking sync.WaitGroup
 	done := make(chan struct{})
 	asking.Go(func() {
@@ -148,7 +148,7 @@ func (s *siege) meanwhile(t testing.TB) (stop func() int64) {
 			}
 		}
 	})
-	return func() int64 { close(done); asking.Wait(); return rounds.Load() }
+	return rounds, func() int64 { close(done); asking.Wait(); return rounds.Load() }
 }
 
 // lifted waits until the daemon has open what it had before, and nothing under way, asks it once more, ends it and compares

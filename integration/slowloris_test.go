@@ -23,7 +23,7 @@ func TestSlowClients(t *testing.T) {
 		t.Run(map[bool]string{false: "in plain", true: "over TLS"}[secured], func(t *testing.T) {
 			t.Parallel()
 			s := newSiege(t, 73+i, secured, "limits: {read_timeout: 6s, idle_timeout: 2s}\ncache: {max_bytes: 32MiB}")
-			stop := s.meanwhile(t)
+			_, stop := s.meanwhile(t)
 			end := make(chan struct{})
 			var slow, deaf sync.WaitGroup
 			defer deaf.Wait()

@@ -25,7 +25,7 @@ func TestFraming(t *testing.T) {
 		t.Run(map[bool]string{false: "in plain", true: "over TLS"}[secured], func(t *testing.T) {
 			t.Parallel()
 			s := newSiege(t, 71+i, secured, "limits: {idle_timeout: 1s}")
-			stop := s.meanwhile(t)
+			_, stop := s.meanwhile(t)
 			var all sync.WaitGroup
 			for _, o := range s.doors {
 				s.frame(t, o, slices.Concat(shapes, lineShapes), &all)

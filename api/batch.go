@@ -230,6 +230,7 @@ func (b *batch) answer(ctx context.Context, c *call, index int) (sound bool) {
 	var began time.Time
 	if b.h.Decisions != nil {
 		began = b.h.Now()
+		q.Now = began
 		ctx = b.h.Decisions.Begins(ctx)
 	}
 	var err error

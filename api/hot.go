@@ -68,6 +68,7 @@ func (h *handler) answerCached(ctx context.Context, c *call, w *lane.Response) (
 	var began time.Time
 	if h.Decisions != nil {
 		began = h.Now()
+		c.request.Now = began
 		ctx = h.Decisions.Begins(ctx)
 	}
 	if *v, ok = h.Cached.VerifyCached(ctx, &c.request); !ok {

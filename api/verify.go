@@ -45,6 +45,7 @@ func (h *handler) decide(ctx context.Context, c *call) (v *verifier.Verdict, now
 	var began time.Time
 	if h.Decisions != nil {
 		began = h.Now()
+		c.request.Now = began
 		ctx = h.Decisions.Begins(ctx)
 	}
 	if *v, err = h.Verifier.Verify(ctx, &c.request); err != nil {

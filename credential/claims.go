@@ -38,11 +38,19 @@ var (
 	vcIDNames    = strict.NewNames("id")
 )
 
-// readClaims reads the claim set in one pass.
+// readClaims reads the claim set in one pass, unless that was done before.
 func readClaims(json []byte, f Format, o *Options) (Credential, error) {
 	if o == nil {
 		o = &Options{}
 	}
+	if c, ok := recall(json, f, o); ok {
+		return c, nil
+	}
+	c, err := readJSON(json, f, o)
+	return learn(json, c, err, o)
+}
+
+func readJSON(json []byte, f Format, o *Options) (Credential, error) {
 	names := claimNames
 	if o.CredentialSubject {
 		names = vcClaimNames

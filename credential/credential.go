@@ -10,6 +10,7 @@ package credential
 import (
 	"time"
 
+	"cnfd/internal/strict"
 	"cnfd/thumbprint"
 )
 
@@ -32,6 +33,9 @@ type Credential struct {
 	// life gets shorter.
 	Expires, NotBefore       int64
 	HasExpires, HasNotBefore bool
+
+	// Memo is what a Memory has put there for those who asked it; nil of what it does not know.
+	Memo any
 
 	hidden bool // an SD-JWT or SD-CWT keeps members of the claim set to disclosures
 	// What is asked for after the parsing is read again from these.
@@ -69,6 +73,55 @@ type Options struct {
 	// several they must be equal.
 	CredentialSubject bool
 	Confirmation      thumbprint.Options
+	// Memory knows claim sets that were read with these very Options before; may be nil.
+	Memory Memory
+}
+
+// Memory knows what claim sets say that come again and again, so that they need not be
+// read again. A claim set is the text of a JSON object or a CBOR map; no text is both.
+type Memory interface {
+	// Recall returns what ReadClaims has said of those very octets. Nothing that
+	// it points to is changed by anybody.
+	Recall(claims []byte) (Credential, bool)
+	// Learn is told of a claim set that was read without an error; whoever keeps it
+	// takes a copy, and reads that with ReadClaims.
+	Learn(claims []byte)
+}
+
+// ReadClaims reads a claim set, of JSON or CBOR, as the readers of tokens do, past o's
+// Memory. The Credential has no Format. The error is an *Error.
+func ReadClaims(claims []byte, o *Options) (Credential, error) {
+	if o == nil {
+		o = &Options{}
+	}
+	past := *o
+	past.Memory = nil
+	if item, rest, err := strict.FirstCBOR(claims); err == nil && len(rest) == 0 && item.Major == strict.MajorMap {
+		return readClaimsMap(item, 0, &past)
+	}
+	return readClaims(claims, 0, &past)
+}
+
+// recall returns what the Memory of o knows of claims.
+func recall(claims []byte, f Format, o *Options) (c Credential, ok bool) {
+	if o.Memory == nil {
+		return c, false
+	}
+	if c, ok = o.Memory.Recall(claims); ok {
+		c.Format = f
+	}
+	return c, ok
+}
+
+// learn hands claims to the Memory of o, if they could be read.
+func learn(claims []byte, c Credential, err error, o *Options) (Credential, error) {
+	if err != nil {
+		return Credential{}, err
+	}
+	if o.Memory != nil {
+		o.Memory.Learn(claims)
+	}
+	return c, nil
 }
 
 // MaxToken bounds the octets of every input, text and CBOR alike.

@@ -57,10 +57,19 @@ const (
 	keyCnf = 8
 )
 
+// readClaimsMap reads the claims map, unless that was done before.
 func readClaimsMap(claims strict.Item, f Format, o *Options) (Credential, error) {
 	if o == nil {
 		o = &Options{}
 	}
+	if c, ok := recall(claims.Raw, f, o); ok {
+		return c, nil
+	}
+	c, err := readMap(claims, f, o)
+	return learn(claims.Raw, c, err, o)
+}
+
+func readMap(claims strict.Item, f Format, o *Options) (Credential, error) {
 	if err := claims.DistinctKeys("claims"); err != nil {
 		return Credential{}, wrong("", err)
 	}

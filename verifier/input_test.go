@@ -132,8 +132,15 @@ func FuzzVerify(f *testing.F) {
 				}
 				continue
 			}
-			if doc := got.AppendJSON(nil, "id"); !json.Valid(doc) {
+			doc := got.AppendJSON(nil, "id")
+			if !json.Valid(doc) {
 				t.Fatalf("input %d, %q: %s", input, octets, doc)
+			}
+			for range 2 { // the second time the claims are known
+				again, err := v.Verify(t.Context(), &Request{Input: Input(input), Bytes: octets})
+				if err != nil || !bytes.Equal(again.AppendJSON(nil, "id"), doc) {
+					t.Fatalf("input %d, %q: %+v, %v; at first %+v", input, octets, again, err, got)
+				}
 			}
 		}
 	})

@@ -110,36 +110,49 @@ func appendSeconds(dst []byte, d time.Duration) []byte {
 // UTF-8 becomes U+FFFD.
 func appendString[T ~string | ~[]byte](dst []byte, text T) []byte {
 	dst = append(dst, '"')
+	from := 0 // what is appended as it stands begins here
 	for i := 0; i < len(text); {
-		c := text[i]
-		if c < utf8.RuneSelf {
-			dst = appendASCII(dst, c)
+		if asItIs[text[i]] {
 			i++
 			continue
 		}
-		var sequence [utf8.UTFMax]byte
-		r, n := utf8.DecodeRune(sequence[:copy(sequence[:], text[i:])])
-		switch {
-		case r == utf8.RuneError && n == 1:
-			dst = append(dst, `\ufffd`...)
-		case r == '\u2028' || r == '\u2029':
-			dst = append(dst, `\u202`...)
-			dst = append(dst, "89"[r-'\u2028'])
-		default:
-			dst = append(dst, text[i:i+n]...)
+		dst = append(dst, text[from:i]...)
+		n := 1
+		if c := text[i]; c < utf8.RuneSelf {
+			dst = appendASCII(dst, c)
+		} else {
+			var sequence [utf8.UTFMax]byte
+			var r rune
+			r, n = utf8.DecodeRune(sequence[:copy(sequence[:], text[i:])])
+			switch {
+			case r == utf8.RuneError && n == 1:
+				dst = append(dst, `\ufffd`...)
+			case r == '\u2028' || r == '\u2029':
+				dst = append(dst, `\u202`...)
+				dst = append(dst, "89"[r-'\u2028'])
+			default:
+				dst = append(dst, text[i:i+n]...)
+			}
 		}
 		i += n
+		from = i
 	}
-	return append(dst, '"')
+	return append(append(dst, text[from:]...), '"')
 }
 
+// asItIs says which octets stand for themselves in a string.
+var asItIs = func() (t [256]bool) {
+	for c := byte(' '); c < 0x7f; c++ {
+		t[c] = c != '"' && c != '\\' && c != '<' && c != '>' && c != '&'
+	}
+	return t
+}()
+
+// appendASCII appends an octet that does not stand for itself.
 func appendASCII(dst []byte, c byte) []byte {
 	const hex = "0123456789abcdef"
-	switch {
-	case c == '"' || c == '\\':
+	if c == '"' || c == '\\' {
 		return append(dst, '\\', c)
-	case c < ' ' || c == 0x7f || c == '<' || c == '>' || c == '&':
-		return append(dst, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
 	}
-	return append(dst, c)
+	return append(dst, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
 }

@@ -116,6 +116,9 @@ func New(c Config) (*Verifier, error) {
 			return nil, errors.New("verifier: Config.Forms: unknown or given twice: " + f.String())
 		}
 	}
+	if v.credential.Memory == nil {
+		v.credential.Memory = newKnown(v)
+	}
 	return v, nil
 }
 
@@ -161,9 +164,10 @@ func (v *Verifier) answer(ctx context.Context, q *Request, from where) (Verdict,
 		subject:      c.Subject,
 		confirmation: c.Confirmation,
 		freshness:    Freshness{MaxAge: q.MaxAge, Bounded: q.Bounded, At: q.At},
-		now:          v.instant(q.At),
+		now:          v.instant(q.At, q.Now),
 		from:         from,
 	}
+	a.known, _ = c.Memo.(*knownClaims)
 	a.token = v.timely(q, &c, a.now)
 	if w := v.wanted(q, &c, a.now); a.token.good && !w.nothing() {
 		if from == fromCache {
@@ -194,17 +198,20 @@ func (v *Verifier) Confirm(ctx context.Context, subject string, c thumbprint.Con
 		subject:      []byte(subject),
 		confirmation: c,
 		freshness:    f,
-		now:          v.instant(f.At),
+		now:          v.instant(f.At, time.Time{}),
 		token:        standing{good: true}, // there is none
 	})
 }
 
-// instant is the time of a judgement.
-func (v *Verifier) instant(at time.Time) time.Time {
-	if at.IsZero() {
-		return v.now()
+// instant is the time of a judgement: the one that is asked for, or now, if that is known.
+func (v *Verifier) instant(at, now time.Time) time.Time {
+	switch {
+	case !at.IsZero():
+		return at
+	case !now.IsZero():
+		return now
 	}
-	return at
+	return v.now()
 }
 
 // ask is one question of a subject and a key.
@@ -217,77 +224,5 @@ type ask struct {
 	expires      int64
 	hasExpires   bool
 	from         where
-}
-
-// decide derives the domain, looks the record up in each form until one
-// confirms, and makes the verdict.
-func (v *Verifier) decide(ctx context.Context, a *ask) (Verdict, error) {
-	var buffer [256]byte
-	domain, err := record.AppendDomain(buffer[:0], a.subject, &v.subjects)
-	if err != nil {
-		return Verdict{}, problemOf(err)
-	}
-	var best finding
-	for i, form := range v.forms {
-		f, err := v.find(ctx, a, domain, form)
-		if err != nil {
-			return Verdict{}, err
-		}
-		if i > 0 {
-			f = weigh(best, f)
-		}
-		best = f
-		if best.reason == RecordMatches || !best.asked {
-			break
-		}
-	}
-	return v.verdict(a, domain, &best), nil
-}
-
-// find looks one form of the record up and judges it. Where the token alone
-// decides, the DNS is not asked and the finding has no answer.
-func (v *Verifier) find(ctx context.Context, a *ask, domain []byte, form record.Form) (finding, error) {
-	var buffer [256]byte
-	name, err := record.AppendName(buffer[:0], a.confirmation.Method, domain, form)
-	if err != nil {
-		return finding{}, problemOf(err)
-	}
-	e := evidence{
-		token:        &a.token,
-		confirmation: a.confirmation,
-		form:         form,
-		name:         name,
-		prefix:       len(name) - len(domain) - 1,
-		allow:        v.allow,
-	}
-	f := finding{form: form}
-	if a.token.good && !a.confirmation.Encrypted {
-		q := dnssec.Question{Type: dnssec.TypeTLSA, MaxAge: a.freshness.MaxAge, Bounded: a.freshness.Bounded, At: a.freshness.At}
-		q.Name, _ = dnssec.NameOf(name) // fits: AppendName gives at most 254 octets
-		if err = v.lookUp(ctx, a.from, q, &e, &f); err != nil {
-			return finding{}, err
-		}
-		f.learn(e.answer, name, e.prefix)
-	}
-	f.reason, f.comparison = judge(&e)
-	return f, nil
-}
-
-// lookUp answers q for e and f, out of what from says.
-func (v *Verifier) lookUp(ctx context.Context, from where, q dnssec.Question, e *evidence, f *finding) (err error) {
-	switch {
-	case from == fromEach:
-		return v.lookEverywhere(ctx, q, e, f)
-	case from == fromCache && v.cached == nil:
-		return errNotCached
-	case from == fromCache:
-		if e.answer, f.cached = v.cached.LookupCached(ctx, q); !f.cached {
-			return errNotCached
-		}
-		return nil
-	}
-	if e.answer, f.cached, err = v.source.Lookup(ctx, q); err != nil {
-		return fmt.Errorf("verifier: look-up of the record: %w", err)
-	}
-	return nil
+	known        *knownClaims // nil: the subject and the key are of no known claims
 }

@@ -1,0 +1,97 @@
+package verifier
+
+import (
+	"bytes"
+	"hash/maphash"
+	"sync/atomic"
+
+	"cnfd/credential"
+	"cnfd/dnssec"
+	"cnfd/record"
+)
+
+// known is a Memory of the claim sets that come again and again: a credential is shown at each
+// request of its holder. What a claim set says depends on nothing but its octets and the
+// Options, so that nothing that is remembered can be out of date; whether it is confirmed is
+// judged each time. It holds claim sets alone, neither signatures nor proofs.
+//
+// A place is taken by what comes twice with nothing else in between that would take it, so
+// that what comes once costs no memory.
+type known struct {
+	verifier *Verifier
+	seed     maphash.Seed
+	places   [knownPlaces]knownPlace
+}
+
+const (
+	knownPlaces = 1 << 10
+	knownOctets = 1 << 10 // of one claim set; 2 MiB of all, with what is known of them
+)
+
+type knownPlace struct {
+	last atomic.Uint64 // the hash of what came last and was not known
+	is   atomic.Pointer[knownClaims]
+}
+
+// knownClaims never changes.
+type knownClaims struct {
+	octets     []byte
+	credential credential.Credential
+	domain     []byte        // of its subject; nil where that has none
+	names      []dnssec.Name // of the record, in the verifier's forms
+}
+
+func newKnown(v *Verifier) *known {
+	return &known{verifier: v, seed: maphash.MakeSeed()}
+}
+
+// Recall returns what those very octets say.
+func (k *known) Recall(claims []byte) (credential.Credential, bool) {
+	if len(claims) > knownOctets {
+		return credential.Credential{}, false
+	}
+	is := k.places[maphash.Bytes(k.seed, claims)%knownPlaces].is.Load()
+	if is == nil || !bytes.Equal(is.octets, claims) {
+		return credential.Credential{}, false
+	}
+	return is.credential, true
+}
+
+// Learn remembers claims the second time they come.
+func (k *known) Learn(claims []byte) {
+	if len(claims) > knownOctets {
+		return
+	}
+	h := maphash.Bytes(k.seed, claims)
+	p := &k.places[h%knownPlaces]
+	if p.last.Swap(h) != h {
+		return
+	}
+	if is := k.verifier.learn(bytes.Clone(claims)); is != nil {
+		p.is.Store(is)
+	}
+}
+
+// learn is all that can be said of claims without knowing what time it is, and without the DNS.
+func (v *Verifier) learn(claims []byte) *knownClaims {
+	c, err := credential.ReadClaims(claims, &v.credential)
+	if err != nil {
+		return nil
+	}
+	is := &knownClaims{octets: claims, credential: c}
+	is.credential.Memo = is
+	domain, err := record.AppendDomain(nil, c.Subject, &v.subjects)
+	if err != nil {
+		return is
+	}
+	for _, form := range v.forms {
+		name, err := record.AppendName(nil, c.Confirmation.Method, domain, form)
+		if err != nil {
+			return is
+		}
+		fit, _ := dnssec.NameOf(name) // AppendName gives at most 254 octets
+		is.names = append(is.names, fit)
+	}
+	is.domain = domain
+	return is
+}

@@ -69,6 +69,9 @@ type Question struct {
 	// At, where set, is the time at which signatures are judged instead of now.
 	// Answers judged at another time are neither read from nor put into the cache.
 	At time.Time
+	// Now is what the resolver's clock says, from a caller who has just read it and asks
+	// the cache; zero: it is read.
+	Now time.Time
 }
 
 // TypeTLSA is the RR type of a confirmation record (RFC 6698 §7.1).

@@ -14,13 +14,17 @@ func (r *Resolver) Cached(q dnssec.Question) (*dnssec.Answer, bool) {
 	if !q.At.IsZero() {
 		return nil, false
 	}
+	now := q.Now
+	if now.IsZero() {
+		now = r.cfg.Now()
+	}
 	oldest := time.Time{}
 	if q.Bounded {
-		oldest = r.cfg.Now().Add(-q.MaxAge)
+		oldest = now.Add(-q.MaxAge)
 	}
 	var buf [520]byte
 	key := answerKey(buf[:0], q.Name.Bytes(), q.Type)
-	e, ok := r.cache.Peek(key, time.Time{})
+	e, ok := r.cache.PeekAt(key, now, time.Time{})
 	if !ok || !fresh(e.answer, oldest) {
 		return nil, false
 	}

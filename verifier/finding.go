@@ -53,6 +53,7 @@ func (v *Verifier) verdict(a *ask, domain []byte, f *finding) Verdict {
 		MTLS:       a.token.mtls,
 		Time:       a.token.time,
 		Testing:    v.testing,
+		known:      a.known,
 	}
 	if !a.token.good && f.reason == a.token.reason {
 		d.Detail = a.token.detail

@@ -4,6 +4,8 @@ import (
 	"strconv"
 	"time"
 	"unicode/utf8"
+
+	"cnfd/thumbprint"
 )
 
 // AppendJSON appends the verdict as the HTTP API has it, with the request's id
@@ -59,14 +61,21 @@ func (v *Verdict) AppendJSON(dst []byte, id string) []byte {
 }
 
 func (v *Verdict) appendThumbprint(dst []byte) []byte {
+	if k := v.known; k != nil && k.credential.Confirmation.Thumbprint == v.Thumbprint {
+		return append(dst, k.thumbprint...)
+	}
+	return appendThumbprint(dst, v.Thumbprint)
+}
+
+func appendThumbprint(dst []byte, t thumbprint.Thumbprint) []byte {
 	dst = append(dst, `,"thumbprint":{"hash":"`...)
-	dst = append(dst, v.Thumbprint.Hash().String()...)
+	dst = append(dst, t.Hash().String()...)
 	dst = append(dst, `","hex":"`...)
-	dst = v.Thumbprint.AppendHex(dst)
+	dst = t.AppendHex(dst)
 	dst = append(dst, '"')
 	// A certificate's digest has no thumbprint URI.
 	const member = `,"uri":"`
-	if with := v.Thumbprint.AppendURI(append(dst, member...)); len(with) > len(dst)+len(member) {
+	if with := t.AppendURI(append(dst, member...)); len(with) > len(dst)+len(member) {
 		dst = append(with, '"')
 	}
 	return append(dst, '}')

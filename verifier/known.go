@@ -39,6 +39,7 @@ type knownClaims struct {
 	credential credential.Credential
 	domain     []byte        // of its subject; nil where that has none
 	names      []dnssec.Name // of the record, in the verifier's forms
+	thumbprint []byte        // of its key, as a verdict has it in JSON
 }
 
 func newKnown(v *Verifier) *known {
@@ -80,6 +81,7 @@ func (v *Verifier) learn(claims []byte) *knownClaims {
 	}
 	is := &knownClaims{octets: claims, credential: c}
 	is.credential.Memo = is
+	is.thumbprint = appendThumbprint(nil, c.Confirmation.Thumbprint)
 	domain, err := record.AppendDomain(nil, c.Subject, &v.subjects)
 	if err != nil {
 		return is

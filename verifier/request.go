@@ -29,7 +29,8 @@ type Request struct {
 	// At is the time of the judgement, of the token and of DNSSEC signatures
 	// alike; zero is now.
 	At time.Time
-	// Now is what Config.Now says, for a caller who has just read it; zero: it is asked.
+	// Now is what Config.Now and the clock of the Source say, which are one then, for a
+	// caller who has just read it; zero: each is asked.
 	Now time.Time
 	// Scratch is memory for what is decoded, so that nothing is allocated. A
 	// Verdict's Subject may point into it; one question at a time uses it. May be nil.

@@ -37,6 +37,8 @@ type Verdict struct {
 	// exp if that is sooner; zero where unproven or where no DNS data was used.
 	ValidUntil time.Time
 	Testing    bool // the daemon runs with testing settings: trust nothing it says
+
+	known *knownClaims // has what is written of its own thumbprint ready; may be nil
 }
 
 // Record is the confirmation record that decided.

@@ -169,7 +169,9 @@ func (v *Verifier) answer(ctx context.Context, q *Request, from where) (Verdict,
 	}
 	a.known, _ = c.Memo.(*knownClaims)
 	a.token = v.timely(q, &c, a.now)
-	if w := v.wanted(q, &c, a.now); a.token.good && !w.nothing() {
+	w := v.wanted(q, &c, a.now)
+	a.prompt = w.nothing() && q.At.IsZero() && !q.Now.IsZero()
+	if a.token.good && !w.nothing() {
 		if from == fromCache {
 			return Verdict{}, errNotCached
 		}
@@ -224,5 +226,6 @@ type ask struct {
 	expires      int64
 	hasExpires   bool
 	from         where
+	prompt       bool         // it is still now: nobody has been waited for since
 	known        *knownClaims // nil: the subject and the key are of no known claims
 }

@@ -33,10 +33,10 @@ func (m *machine) killed(t *testing.T, token []byte) {
 
 func (m *machine) stuck(t *testing.T, token []byte) {
 	dropIn := m.root + "/etc/systemd/system/" + service + ".d/watchdog.conf"
-	write(t, dropIn, "[Service]\nWatchdogSec=3s\n")
+	write(t, dropIn, "[Service]\nWatchdogSec=6s\n")
 	m.do(t, "systemctl", "daemon-reload")
 	m.do(t, "systemctl", "restart", service)
-	m.is(t, service, "WatchdogUSec=3s", "SubState=running")
+	m.is(t, service, "WatchdogUSec=6s", "SubState=running")
 	m.confirms(t, token)
 	pid := m.show(t, service, "MainPID")
 	m.do(t, "kill", "-STOP", pid)

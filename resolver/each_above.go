@@ -220,6 +220,7 @@ func (w *walk) proves(up *cut, d *delegating, child string) {
 			d.DS = append(d.DS, textOf(ds))
 		}
 		slices.Sort(d.DS)
+		d.DS = slices.Compact(d.DS)
 	case dnssec.CutInsecure:
 		d.DS = []string{}
 	case dnssec.NoCut, dnssec.NoCutNoName:

@@ -165,6 +165,17 @@ func TestParentsAlike(t *testing.T) {
 			}
 			return r
 		}, asEver},
+		{"a server twice", func(_ string, _, r *dns.Msg) *dns.Msg {
+			r.Ns = append(r.Ns, r.Ns...)
+			return r
+		}, asEver},
+		{"without DS, and silent when asked for them", func(_ string, q, r *dns.Msg) *dns.Msg {
+			r.Ns = slices.DeleteFunc(r.Ns, func(rr dns.RR) bool { return rr.Header().Rrtype != dns.TypeNS })
+			if q.Question[0].Qtype == dns.TypeDS {
+				return nil
+			}
+			return r
+		}, "nothing, context deadline exceeded"},
 		{"silent", silent, "nothing, context deadline exceeded"},
 		{"it refuses", func(_ string, _, r *dns.Msg) *dns.Msg {
 			r.Rcode, r.Answer, r.Ns = dns.RcodeRefused, nil, nil

@@ -25,12 +25,14 @@ func TestParentsGoneAstray(t *testing.T) {
 					l.delegates(t, at, func(s []site) {
 						s[3].ns, s[3].at = []string{"ns8.vendor.example.", "ns9.vendor.example."}, []string{"192.0.2.88", "192.0.2.89"}
 					})
-					if fresh {
-						r = l.resolver(t)
-					}
-					e := rollOf(t, r, owner)
-					if h := &e.Hops[0]; !e.Differ || !h.Parted || e.Answer.Security == dnssec.Secure || len(h.Servers) != 4 {
-						t.Errorf("%t %+v\n%s\n%s", e.Differ, e.Answer, referred(h), heard(h))
+					for range 5 { // who is asked first is chance
+						if fresh {
+							r = l.resolver(t)
+						}
+						e := rollOf(t, r, owner)
+						if h := &e.Hops[0]; !e.Differ || !h.Parted || e.Answer.Security == dnssec.Secure || len(h.Servers) != 4 {
+							t.Errorf("%t %+v\n%s\n%s", e.Differ, e.Answer, referred(h), heard(h))
+						}
 					}
 				})
 			})
@@ -91,5 +93,42 @@ func TestLoneParent(t *testing.T) {
 				})
 			})
 		}
+	}
+}
+
+// TestParentThatSpeaksLate: one of the parent's servers denies the zone, and the other is silent at first, so that only
+// the second time somebody is heard who delegates it: who denies it is not passed over.
+func TestParentThatSpeaksLate(t *testing.T) {
+	for _, c := range []struct {
+		claim  string
+		edit   func([]site)
+		differ bool
+	}{
+		{"it delegates as ever", func([]site) {}, false},
+		{"it denies the zone", func(s []site) { s[3].name = "other.example." }, true},
+	} {
+		t.Run(c.claim, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := doubled(t)
+				r := l.resolver(t)
+				if e := rollOf(t, r, owner); e.Differ || len(e.Answer.Data) != 1 {
+					t.Fatalf("before: %+v", e)
+				}
+				l.delegates(t, example2At, c.edit)
+				asked := 0
+				l.lie(func(_ string, q, r *dns.Msg) *dns.Msg {
+					if dns.CanonicalName(q.Question[0].Name) == "vendor.example." && q.Question[0].Qtype == dns.TypeA {
+						if asked++; asked <= fewRounds {
+							return nil
+						}
+					}
+					return r
+				}, exampleAt)
+				e := rollOf(t, r, owner)
+				if e.Differ != c.differ || e.Hops[0].Parted != c.differ || (len(e.Answer.Data) == 1) == c.differ || asked < fewRounds {
+					t.Errorf("%t %+v\n%s", e.Differ, e.Answer, referred(&e.Hops[0]))
+				}
+			})
+		})
 	}
 }

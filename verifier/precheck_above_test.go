@@ -122,6 +122,17 @@ func TestPrecheckOfTheZoneAbove(t *testing.T) {
 	}
 }
 
+// TestPrecheckOfTheZoneAboveSaysItOnce: a server of it that is silent is named among those that differ, and not again.
+func TestPrecheckOfTheZoneAboveSaysItOnce(t *testing.T) {
+	s := newDelegatedScene()
+	s.part(2, func(p *dnssec.Delegator) { p.DS = []string{} })
+	p := &s.each.Hops[0].Parents[1]
+	p.Heard, p.NS, p.DS, p.Trouble.Text = false, nil, nil, "timeout"
+	if v, err := s.ask(t); err != nil || v.Reason != ServersDiffer || strings.Count(v.Detail, "timeout") != 1 {
+		t.Errorf("%v %v: %s", err, v.Reason, v.Detail)
+	}
+}
+
 // TestPrecheckDetailAboveIsBounded: however many servers the zone above has, and whatever they say.
 func TestPrecheckDetailAboveIsBounded(t *testing.T) {
 	long := strings.Repeat("a.", 120)

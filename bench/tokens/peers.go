@@ -36,6 +36,10 @@ func all() ([]contest, error) {
 	if err != nil {
 		return nil, err
 	}
+	k, err := knowing()
+	if err != nil {
+		return nil, err
+	}
 	bare := claims(`{"jwk":` + jwk + `}`)
 	token, _, _, err := signers[0].jws(bare)
 	if err != nil {
@@ -52,17 +56,20 @@ func all() ([]contest, error) {
 	contests := []contest{
 		{"claims", confirming(v, verifier.Request{Input: verifier.InputClaims, Bytes: bare}), []peer{
 			{"encoding/json", func() error { return byJSON(bare) }},
+			{"cnfd, known", confirming(k, verifier.Request{Input: verifier.InputClaims, Bytes: bare})},
 		}},
 		{"JWT", confirming(v, verifier.Request{Input: verifier.InputJWT, Bytes: token}), []peer{
 			{"go-jose", func() error { return byJOSE(token, nil) }},
 			{"golang-jwt, without the key", func() error { _, _, err := jwt.NewParser().ParseUnverified(string(token), jwt.MapClaims{}); return err }},
 			{"jwx", func() error { return byJWX(token) }},
+			{"cnfd, known", confirming(k, verifier.Request{Input: verifier.InputJWT, Bytes: token})},
 		}},
 		{"JWT with `jwe`, ECDH-ES+A128KW", confirming(v, verifier.Request{Input: verifier.InputJWT, Bytes: wrapped}), []peer{
 			{"go-jose", func() error { return byJOSE(wrapped, private) }},
 		}},
 		{"CWT claims", confirming(v, verifier.Request{Input: verifier.InputCWT, Bytes: claimsMap}), []peer{
 			{"fxamacker/cbor", func() error { return byCBOR(claimsMap) }},
+			{"cnfd, known", confirming(k, verifier.Request{Input: verifier.InputCWT, Bytes: claimsMap})},
 		}},
 		{"CWT in COSE_Sign1", confirming(v, verifier.Request{Input: verifier.InputCWT, Bytes: sign1}), []peer{
 			{"go-cose and fxamacker/cbor", func() error {

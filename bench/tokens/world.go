@@ -18,6 +18,7 @@ import (
 	"github.com/cloudflare/circl/sign/mldsa/mldsa65"
 	"github.com/go-jose/go-jose/v4"
 
+	"cnfd/credential"
 	"cnfd/decryption"
 	"cnfd/dnssec"
 	"cnfd/issuers"
@@ -71,26 +72,51 @@ func (k keyring) Keys(context.Context, string, bool) (issuers.Set, error) { retu
 
 // world is a verifier whose cache has the records of one key.
 func world(opener thumbprint.Opener, keys ...thumbprint.Key) (*verifier.Verifier, error) {
-	key, err := thumbprint.ParseJWK([]byte(jwk))
+	config, err := worldConfig(opener, keys...)
 	if err != nil {
 		return nil, err
+	}
+	return verifier.New(config)
+}
+
+// knowing is that verifier with its memory of claims that come again and again.
+func knowing() (*verifier.Verifier, error) {
+	config, err := worldConfig(nil)
+	if err != nil {
+		return nil, err
+	}
+	config.Credential.Memory = nil
+	return verifier.New(config)
+}
+
+func worldConfig(opener thumbprint.Opener, keys ...thumbprint.Key) (config verifier.Config, err error) {
+	key, err := thumbprint.ParseJWK([]byte(jwk))
+	if err != nil {
+		return config, err
 	}
 	c := published(key)
 	c.publish("jwe.cnf", key.JKT(thumbprint.SHA256))
 	c.publish("1.8", key.CKT(thumbprint.SHA256))
-	config := configOf(c)
+	config = configOf(c)
 	config.Credential.Confirmation.Opener = opener
 	var set keyring
 	for _, k := range keys {
 		set = append(set, issuers.Key{Key: k.Ready()}) // as issuers.Parse has them
 	}
 	config.Issuers, config.Keys = []verifier.Issuer{{Name: issuer}}, set
-	return verifier.New(config)
+	return config, nil
 }
 
+// configOf is a verifier that reads every token anew.
 func configOf(c cache) verifier.Config {
-	return verifier.Config{Source: c, Now: func() time.Time { return now }}
+	return verifier.Config{Source: c, Now: func() time.Time { return now }, Credential: credential.Options{Memory: forgetful{}}}
 }
+
+// forgetful is a Memory that knows nothing.
+type forgetful struct{}
+
+func (forgetful) Recall([]byte) (c credential.Credential, ok bool) { return c, false }
+func (forgetful) Learn([]byte)                                     {}
 
 // confirming asks the verifier about a token, which it must confirm.
 func confirming(v *verifier.Verifier, q verifier.Request) func() error {

@@ -28,9 +28,10 @@ type siege struct {
 	*tree
 	*daemon
 	doors      []door
-	good, none string // tokens: confirmed, and absent
-	files      int    // descriptors before
-	goroutines int    // of a daemon that was only asked what this one is asked before
+	roots      *x509.CertPool // of the door that speaks TLS
+	good, none string         // tokens: confirmed, and absent
+	files      int            // descriptors before
+	goroutines int            // of a daemon that was only asked what this one is asked before
 }
 
 // A door is one listener for HTTP.
@@ -70,6 +71,7 @@ func (s *siege) open(t testing.TB, secured bool, sections string) {
 		more = fmt.Sprintf(", tls: {cert: %q, key: %q}", cert, key)
 		roots := x509.NewCertPool()
 		roots.AddCert(a.cert)
+		s.roots = roots
 		tcp = door{"tls", func() (net.Conn, error) {
 			return tls.Dial("tcp", d.tcp, &tls.Config{RootCAs: roots, ServerName: "cnfd.example"})
 		}}

@@ -81,11 +81,15 @@ func (n *upper) inStep(t testing.TB) {
 	await(t, "the secondary", func() error { return n.refers(n.second) })
 }
 
-// TestPrecheckOfTheZoneAbove: a delegation and a DS on their way to the parent's secondary, and a server of the parent that
+func TestPrecheckOfTheZoneAbove(t *testing.T) { precheckAbove(t, 65, knotSecondary) }
+
+func TestPrecheckOfTheZoneAboveOnNSD(t *testing.T) { precheckAbove(t, 66, nsdSecondary) }
+
+// precheckAbove tells of a delegation and a DS on their way to the parent's secondary, and of a server of the parent that
 // is out of order. Every story begins confirmed, and ends so again.
-func TestPrecheckOfTheZoneAbove(t *testing.T) {
+func precheckAbove(t *testing.T, number int, second func(primary string) *secondary) {
 	t.Parallel()
-	n := newUpper(t, 65, knotSecondary)
+	n := newUpper(t, number, second)
 	d := n.daemon(t, settings{})
 	const intro = "the servers of . do not all delegate paired.example alike: "
 	one, two := "ns "+n.internet.root.addr, "ns2 "+n.second.addr

@@ -251,3 +251,20 @@ func TestParentRefersElsewhere(t *testing.T) {
 		})
 	}
 }
+
+// TestParentIsAStub: where the zone above is configured, the servers that are configured for it are heard.
+func TestParentIsAStub(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := doubled(t)
+		r := l.resolver(t, func(c *Config) {
+			c.Stubs = []Stub{{Zone: "example.", Addresses: []netip.Addr{mustAddr(exampleAt), mustAddr(example2At)}}}
+		})
+		if e := rollOf(t, r, owner); e.Differ || len(e.Answer.Data) != 1 || len(e.Hops[0].Parents) != 2 {
+			t.Fatalf("before: %+v", e)
+		}
+		l.delegates(t, example2At, func(s []site) { s[3].ds = otherDS })
+		if e := rollOf(t, r, owner); !e.Differ || !e.Hops[0].Parted || e.Answer.Data != nil {
+			t.Errorf("%+v\n%s", e.Answer, referred(&e.Hops[0]))
+		}
+	})
+}

@@ -126,7 +126,8 @@ func readCacheControl(q *verifier.Request, lines []string) {
 		for line != "" {
 			var item string
 			item, line, _ = strings.Cut(line, ",")
-			name, value, _ := strings.Cut(strings.TrimSpace(item), "=")
+			name, value, _ := strings.Cut(item, "=")
+			name, value = strings.TrimSpace(name), strings.TrimSpace(value)
 			switch {
 			case strings.EqualFold(name, "no-cache"):
 				bound(q, 0)

@@ -47,6 +47,8 @@ func TestVerifyReads(t *testing.T) {
 		{"the tightest of three bounds: query", "/v1/verify?max_age=2", `{"token":"a.b.c","max_age":3}`, []string{asJSON, "Cache-Control: max-age=7"}, bounded(token, 2*time.Second)},
 		{"the tightest of three bounds: header", "/v1/verify?max_age=9", `{"token":"a.b.c","max_age":8}`, []string{asJSON, "Cache-Control: max-age=7"}, bounded(token, 7*time.Second)},
 		{"no-cache", "/v1/verify", `{"token":"a.b.c"}`, []string{asJSON, "Cache-Control: no-cache"}, bounded(token, 0)},
+		{"a max-age in quotes", "/v1/verify", `{"token":"a.b.c"}`, []string{asJSON, `Cache-Control: max-age="9"`}, bounded(token, 9*time.Second)},
+		{"a max-age with space around it", "/v1/verify", `{"token":"a.b.c"}`, []string{asJSON, "Cache-Control: max-age = 9"}, bounded(token, 9*time.Second)},
 		{"no-cache and max-age", "/v1/verify", `{"token":"a.b.c"}`, []string{asJSON, "Cache-Control: max-age=9, No-Cache"}, bounded(token, 0)},
 		{"Cache-Control twice", "/v1/verify", `{"token":"a.b.c"}`, []string{asJSON, "Cache-Control: max-age=9", "Cache-Control: max-age=4"}, bounded(token, 4*time.Second)},
 		{"a max-age that cannot be read wants fresh data", "/v1/verify", `{"token":"a.b.c"}`, []string{asJSON, "Cache-Control: max-age=soon"}, bounded(token, 0)},

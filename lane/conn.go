@@ -31,6 +31,7 @@ type conn struct {
 
 	mu      sync.Mutex // held from the reading of a request to the end of its answer
 	closing atomic.Bool
+	ours    atomic.Bool // at rest, and last answered by the lane: net/http may still think it new
 }
 
 // NetConn is the connection itself.
@@ -130,6 +131,7 @@ func (c *conn) serve(p []byte, n int) (given int, done bool, err error) {
 // give notes that net/http is given the first n octets of a request of that length, as
 // lane.read has it.
 func (c *conn) give(n, length int) {
+	c.ours.Store(false)
 	c.resting = false
 	c.cold = length < n
 	c.owed = length - n
@@ -185,6 +187,7 @@ func (c *conn) reply(w *work) (done bool, err error) {
 		return false, nil
 	}
 	c.arm(now)
+	c.ours.Store(true)
 	_, err = c.Conn.Write(w.out)
 	return err == nil, err
 }
@@ -227,7 +230,7 @@ func (c *conn) idleTimeout() time.Duration {
 
 // answered notes that net/http has answered what it was given, and rests.
 func (c *conn) answered() {
-	c.cold = c.cold || c.owed > 0
+	c.cold = c.cold || c.owed != 0
 	c.resting, c.first = true, false
 	c.armed = time.Time{} // the deadlines are net/http's own
 }
@@ -246,6 +249,7 @@ func (c *conn) SetReadDeadline(t time.Time) error {
 
 // Close closes the connection: at once, or after the answer that is being written.
 func (c *conn) Close() error {
+	c.lane.forget(c)
 	c.closing.Store(true)
 	if !c.mu.TryLock() {
 		// net/http closes connections at rest with a lock on all of them: it must not wait.

@@ -10,8 +10,10 @@ package lane
 
 import (
 	"context"
+	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -51,12 +53,16 @@ type Lane struct {
 	line   string // the request line that it answers
 	server *http.Server
 	date   atomic.Pointer[date]
+
+	mu    sync.Mutex
+	conns map[*conn]struct{} // those that are open; guarded by mu
 }
 
 // Beneath puts a lane under s, which must not yet serve, and keeps to its timeouts. The
 // connections that it looks at are those of Listener.
 func Beneath(s *http.Server, c Config) *Lane {
-	l := &Lane{Config: c, line: "POST " + c.Target + " HTTP/1.1\r\n", server: s}
+	l := &Lane{Config: c, line: "POST " + c.Target + " HTTP/1.1\r\n", server: s, conns: map[*conn]struct{}{}}
+	s.RegisterOnShutdown(l.stop)
 	context, state := s.ConnContext, s.ConnState
 	s.ConnContext = withConn(context)
 	s.ConnState = func(nc net.Conn, is http.ConnState) {
@@ -97,7 +103,30 @@ func (l *listener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &conn{Conn: inner, lane: l.lane, ctx: context.Background(), began: l.lane.Now(), resting: true, first: true}, nil
+	c := &conn{Conn: inner, lane: l.lane, ctx: context.Background(), began: l.lane.Now(), resting: true, first: true}
+	l.lane.mu.Lock()
+	l.lane.conns[c] = struct{}{}
+	l.lane.mu.Unlock()
+	return c, nil
+}
+
+func (l *Lane) forget(c *conn) {
+	l.mu.Lock()
+	delete(l.conns, c)
+	l.mu.Unlock()
+}
+
+// stop closes the connections at rest of a server that is shut down. net/http would do so
+// by itself after 5 s with those that the lane alone has answered: it thinks them new.
+func (l *Lane) stop() {
+	l.mu.Lock()
+	all := slices.Collect(maps.Keys(l.conns))
+	l.mu.Unlock()
+	for _, c := range all {
+		if c.ours.Load() {
+			c.Close()
+		}
+	}
 }
 
 // work is memory for one answer.

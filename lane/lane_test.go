@@ -1,10 +1,14 @@
 package lane
 
 import (
+	"bufio"
 	"bytes"
+	"io"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 const (
@@ -86,7 +90,9 @@ func TestTheSameAsNetHTTP(t *testing.T) {
 		{"an expectation that nobody meets", []string{post("/hot", "abc", "Expect: wonders")}, 0},
 		{"another protocol", []string{post("/hot", "abc", "Connection: Upgrade", "Upgrade: h2c")}, 0},
 		{"a trailer is announced", []string{post("/hot", "abc", "Trailer: X-A")}, 0},
-		{"fields that change the answer", []string{post("/hot", "abc", "Cache-Control: no-cache")}, 0},
+		{"fresh data", []string{post("/hot", "abc", "Cache-Control: no-cache")}, 0},
+		{"fresh data as HTTP/1.0 wanted it", []string{post("/hot", "abc", "PRAGMA: no-cache")}, 0},
+		{"trailers are welcome", []string{post("/hot", "abc", "TE: trailers")}, 0},
 		{"a coding of the content", []string{post("/hot", "abc", "Content-Encoding: gzip")}, 0},
 		{"a handler that breaks off", []string{post("/gone", "abc")}, 0},
 		{"a header beyond the buffer", []string{post("/hot", "abc", "X-A: "+strings.Repeat("x", 5000))}, 0},
@@ -159,6 +165,38 @@ func TestOneAfterTheOther(t *testing.T) {
 				t.Errorf("the lane has answered %d, want %d", hot, tc.hot)
 			}
 		})
+	}
+}
+
+// TestNothingBeyondTheRequest: of a request that comes in several reads net/http is given what belongs to it,
+// so that the next is answered as if nothing had been before; its body may look like one.
+func TestNothingBeyondTheRequest(t *testing.T) {
+	for _, path := range []string{"/other", "/unread", "/hot"} {
+		s := newScene(t, true)
+		client, server := pair(t)
+		defer client.Close()
+		s.conns <- server
+		first := post(path, "cold"+strings.Repeat(inside, 100))
+		for _, piece := range []string{first[:3000], first[3000:] + post("/hot", "abc")} {
+			if _, err := client.Write([]byte(piece)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		from := bufio.NewReader(client)
+		client.SetDeadline(time.Now().Add(20 * time.Second))
+		for i := range 2 {
+			r, err := http.ReadResponse(from, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			body, err := io.ReadAll(r.Body)
+			if err != nil || r.StatusCode != 200 || strings.Contains(string(body), "abc") != (i == 1) {
+				t.Errorf("%s: answer %d: %s %.40q %v", path, i, r.Status, body, err)
+			}
+		}
+		if n := s.hot.Load(); n != 1 {
+			t.Errorf("%s: the lane has answered %d", path, n)
+		}
 	}
 }
 

@@ -64,8 +64,10 @@ func (h *header) take(name, value []byte) bool {
 			h.hosts++
 			h.hot = h.hot && plainHost(value)
 		}
-	case len("accept"): // and of Expect
+	case len("accept"): // and of Expect and Pragma
 		switch {
+		case is(name, "pragma"): // net/http takes it for a Cache-Control (RFC 9111 §5.4)
+			h.hot = false
 		case is(name, "accept"):
 			h.hot = h.hot && h.accept == nil && len(value) > 0
 			h.accept = value

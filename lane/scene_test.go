@@ -55,6 +55,11 @@ func (s *scene) serve(w http.ResponseWriter, r *http.Request) {
 			w.WriteHeader(http.StatusRequestTimeout)
 			return
 		}
+		for _, name := range []string{"Cache-Control", "Content-Encoding", "Te"} { // what changes an answer
+			if v := r.Header[name]; len(v) > 0 {
+				w.Header()["X-Changed"] = v
+			}
+		}
 		if t := r.Header["Content-Type"]; r.Method != "POST" || len(t) != 1 || t[0] != "text/plain" {
 			http.Error(w, "no", http.StatusBadRequest)
 			return

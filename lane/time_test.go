@@ -136,7 +136,8 @@ func TestTheEnd(t *testing.T) {
 				t.Fatal(got)
 			}
 		}
-		time.Sleep(6 * time.Second) // for net/http a connection without a request of its own is new until then
+		fresh := s.call() // has asked nothing yet
+		synctest.Wait()
 		begun, release := make(chan struct{}), make(chan struct{})
 		s.during = func() { close(begun); <-release }
 		go io.WriteString(busy, post("/hot", "abc"))
@@ -154,8 +155,15 @@ func TestTheEnd(t *testing.T) {
 		if _, err := busy.Read(make([]byte, 1)); err != io.EOF {
 			t.Errorf("after its answer: %v", err)
 		}
+		// One that has asked nothing is left to net/http, which waits for what it may ask.
 		if err := <-ended; err != nil {
 			t.Error(err)
+		}
+		if _, err := fresh.Read(make([]byte, 1)); err != io.EOF {
+			t.Errorf("new: %v", err)
+		}
+		if len(s.lane.conns) > 0 {
+			t.Errorf("%d connections are remembered", len(s.lane.conns))
 		}
 	})
 }

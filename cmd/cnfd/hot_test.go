@@ -115,6 +115,24 @@ func TestHotIsOfNow(t *testing.T) {
 	}
 }
 
+// TestHotIsNotWhatIsOld: who wants fresh data gets it, in each of the ways in which that can be said.
+func TestHotIsNotWhatIsOld(t *testing.T) {
+	o := operate(t, nil)
+	l, token := o.line(t), o.token(t, "vendor.jwt")
+	for _, field := range []string{"Pragma: no-cache", "Cache-Control: no-cache", "cache-control: max-age=0"} {
+		for range 2 {
+			l.asks(t, token)
+		}
+		if got := l.asks(t, token); !strings.Contains(got, `"cached":true`) {
+			t.Fatal(got)
+		}
+		fmt.Fprintf(l, "POST /v1/verify HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/jwt\r\n%s\r\nContent-Length: %d\r\n\r\n%s", field, len(token), token)
+		if got := l.hears(t); !strings.Contains(got, `"cached":false`) {
+			t.Errorf("%s: %s", field, got)
+		}
+	}
+}
+
 // TestHotIsLimitedAsAbove: a body that is larger than limits.body is refused in the words of net/http's.
 func TestHotIsLimitedAsAbove(t *testing.T) {
 	o := operate(t, func(c *config.Config) { c.Limits.Body = 1 << 10 })

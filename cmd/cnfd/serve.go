@@ -53,6 +53,7 @@ func serve(cmd *cobra.Command, file string) error {
 		log.Warn("configuration: "+w.What, "at", fmt.Sprintf("%s:%d:%d", w.File, w.Line, w.Column))
 	}
 	boundMemory(int64(c.Cache.MaxBytes))
+	freeProcessor()
 	// Taken before the sockets open: whoever sees them may already send a signal.
 	ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()

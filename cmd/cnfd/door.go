@@ -21,6 +21,7 @@ type door struct {
 	inside  atomic.Int64
 	refused atomic.Int64
 	porters chan struct{} // a place for each that is being told
+	lounge  lounge
 }
 
 func newDoor(l net.Listener, most int, silent bool) *door {
@@ -34,13 +35,22 @@ func (d *door) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		if d.inside.Add(1) <= d.most && d.hall.enter() {
-			return &guest{Conn: conn, leave: sync.OnceFunc(func() { d.inside.Add(-1); d.hall.leave() })}, nil
+		if d.enter() || d.makeRoom() && d.enter() {
+			g := &guest{Conn: conn}
+			g.leave = sync.OnceFunc(func() { d.inside.Add(-1); d.hall.leave(); d.lounge.forget(g) })
+			return d.lounge.settle(g, &d.hall.seconds), nil
 		}
-		d.inside.Add(-1)
 		d.refused.Add(1)
 		d.refuse(conn)
 	}
+}
+
+func (d *door) enter() bool {
+	if d.inside.Add(1) <= d.most && d.hall.enter() {
+		return true
+	}
+	d.inside.Add(-1)
+	return false
 }
 
 const (
@@ -79,6 +89,7 @@ func (d *door) refuse(conn net.Conn) {
 type guest struct {
 	net.Conn
 	leave func()
+	idling
 }
 
 // Close closes the connection and makes room for another.
@@ -105,13 +116,18 @@ func (d *daemon) door(l net.Listener, c *config.Config, silent bool) net.Listene
 	o := newDoor(l, most, silent)
 	o.hall = &d.hall
 	d.doors = append(d.doors, o)
+	if d.hall.doors = d.doors; len(d.doors) == 1 {
+		d.serving.Go(func() { d.hall.count(d.running) })
+	}
 	return o
 }
 
 // hall is behind all doors.
 type hall struct {
-	most   int64 // 0: any number
-	inside atomic.Int64
+	most    int64 // 0: any number
+	inside  atomic.Int64
+	doors   []*door      // complete before anybody is let in
+	seconds atomic.Int64 // since the daemon began
 }
 
 func (h *hall) enter() bool {

@@ -9,7 +9,7 @@ import (
 	"cnfd/metrics"
 )
 
-// counting counts the requests that are under way.
+// counting counts the requests that are under way, in all and of each guest.
 type counting struct {
 	http.Handler
 	now atomic.Int64
@@ -19,6 +19,10 @@ type counting struct {
 func (c *counting) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.now.Add(1)
 	defer c.now.Add(-1)
+	if p := peerOf(r.Context()); p != nil && p.guest != nil {
+		p.guest.busy.Add(1)
+		defer p.guest.busy.Add(-1)
+	}
 	closeAfter(w, r)
 	c.Handler.ServeHTTP(w, r)
 }
@@ -36,11 +40,12 @@ func (d *daemon) families() []metrics.Family {
 		one("cnfd_start_time_seconds", "When the daemon began, in seconds since 1970.", metrics.Gauge, func() float64 { return began }),
 		one("cnfd_requests_in_flight", "HTTP requests under way; a batch is one.", metrics.Gauge, func() float64 { return float64(d.requests.now.Load()) }),
 		one("cnfd_misses_in_flight", "Questions under way that the cache does not answer.", metrics.Gauge, func() float64 { return float64(e.source.misses.Load()) }),
-		{Name: "cnfd_turned_away_total", Help: "What was refused by limits: caller, misses (limits.peer_misses, limits.misses), connections.", Kind: metrics.Counter, Read: func() []metrics.Sample {
+		{Name: "cnfd_turned_away_total", Help: "What was refused by limits: caller, misses (limits.peer_misses, limits.misses), connections; idle: connections that nothing was asked over and that made room for others.", Kind: metrics.Counter, Read: func() []metrics.Sample {
 			return []metrics.Sample{
 				{Labels: []string{"limit", "caller"}, Value: float64(e.source.turned[turnedByCaller].Load())},
 				{Labels: []string{"limit", "misses"}, Value: float64(e.source.turned[turnedByAll].Load())},
 				{Labels: []string{"limit", "connections"}, Value: d.atDoors(func(o *door) int64 { return o.refused.Load() })},
+				{Labels: []string{"limit", "idle"}, Value: d.atDoors(func(o *door) int64 { return o.lounge.left.Load() })},
 			}
 		}},
 		one("cnfd_connections", "Open connections of callers.", metrics.Gauge, func() float64 {

@@ -12,6 +12,7 @@ type peer struct {
 	known   bool         // uid and pid are the kernel's word (unix(7), SO_PEERCRED)
 	uid     uint32
 	pid     int32
+	guest   *guest // nil where no door let him in
 }
 
 type peerKey struct{}
@@ -19,7 +20,7 @@ type peerKey struct{}
 // withPeer notes in the context of a connection's requests who makes them
 // (http.Server.ConnContext).
 func withPeer(ctx context.Context, conn net.Conn) context.Context {
-	p := &peer{}
+	p := &peer{guest: guestOf(conn)}
 	for {
 		inner, ok := conn.(interface{ NetConn() net.Conn })
 		if !ok {

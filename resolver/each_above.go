@@ -28,30 +28,34 @@ type delegating struct {
 func (l *roll) hearAbove(h *hop, up *cut) {
 	ctx, cancel := context.WithTimeout(l.ctx, eachAbove)
 	defer cancel()
-	w := l.walk()
-	w.ctx = ctx
-	h.parents = w.parents(h, up)
-	spread(len(h.parents), func(i int) {
+	apart := func(f func(w *walk)) {
 		w := l.walk()
 		w.ctx = ctx
-		w.heardOf(up, h.parents[i], h.Zone)
+		f(w)
+		w.giveUpEarly(0)
+	}
+	if len(up.servers) > maxEachNames {
+		h.found = tooMany(fmt.Sprintf("%s has more than %d name servers", up.zone.Name, maxEachNames))
+		return
+	}
+	at := make([][]netip.Addr, len(up.servers))
+	spread(len(at), func(i int) {
+		if at[i] = up.servers[i].addrs; len(at[i]) == 0 {
+			apart(func(w *walk) { at[i] = w.addresses(up.servers[i].name, up) })
+		}
+	})
+	h.parents = l.parents(h, up, at)
+	spread(len(h.parents), func(i int) {
+		apart(func(w *walk) { w.heardOf(up, h.parents[i], h.Zone) })
 	})
 }
 
-// parents are the addresses of the servers of the zone above, those first that have
+// parents are the servers of the zone above at their addresses, those first that have
 // been quick.
-func (w *walk) parents(h *hop, up *cut) (all []*delegating) {
-	if len(up.servers) > maxEachNames {
-		h.found = tooMany(fmt.Sprintf("%s has more than %d name servers", up.zone.Name, maxEachNames))
-		return nil
-	}
+func (l *roll) parents(h *hop, up *cut, at [][]netip.Addr) (all []*delegating) {
 	known := map[netip.Addr]bool{}
-	for _, s := range up.servers {
-		addrs := s.addrs
-		if len(addrs) == 0 {
-			addrs = w.addresses(s.name, up)
-		}
-		addrs = slices.DeleteFunc(slices.Clone(addrs), func(a netip.Addr) bool { return !w.r.reachable(a) })
+	for i, s := range up.servers {
+		addrs := slices.DeleteFunc(slices.Clone(at[i]), func(a netip.Addr) bool { return !l.r.reachable(a) })
 		if len(addrs) == 0 {
 			all = append(all, &delegating{Delegator: dnssec.Delegator{Name: s.name, Trouble: dnssec.Trouble{Text: "no address of it can be asked"}}})
 		}
@@ -62,13 +66,12 @@ func (w *walk) parents(h *hop, up *cut) (all []*delegating) {
 			}
 		}
 	}
-	w.giveUpEarly(0)
 	if len(all) > maxEachAddresses {
 		h.found = tooMany(fmt.Sprintf("the name servers of %s have more than %d addresses", up.zone.Name, maxEachAddresses))
 		return nil
 	}
 	cost := func(d *delegating) int {
-		return int(w.r.facts.get(netip.AddrPortFrom(d.Address, w.r.cfg.ServerPort)).cost())
+		return int(l.r.facts.get(netip.AddrPortFrom(d.Address, l.r.cfg.ServerPort)).cost())
 	}
 	slices.SortStableFunc(all, func(a, b *delegating) int { return cost(a) - cost(b) })
 	return all
@@ -113,6 +116,7 @@ func (w *walk) heardOf(up *cut, d *delegating, child string) {
 // bestOf follows the referral that proves the zone best, where they differ: what its
 // servers say is then seen, whichever of the parent's servers was the quickest.
 func (w *walk) bestOf(h *hop, up *cut) (found bool) {
+	rank := map[dnssec.Security]int{dnssec.Secure: 3, dnssec.Insecure: 2, dnssec.Bogus: 1}
 	var each []*delegating
 	for _, d := range h.parents {
 		if d.referral != nil && d.Heard && !slices.ContainsFunc(each, d.refersLike) {
@@ -121,11 +125,10 @@ func (w *walk) bestOf(h *hop, up *cut) (found bool) {
 	}
 	for _, d := range each {
 		next, held := w.followed(up, d, h.Zone, len(each) > 1)
-		if !held || found && next.zone.Security != dnssec.Secure {
+		if !held || found && rank[next.zone.Security] <= rank[h.at.zone.Security] {
 			continue
 		}
-		h.at, found = next, true
-		if next.zone.Security == dnssec.Secure {
+		if h.at, found = next, true; next.zone.Security == dnssec.Secure {
 			break
 		}
 	}

@@ -132,3 +132,50 @@ func TestParentThatSpeaksLate(t *testing.T) {
 		})
 	}
 }
+
+// TestParentsThatAllLeadAstray: one of the parent's servers has an old DS, and the other none; by neither is the zone
+// Secure. Whichever is heard first, it is that they differ, and not that the zone is Bogus.
+func TestParentsThatAllLeadAstray(t *testing.T) {
+	for _, at := range [][]string{{exampleAt, example2At}, {example2At, exampleAt}} {
+		synctest.Test(t, func(t *testing.T) {
+			l := doubled(t)
+			if e := rollOf(t, l.resolver(t), owner); e.Differ || len(e.Answer.Data) != 1 {
+				t.Fatalf("before: %+v", e)
+			}
+			l.delegates(t, at[0], func(s []site) { s[3].ds = otherDS })
+			l.delegates(t, at[1], func(s []site) { s[3].ds = func([]dns.RR) []dns.RR { return nil } })
+			for range 5 { // who is asked first is chance
+				e := rollOf(t, l.resolver(t), owner)
+				if h := &e.Hops[0]; !e.Differ || !h.Parted || e.Answer.Security != dnssec.Indeterminate || e.Answer.Data != nil {
+					t.Errorf("%t %+v\n%s", e.Differ, e.Answer, referred(h))
+				}
+			}
+		})
+	}
+}
+
+// TestParentsWithoutGlue: thirteen servers of the zone above whose names lie in another tree are all looked up and heard.
+func TestParentsWithoutGlue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sites := tree(site{name: "host.test.", at: []string{otherAt}})
+		sites[1].at, sites[1].ns = nil, nil
+		for i := range 13 {
+			sites[1].at = append(sites[1].at, fmt.Sprintf("198.51.100.%d", i+1))
+			sites[1].ns = append(sites[1].ns, fmt.Sprintf("ns%d.host.test.", i+1))
+			sites[5].records += fmt.Sprintf("ns%d 3600 A 198.51.100.%[1]d\n", i+1)
+		}
+		sites[5].at, sites[5].ns = []string{otherAt}, []string{"ns.host.test."}
+		sites[5].records += "ns 3600 A " + otherAt + "\n"
+		l := newLab(t, sites...)
+		e := rollOf(t, l.resolver(t), owner)
+		h := &e.Hops[0]
+		for _, p := range h.Parents {
+			if !p.Heard {
+				t.Errorf("%s: %s", p.Name, p.Trouble.Text)
+			}
+		}
+		if e.Differ || len(e.Answer.Data) != 1 || len(h.Parents) != 13 || l.count() > maxEachSends {
+			t.Errorf("%+v\n%s", e.Answer, referred(h))
+		}
+	})
+}

@@ -11,6 +11,13 @@ import (
 	"cnfd/verifier"
 )
 
+// Headers names every header by which an answer says something to the resource. A
+// gateway must take all of them away from what a client sends, whether or not it hands
+// on cnfd's: the next version of an answer may have one that this one has not.
+func Headers() []string {
+	return []string{"Cnf-Outcome", "Cnf-Reason", "Cnf-Domain", "Cnf-Thumbprint", "Cnf-Testing", "Cnf-Observed"}
+}
+
 // answer writes what a question came to, and counts it. Every value of a header is
 // a word of ours, a domain in A-labels or a digest: nothing else of a token is in it.
 func (h *Handler) answer(w http.ResponseWriter, k *call) {

@@ -93,7 +93,7 @@ func newGateway(t *testing.T, name string, number int, launch func(*gateway, *te
 func (g *gateway) settings() settings {
 	s := g.town.settings(g.clock)
 	s.sections += "\n" + exampleSections(g.name) + fmt.Sprintf("\ncache: {max_ttl: %s}\n", gatewayCache)
-	s.unixOnly = true
+	s.unixOnly, s.unixGroup = true, g.group()
 	return s
 }
 
@@ -119,10 +119,11 @@ func replaced(text string, pairs ...string) string {
 	return text
 }
 
-// launchNginx runs examples/nginx/nginx.conf with Debian's nginx.
+// launchNginx runs examples/nginx/nginx.conf with Debian's nginx, whose workers are www-data's as in Debian.
 func launchNginx(g *gateway, t *testing.T) {
 	program := testneeds.Binary(t, "nginx", "nginx")
 	dir := filepath.Join(g.dir, "gateway")
+	user := g.asWorker(t)
 	text, err := os.ReadFile("../examples/nginx/nginx.conf")
 	if err != nil {
 		t.Fatal(err)
@@ -135,8 +136,8 @@ func launchNginx(g *gateway, t *testing.T) {
 	second := under("gateway.example")
 	conf := filepath.Join(dir, "nginx.conf")
 	write(t, conf, fmt.Sprintf(`daemon off;
-master_process off;
-user root;
+worker_processes 2;
+user %[4]s;
 pid %[1]s/pid;
 error_log stderr;
 events {}
@@ -150,7 +151,7 @@ scgi_temp_path %[1]s/scgi;
 %[2]s
 %[3]s
 }
-`, dir, under("api.example"), second[strings.Index(second, "\nserver {"):]))
+`, dir, under("api.example"), second[strings.Index(second, "\nserver {"):], user))
 	start(t, filepath.Join(dir, "log"), program, "-e", "stderr", "-p", dir, "-c", conf)
 }
 

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"cnfd/authz"
 )
 
 // TestGateways has nginx and Caddy ask cnfd, as examples/ has them, about calls with tokens of oidc-provider.
@@ -31,6 +33,21 @@ func TestGateways(t *testing.T) {
 				q := g.fresh(t, byKey, townThing)
 				q.head["Cnf-Domain"], q.head["Cnf-Outcome"], q.head["Cnf-Thumbprint"] = []string{"evil.example"}, []string{"none"}, []string{"evil"}
 				g.passes(t, q)
+				q = g.fresh(t, byKey, townThing)
+				for _, name := range authz.Headers() {
+					q.head[name] = []string{"the client's"}
+				}
+				_, _, through := g.asks(t, q)
+				for _, heard := range through {
+					for name, values := range heard {
+						if strings.HasPrefix(name, "Cnf") && strings.Contains(strings.Join(values, " "), "the client's") {
+							t.Errorf("%s: %q got through", name, values)
+						}
+					}
+				}
+				if len(through) != 1 {
+					t.Errorf("%d requests got through", len(through))
+				}
 			})
 			g.keepsItsWord(t, byKey)
 			t.Run("a request with a body gets through", func(t *testing.T) {
@@ -48,6 +65,8 @@ func TestGateways(t *testing.T) {
 					t.Errorf("%d %v", status, head)
 				}
 			})
+			g.opens(t)
+			g.outlives(t, byKey)
 			g.withdraws(t, byKey)
 			g.closes(t, byKey)
 		})

@@ -35,6 +35,7 @@ type settings struct {
 	anchor             []dns.RR
 	env                string  // "NAME=value" of the daemon's environment
 	unixOnly           bool    // no socket of the network
+	unixGroup          string  // whose the unix socket is; "": the daemon's own
 	after              *daemon // that was before on the same state_dir
 }
 
@@ -51,7 +52,7 @@ func (r *trust) daemon(t testing.TB, s settings) *daemon {
 	}
 	listen := fmt.Sprintf("\napi: {listen: %q, unix: %q}\ndns: {listen: %q}\n", d.tcp, d.unix, d.dns)
 	if s.unixOnly {
-		listen = fmt.Sprintf("\napi: {listen: \"\", unix: %q}\n", d.unix)
+		listen = fmt.Sprintf("\napi: {listen: \"\", unix: %q, unix_group: %q}\n", d.unix, s.unixGroup)
 	}
 	s.sections += listen
 	argv := []string{binary, "serve", "--config", r.configure(t, dir, s)}

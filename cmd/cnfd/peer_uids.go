@@ -5,7 +5,9 @@ import (
 	"log/slog"
 	"net"
 	"slices"
+	"sync"
 	"sync/atomic"
+	"time"
 
 	"cnfd/cmd/cnfd/internal/config"
 )
@@ -18,6 +20,7 @@ type uidListener struct {
 	*net.UnixListener
 	allowed func() []uint32 // as of now; empty: everybody
 	log     *slog.Logger
+	refused refusals
 }
 
 // Accept returns the next connection of a user who is let in.
@@ -52,14 +55,53 @@ func (c *uidConn) lets() bool {
 	return len(uids) == 0 || c.known && slices.Contains(uids, c.uid)
 }
 
+// tell notes that the connection is refused.
 func (c *uidConn) tell() {
-	switch {
-	case c.told.Swap(true):
-	case !c.known:
-		c.of.log.Warn("unix socket: caller refused: it cannot be told who it is")
-	default:
-		c.of.log.Warn("unix socket: caller refused by api.allow_uids", "uid", c.uid)
+	if !c.told.Swap(true) {
+		c.of.refused.note(c.of.log, c.uid, c.known)
 	}
+}
+
+// refusals are the connections that were refused and not told of yet. Whoever may open the
+// socket can be refused as often as he likes: the log has the first at once, and then a
+// line a second at the most, with how many there were.
+type refusals struct {
+	mu      sync.Mutex // guards all below
+	n       int
+	uid     uint32 // of the last of them
+	known   bool
+	telling bool // a timer runs
+}
+
+// refusalsEvery is how far apart two lines of refusals are.
+const refusalsEvery = time.Second
+
+func (r *refusals) note(log *slog.Logger, uid uint32, known bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.n++
+	r.uid, r.known = uid, known
+	if !r.telling {
+		r.tell(log)
+	}
+}
+
+// tell writes a line, and another later if more are refused by then. mu is held.
+func (r *refusals) tell(log *slog.Logger) {
+	if r.telling = r.n > 0; !r.telling {
+		return
+	}
+	if r.known {
+		log.Warn("unix socket: callers refused by api.allow_uids", "refused", r.n, "last_uid", r.uid)
+	} else {
+		log.Warn("unix socket: callers refused by api.allow_uids: of the last it cannot be told who it is", "refused", r.n)
+	}
+	r.n = 0
+	time.AfterFunc(refusalsEvery, func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.tell(log)
+	})
 }
 
 // Read ends where the user may not be here any more, as if it had hung up: what it has

@@ -100,7 +100,7 @@ func TestWhoMayCallIsReloaded(t *testing.T) {
 		if got := o.line(t).asks(t, token); got != "" {
 			t.Errorf("%v: on a new one: %s", first, got)
 		}
-		if told := o.log.of(t, "unix socket: caller refused by api.allow_uids"); len(told) != 2 || told[0]["uid"] != float64(me) {
+		if told := o.log.of(t, "unix socket: callers refused by api.allow_uids"); len(told) == 0 || told[0]["refused"] != 1.0 || told[0]["last_uid"] != float64(me) {
 			t.Errorf("%v: the log: %v", first, told)
 		}
 		o.c.API.AllowUIDs = first

@@ -96,7 +96,7 @@ func pose(t *testing.T, at, to string, spoil func(q, r *dns.Msg)) {
 
 func TestPrecheckOfBINDAndKnot(t *testing.T) { precheckOf(t, 61, knotSecondary) }
 
-func TestPrecheckOfBINDAndNSD(t *testing.T) { precheckOf(t, 62, nsdSecondary) }
+func TestPrecheckOfBINDAndNSD(t *testing.T) { precheckOf(t, 67, nsdSecondary) }
 
 const (
 	alike  = "confirmed record_matches"
@@ -197,7 +197,7 @@ func (n *pair) posers(t *testing.T, d *daemon) {
 // TestPrecheckThroughAForwarder: the token is confirmed, and what each name server says nobody can know.
 func TestPrecheckThroughAForwarder(t *testing.T) {
 	t.Parallel()
-	n := newPair(t, 63, knotSecondary)
+	n := newPair(t, 68, knotSecondary)
 	direct := n.daemon(t, settings{})
 	direct.finds(t, alike)
 	at := n.startUnbound(t)

@@ -31,6 +31,7 @@ type siege struct {
 	roots      *x509.CertPool // of the door that speaks TLS
 	good, none string         // tokens: confirmed, and absent
 	files      int            // descriptors before
+	again      atomic.Int64   // times that somebody had to ask again
 	goroutines int            // of a daemon that was only asked what this one is asked before
 }
 
@@ -113,6 +114,10 @@ func (s *siege) rightly() error {
 			options     bound
 		}{{s.good, confirmed, nil}, {s.good, confirmed, now}, {s.none, absent, nil}, {s.none, absent, now}} {
 			v, err := s.judge(client, o.url(), ofToken(tt.token, tt.options))
+			for tries := 0; err != nil && gone(err) && tries < 3; tries++ { // who is late for want of a processor is sent away
+				s.again.Add(1)
+				v, err = s.judge(client, o.url(), ofToken(tt.token, tt.options))
+			}
 			if err == nil && v.String() != tt.want {
 				err = fmt.Errorf("%s, want %s: %s", v, tt.want, v.all())
 			}
@@ -177,9 +182,12 @@ func (s *siege) lifted(t testing.TB, most int64) {
 	peak := s.memory(t, "VmHWM:")
 	panics := s.logged(t, "panic")
 	running := s.running(t)
-	t.Logf("figure: afterwards %d descriptors as before, %d goroutines (%d before), at most %.1f MiB resident", s.files, running, s.goroutines, float64(peak)/(1<<20))
+	t.Logf("figure: afterwards %d descriptors as before, %d goroutines (%d before), at most %.1f MiB resident; %d of the others' questions were asked again", s.files, running, s.goroutines, float64(peak)/(1<<20), s.again.Load())
 	if running > s.goroutines+2 { // the runtime's own come and go
 		t.Errorf("%d goroutines are left, there were %d", running, s.goroutines)
+	}
+	if again := s.again.Load(); again > 20 {
+		t.Errorf("others were sent away %d times", again)
 	}
 	if peak > most {
 		t.Errorf("%d MiB were resident, the limit is %d MiB", peak>>20, most>>20)

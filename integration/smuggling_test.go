@@ -24,7 +24,7 @@ func TestFraming(t *testing.T) {
 	for i, secured := range []bool{false, true} {
 		t.Run(map[bool]string{false: "in plain", true: "over TLS"}[secured], func(t *testing.T) {
 			t.Parallel()
-			s := newSiege(t, 71+i, secured, "limits: {idle_timeout: 1s}")
+			s := newSiege(t, 71+i, secured, "limits: {idle_timeout: 5s}")
 			_, stop := s.meanwhile(t)
 			var all sync.WaitGroup
 			for _, o := range s.doors {
@@ -37,7 +37,7 @@ func TestFraming(t *testing.T) {
 	}
 }
 
-// frame sends every shape through a door, all at once: many wait for the end of the daemon's patience.
+// frame sends every shape through a door, many at once: some wait for the end of the daemon's patience.
 func (s *siege) frame(t *testing.T, o door, shapes []shape, all *sync.WaitGroup) {
 	first := strings.NewReplacer("TOKEN", s.good, "LEN", fmt.Sprint(len(s.good))).Replace(posted("Content-Length: LEN\r\n", "TOKEN"))
 	for way, tt := range map[string]struct {
@@ -51,6 +51,8 @@ func (s *siege) frame(t *testing.T, o door, shapes []shape, all *sync.WaitGroup)
 	} {
 		for _, x := range shapes {
 			all.Go(func() {
+				shapesSent <- struct{}{}
+				defer func() { <-shapesSent }()
 				got, err := x.send(o.dial, s.good, tt.before, tt.piece)
 				if err != nil {
 					t.Errorf("%s: %s, %s: %v", o.name, x.claim, way, err)
@@ -67,6 +69,9 @@ func (s *siege) frame(t *testing.T, o door, shapes []shape, all *sync.WaitGroup)
 	}
 }
 
+// shapesSent bounds the shapes that are under way: each needs a processor before the daemon loses its patience.
+var shapesSent = make(chan struct{}, 200)
+
 // A shape is what a client sends in one go. Where TOKEN stands in it there is a token that is confirmed, in LEN octets (HEX, in
 // hexadecimal), and what it ends in is often NEXT, which is a request whose answer, "next", shows that it was taken for one.
 type shape struct {
@@ -75,7 +80,7 @@ type shape struct {
 }
 
 const (
-	next  = "GET /openapi.json HTTP/1.1\r\nHost: a\r\n\r\n"
+	next  = "GET /openapi.json HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
 	alive = "GET /healthz HTTP/1.1\r\nHost: a\r\n"
 )
 

@@ -2,6 +2,7 @@ package integration
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
 	"fmt"
 	"io"
@@ -21,11 +22,14 @@ import (
 // daemon is rid of each connection by itself, and others have their answers meanwhile, over HTTP/2 as well.
 func TestStreams(t *testing.T) {
 	t.Parallel()
-	s := newSiege(t, 91, true, "limits: {read_timeout: 6s, idle_timeout: 2s}\ncache: {max_bytes: 32MiB}")
+	s := newSiege(t, 91, true, "limits: {idle_timeout: 5s}\ncache: {max_bytes: 32MiB}")
 	confirms := func() {
 		t.Helper()
 		dial := s.overHTTP2(t)
-		client := &http.Client{Transport: &http2.Transport{DialTLS: func(string, string, *tls.Config) (net.Conn, error) { return dial() }}}
+		client := &http.Client{Transport: &http.Transport{
+			ForceAttemptHTTP2: true,
+			DialTLSContext:    func(context.Context, string, string) (net.Conn, error) { return dial() },
+		}}
 		defer client.CloseIdleConnections()
 		if v, err := s.judge(client, "https://cnfd.example", ofToken(s.good, now)); err != nil || v.String() != confirmed {
 			t.Errorf("over HTTP/2: %v %s", err, v.all())

@@ -1,12 +1,15 @@
 package integration
 
 import (
+	"bytes"
+	"fmt"
 	"io/fs"
 	"net/http"
 	"os"
 	"os/user"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -75,6 +78,21 @@ func (g *gateway) opens(t *testing.T) {
 	})
 }
 
+// hangs reports whether every thread of the daemon has been stopped: a signal to stop takes its time.
+func (d *daemon) hangs(t testing.TB) func() error {
+	threads := filepath.Join(d.proc(t), "task", "*", "stat")
+	return func() error {
+		all, _ := filepath.Glob(threads)
+		for _, path := range all {
+			text, _ := os.ReadFile(path)
+			if state := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:])); len(state) == 0 || state[0] != "T" {
+				return fmt.Errorf("%s: %s", path, text)
+			}
+		}
+		return nil
+	}
+}
+
 // outlives has the daemon hang, with its sockets open: nobody gets through, and nobody waits until it goes on.
 func (g *gateway) outlives(t *testing.T, of grant) {
 	t.Run("the daemon hangs", func(t *testing.T) {
@@ -82,6 +100,7 @@ func (g *gateway) outlives(t *testing.T, of grant) {
 		held := []asking{g.fresh(t, of, townThing), g.fresh(t, of, townThing), g.fresh(t, of, townThing)}
 		var went atomic.Bool // the daemon, before all were answered
 		g.daemon.process.signal(syscall.SIGSTOP)
+		await(t, "the daemon is to hang", g.daemon.hangs(t))
 		goOn := time.AfterFunc(patience, func() {
 			went.Store(true)
 			g.daemon.process.signal(syscall.SIGCONT)

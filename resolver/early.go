@@ -72,7 +72,7 @@ func (w *walk) takeEarly(at netip.AddrPort, network, name string, rrtype uint16)
 	e := w.early[i]
 	defer e.stop()
 	w.early = slices.Delete(w.early, i, i+1)
-	a := <-e.back
+	a := w.await(e)
 	if a.panicked != nil {
 		panic(a.panicked)
 	}
@@ -84,7 +84,18 @@ func (w *walk) giveUpEarly(but int) {
 	for len(w.early) > but {
 		last := len(w.early) - 1
 		w.early[last].stop()
-		<-w.early[last].back
+		w.await(w.early[last])
 		w.early = w.early[:last]
 	}
+}
+
+// await waits for what becomes of an early question.
+func (w *walk) await(e *early) attempt {
+	select {
+	case a := <-e.back:
+		return a
+	default:
+	}
+	defer w.goOn(w.rest())
+	return <-e.back
 }

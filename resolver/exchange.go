@@ -85,7 +85,12 @@ func (w *walk) send(addr netip.AddrPort, network, name string, rrtype uint16, pl
 		return nil, errBudget
 	}
 	wait := w.r.waitFor(addr, network, round)
-	return w.received(addr, w.r.try(w.ctx, wait, addr, network, newQuery(name, rrtype, !plain)))
+	return w.received(addr, w.try(wait, addr, network, newQuery(name, rrtype, !plain)))
+}
+
+func (w *walk) try(wait time.Duration, addr netip.AddrPort, network string, q *dns.Msg) attempt {
+	defer w.goOn(w.rest())
+	return w.r.try(w.ctx, wait, addr, network, q)
 }
 
 // waitFor is how long a server is waited for in a round of asking.

@@ -163,7 +163,7 @@ func (w *walk) sendOn(f *forwarder, network, name string, rrtype uint16, wait ti
 	q := new(dns.Msg).SetQuestion(name, rrtype)
 	q.CheckingDisabled = true
 	q.SetEdns0(ednsSize, true)
-	before := w.r.cfg.Now()
+	rested, before := w.rest(), w.r.cfg.Now()
 	var msg *dns.Msg
 	var err error
 	if f.secure != nil {
@@ -174,13 +174,15 @@ func (w *walk) sendOn(f *forwarder, network, name string, rrtype uint16, wait ti
 	} else {
 		msg, err = w.noted(w.r.cfg.Exchanger.Exchange(ctx, f.Address, network, q))
 	}
+	took := w.r.cfg.Now().Sub(before)
+	w.goOn(rested)
 	if err != nil {
 		if w.ctx.Err() == nil && silence(err) {
 			w.r.facts.failed(f.Address)
 		}
 		return nil, err
 	}
-	w.r.facts.answered(f.Address, w.r.cfg.Now().Sub(before))
+	w.r.facts.answered(f.Address, took)
 	if !w.budget.Receive(msg.Len()) {
 		return nil, errBudget
 	}

@@ -1,19 +1,24 @@
 package resolver
 
 import (
+	"context"
+	"errors"
 	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"cnfd/cache"
 	"cnfd/dnssec"
+
+	"github.com/miekg/dns"
 )
 
 // takeAll takes every turn there is; give gives one back.
 func takeAll(t *testing.T, r *Resolver) (give func()) {
 	t.Helper()
-	for range max(runtime.GOMAXPROCS(0)-1, 1) {
+	for range max(runtime.GOMAXPROCS(0)/2, 1) {
 		if !r.turns.Take(t.Context()) {
 			t.Fatal("no turn")
 		}
@@ -79,4 +84,31 @@ func TestNoTurnInTime(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestWhoPanicsGivesItsTurnBack, as does who waits for a server, for what was asked early,
+// or for others: when all is over every turn can be taken.
+func TestWhoPanicsGivesItsTurnBack(t *testing.T) {
+	bubble(t, tree(), func(t *testing.T, l *lab) {
+		r := l.resolver(t)
+		if a := ask(t, r, "jwk.cnf.vendor.test.", dnssec.TypeTLSA); a.Security != dnssec.Secure {
+			t.Fatalf("%s %+v", a.Security, a.Trouble)
+		}
+		l.lie(func(string, *dns.Msg, *dns.Msg) *dns.Msg { panic("a bug") }, vendorAt, vendor2At)
+		q, _ := dnssec.NameOf(owner)
+		var bug *cache.PanicError
+		if _, _, err := r.Lookup(t.Context(), dnssec.Question{Name: q, Type: dnssec.TypeTLSA}); !errors.As(err, &bug) {
+			t.Fatal(err)
+		}
+		l.lie(silent, vendorAt, vendor2At)
+		if a := ask(t, r, owner, dnssec.TypeTLSA); !a.Trouble.Unreachable {
+			t.Errorf("%s %+v", a.Security, a.Trouble)
+		}
+		takeAll(t, r)
+		over, cancel := context.WithCancel(t.Context())
+		cancel()
+		if r.turns.Take(over) {
+			t.Error("one turn too many: somebody gave one back that was not taken")
+		}
+	})
 }

@@ -203,6 +203,8 @@ func (r *Resolver) walkTo(ctx context.Context, name string, rrtype uint16, oldes
 	defer leave()
 	w := r.newWalk(ctx, now)
 	w.oldest = oldest
+	w.goOn(true)
+	defer w.rest()
 	a := w.resolve(name, rrtype, nil)
 	cut := ctx.Err() != nil && context.Cause(ctx) != context.DeadlineExceeded // gave way, or nobody waits any more
 	return r.unlessCrowded(ctx, a), !cut || !failed(a)

@@ -47,6 +47,7 @@ func (w *walk) lead(name string, wait bool) (l lead, after *step) {
 	if taken == nil || !wait || w.leading > 0 {
 		return l, nil
 	}
+	defer w.goOn(w.rest())
 	select {
 	case <-taken.over:
 		return lead{}, taken

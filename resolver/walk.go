@@ -34,6 +34,7 @@ type walk struct {
 	outset    func(*cut)      // called with the root's servers where they are asked for the first time; may be nil
 	purse     *purse          // what it shares with others; nil: nothing
 	leading   int             // steps that others wait for this walk to take
+	inTurn    bool            // it has a turn (transport.Turns), which it gives away while it waits
 	// narrowed: something was left out because of the way that led there, so that
 	// what failed since then may be found by others.
 	narrowed bool

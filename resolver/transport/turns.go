@@ -7,17 +7,18 @@ import (
 )
 
 // Turns bounds those who compute at once for what nobody knows yet, each for as long as
-// it does not wait for anybody: so many as Go has processors, less one, which is left to
-// those who ask for what is known. Go looks at the network once a processor has nothing
-// else to do, and every 10 ms otherwise (runtime.findRunnable, runtime.sysmon): a flood of
-// unknown names that kept all of them busy would have every other request wait. The
-// zero value is ready; it must not be copied once it is used.
+// it does not wait for anybody: half as many as Go has processors. What they cause beside
+// it (reading and answering their requests, waking up) costs nearly as much again, and
+// what is left is for those who ask for what is known. Go looks at the network once
+// a processor has nothing else to do, and every 10 ms otherwise (runtime.findRunnable,
+// runtime.sysmon): a flood of unknown names that kept all of them busy would have every
+// other request wait. The zero value is ready; it must not be copied once it is used.
 type Turns struct {
 	once  sync.Once
 	taken chan struct{}
 }
 
-func (t *Turns) make() { t.taken = make(chan struct{}, max(runtime.GOMAXPROCS(0)-1, 1)) }
+func (t *Turns) make() { t.taken = make(chan struct{}, max(runtime.GOMAXPROCS(0)/2, 1)) }
 
 // Take waits for a turn, which must be given back. It is false, and nothing is to be
 // given back, where the context ends first.

@@ -13,7 +13,7 @@ import (
 // TestWhoWaitsHasNoTurn: as many exchanges as there are turns, and more, wait for a server
 // that says nothing; every turn can be taken meanwhile.
 func TestWhoWaitsHasNoTurn(t *testing.T) {
-	all := max(runtime.GOMAXPROCS(0)-1, 1)
+	all := max(runtime.GOMAXPROCS(0)/2, 1)
 	for _, network := range []string{"udp", "tcp"} {
 		t.Run(network, func(t *testing.T) {
 			heard := make(chan struct{}, all+2)
@@ -65,7 +65,7 @@ func TestNoExchangeWithoutATurn(t *testing.T) {
 	heard := make(chan struct{}, 1)
 	server := mute(t, "udp", heard)
 	var n Net
-	for range max(runtime.GOMAXPROCS(0)-1, 1) {
+	for range max(runtime.GOMAXPROCS(0)/2, 1) {
 		n.Turns().Take(t.Context())
 	}
 	ctx, cancel := context.WithCancel(t.Context())

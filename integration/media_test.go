@@ -14,7 +14,7 @@ func TestMediaTypes(t *testing.T) {
 	for i, secured := range []bool{false, true} {
 		t.Run(map[bool]string{false: "in plain", true: "over TLS"}[secured], func(t *testing.T) {
 			t.Parallel()
-			s := newSiege(t, 77+i, secured, "")
+			s := newSiege(t, 77+i, secured, "limits: {idle_timeout: 5s}")
 			table := s.media(t)
 			_, stop := s.meanwhile(t)
 			var all sync.WaitGroup
@@ -22,7 +22,7 @@ func TestMediaTypes(t *testing.T) {
 				s.frame(t, o, table, &all)
 			}
 			all.Wait()
-			t.Logf("figure: %s: %d bodies and types in 4 ways to each of 2 sockets, others asked all there is %d times meanwhile", name(t), len(table), stop())
+			t.Logf("figure: %s: %d bodies and types in 6 ways to each of 2 sockets, others asked all there is %d times meanwhile", name(t), len(table), stop())
 			s.lifted(t, 128<<20)
 		})
 	}
@@ -117,5 +117,5 @@ func typed(path, want, body string, fields ...string) shape {
 	for _, field := range fields {
 		sends += "Content-Type: " + field + "\r\n"
 	}
-	return shape{fmt.Sprintf("%q to %s", fields, path), sends + fmt.Sprintf("Content-Length: %d\r\n\r\n", len(body)) + body + next, want}
+	return shape{fmt.Sprintf("%q to %s", fields, path), sends + fmt.Sprintf("Content-Length: %d\r\n\r\n", len(body)) + body + "$NEXT", want}
 }

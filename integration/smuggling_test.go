@@ -31,7 +31,7 @@ func TestFraming(t *testing.T) {
 				s.frame(t, o, slices.Concat(shapes, lineShapes), &all)
 			}
 			all.Wait()
-			t.Logf("figure: %s: %d shapes in 4 ways to each of 2 sockets, others asked all there is %d times meanwhile", name(t), len(shapes)+len(lineShapes), stop())
+			t.Logf("figure: %s: %d shapes in 6 ways to each of 2 sockets, others asked all there is %d times meanwhile", name(t), len(shapes)+len(lineShapes), stop())
 			s.lifted(t, 128<<20)
 		})
 	}
@@ -39,27 +39,34 @@ func TestFraming(t *testing.T) {
 
 // frame sends every shape through a door, many at once: some wait for the end of the daemon's patience.
 func (s *siege) frame(t *testing.T, o door, shapes []shape, all *sync.WaitGroup) {
-	first := strings.NewReplacer("TOKEN", s.good, "LEN", fmt.Sprint(len(s.good))).Replace(posted("Content-Length: LEN\r\n", "TOKEN"))
+	first := s.hot(s.good)
 	for way, tt := range map[string]struct {
 		before, answers string
-		piece           int // octets of a write; 0: all
+		piece           int  // octets of a write; 0: all
+		hot             bool // what follows is a request for a verdict, as they are answered beneath net/http
 	}{
 		"as it is":                  {},
 		"in pieces":                 {piece: 7},
 		"behind another request":    {before: first, answers: "confirmed"},
 		"behind another, in pieces": {before: first, answers: "confirmed", piece: 11},
+		"before a question":         {hot: true},
+		"between questions":         {before: first, answers: "confirmed", hot: true},
 	} {
+		following, answer := next, "next"
+		if tt.hot {
+			following, answer = s.hot(s.none), "refuted"
+		}
 		for _, x := range shapes {
 			all.Go(func() {
 				shapesSent <- struct{}{}
 				defer func() { <-shapesSent }()
-				got, err := x.send(o.dial, s.good, tt.before, tt.piece)
+				got, err := x.send(o.dial, s.good, tt.before, following, tt.piece)
 				if err != nil {
 					t.Errorf("%s: %s, %s: %v", o.name, x.claim, way, err)
 					return
 				}
 				for want := range strings.SplitSeq(x.want, "|") {
-					if got == strings.TrimSpace(tt.answers+" "+want) {
+					if got == strings.TrimSpace(tt.answers+" "+strings.ReplaceAll(want, "next", answer)) {
 						return
 					}
 				}
@@ -69,11 +76,17 @@ func (s *siege) frame(t *testing.T, o door, shapes []shape, all *sync.WaitGroup)
 	}
 }
 
+// hot is a request for the verdict on a token.
+func (s *siege) hot(token string) string {
+	return posted(fmt.Sprintf("Content-Length: %d\r\n", len(token)), token)
+}
+
 // shapesSent bounds the shapes that are under way: each needs a processor before the daemon loses its patience.
 var shapesSent = make(chan struct{}, 200)
 
-// A shape is what a client sends in one go. Where TOKEN stands in it there is a token that is confirmed, in LEN octets (HEX, in
-// hexadecimal), and what it ends in is often NEXT, which is a request whose answer, "next", shows that it was taken for one.
+// A shape is what a client sends in one go. Where $TOKEN stands in it there is a token that is confirmed, in $LEN octets ($HEX, in
+// hexadecimal), and what it ends in is often $NEXT, which is a request of $NEXTLEN octets whose answer, "next", shows that it was taken
+// for one.
 type shape struct {
 	claim, sends string
 	want         string // the answers in order, until the daemon closes the connection; one of several, between bars
@@ -91,7 +104,7 @@ func posted(fields, rest string) string {
 
 // send sends the shape behind another request, or none, in pieces or whole, and says what is answered: each verdict's outcome,
 // "next", each other answer's status, and what is no answer. The daemon must be the one to close the connection.
-func (x shape) send(dial func() (net.Conn, error), token, before string, piece int) (string, error) {
+func (x shape) send(dial func() (net.Conn, error), token, before, next string, piece int) (string, error) {
 	conn, err := dial()
 	if err != nil {
 		return "", err
@@ -99,7 +112,7 @@ func (x shape) send(dial func() (net.Conn, error), token, before string, piece i
 	defer conn.Close()
 	conn.SetDeadline(time.Now().Add(patience))
 	size := len(token)
-	sends := before + strings.NewReplacer("TOKEN", token, "LEN", fmt.Sprint(size), "HEX", fmt.Sprintf("%x", size), "NEXT", next).Replace(x.sends)
+	sends := before + strings.NewReplacer("$TOKEN", token, "$LEN", fmt.Sprint(size), "$HEX", fmt.Sprintf("%x", size), "$NEXTLEN", fmt.Sprint(len(next)), "$NEXT", next).Replace(x.sends)
 	if piece == 0 {
 		piece = len(sends)
 	}
@@ -131,7 +144,7 @@ func answers(conn net.Conn, head bool, at int) (string, error) {
 			return "", fmt.Errorf("after %q no answer: %w", all, err)
 		}
 		body, err := io.ReadAll(r.Body)
-		if r.StatusCode >= 400 && errors.Is(err, syscall.ECONNRESET) { // closed with something unread
+		if (r.StatusCode >= 400 || r.ProtoMinor == 0) && errors.Is(err, syscall.ECONNRESET) { // closed with something unread
 			return strings.Join(append(all, answered(r, nil)), " "), nil
 		}
 		if err != nil {

@@ -223,13 +223,22 @@ func TestEvidenceIsWhatWasReceived(t *testing.T) {
 	}
 }
 
-// provesItself judges evidence by nothing but what it holds: each signature of the
-// answer, and of the keys of its zone, is made by a key that is in it.
+// provesItself judges evidence of a record by nothing but what it holds: each signature
+// of the answer, and of the keys of its zone, is made by a key that is in it.
 func provesItself(t *testing.T, f map[string]any) {
 	t.Helper()
-	var all []dns.RR
+	if holds, all := signedIn(t, f); holds[dns.TypeTLSA] != 1 || holds[dns.TypeDNSKEY] < 2 || holds[dns.TypeDS] < 1 {
+		t.Errorf("signatures that hold, by type: %v of %v", holds, all)
+	}
+}
+
+// signedIn counts the signatures of evidence that hold by keys that are in it, by the type
+// that they cover, and gives all of its records.
+func signedIn(t *testing.T, f map[string]any) (holds map[uint16]int, all []dns.RR) {
+	t.Helper()
 	gather := func(lines any) {
-		for _, line := range lines.([]any) {
+		list, _ := lines.([]any)
+		for _, line := range list {
 			rr, err := dns.NewRR(line.(string))
 			if err != nil {
 				t.Fatal(err)
@@ -238,12 +247,11 @@ func provesItself(t *testing.T, f map[string]any) {
 		}
 	}
 	gather(f["answer"])
+	gather(f["authority"])
 	for _, s := range f["chain"].([]any) {
-		if lines := s.(map[string]any)["records"]; lines != nil {
-			gather(lines)
-		}
+		gather(s.(map[string]any)["records"])
 	}
-	holds := map[uint16]int{}
+	holds = map[uint16]int{}
 	for _, rr := range all {
 		sig, ok := rr.(*dns.RRSIG)
 		if !ok {
@@ -262,9 +270,7 @@ func provesItself(t *testing.T, f map[string]any) {
 			}
 		}
 	}
-	if holds[dns.TypeTLSA] != 1 || holds[dns.TypeDNSKEY] < 2 || holds[dns.TypeDS] < 1 {
-		t.Errorf("signatures that hold, by type: %v of %v", holds, all)
-	}
+	return holds, all
 }
 
 // otherKey is a claim set of the same subject with a key that it does not publish.

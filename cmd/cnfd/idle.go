@@ -55,6 +55,9 @@ func (l *lounge) forget(g *guest) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.all, g)
+	if l.looked != g.seconds.Load() {
+		l.quiet = nil // it would hold on to those who have left
+	}
 }
 
 // makeRoom shows the guest out who has been quiet for the longest, and is false where all have asked something just now.

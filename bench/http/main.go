@@ -6,7 +6,10 @@
 //	make build && go run ./bench/http -rounds 9
 //	make build && go run ./bench/http -rounds 9 -batch 1000
 //
-// With -batch it is the CPU of one item of a batch beside one request to that handler.
+//	make build && go run ./bench/http -rounds 9 -flood
+//
+// With -batch it is the CPU of one item of a batch beside one request to that handler; with
+// -flood it is what hot requests wait for while others ask for names that nobody knows.
 // The daemon is cnfd sandbox, hot: the record is in its cache.
 package main
 
@@ -19,6 +22,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"os"
@@ -38,13 +42,26 @@ func main() {
 	batch := flag.Int("batch", 0, "measure an item of a batch of as many, over TCP")
 	trivial := flag.String("trivial", "", "serve as the yardstick: network and address")
 	size := flag.Int("size", 0, "octets that the yardstick answers")
+	f := flood{}
+	flooding := flag.Bool("flood", false, "measure what hot requests wait for while others flood the daemon with cold names")
+	flag.StringVar(&f.kinds, "kinds", "all", "of floods: chains, absent, silent, mixed, limited, by comma")
+	flag.IntVar(&f.rate, "rate", 4000, "cold names a second of a flood")
+	flag.IntVar(&f.connections, "connections", 512, "over which a flood comes")
+	flag.Float64Var(&f.calm, "calm", math.Inf(1), "play a round again in which others used more processors than this; three times as many rounds at the most")
+	role := flag.String("part", "", "be one of the parts of a flood's measurement")
 	flag.Parse()
+	each := time.Duration(*seconds * float64(time.Second))
 	var err error
-	if *trivial != "" {
+	if *role != "" {
+		err = asPart(*role)
+	} else if *flooding {
+		f.cnfd, f.rounds, f.each = *cnfd, *rounds, each
+		err = f.run()
+	} else if *trivial != "" {
 		network, address, _ := strings.Cut(*trivial, " ")
 		err = serveTrivial(network, address, *size)
 	} else {
-		err = compare(*cnfd, *batch, *rounds, time.Duration(*seconds*float64(time.Second)))
+		err = compare(*cnfd, *batch, *rounds, each)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench/http:", err)

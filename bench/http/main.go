@@ -5,6 +5,7 @@
 //
 //	make build && go run ./bench/http -rounds 9
 //	make build && go run ./bench/http -rounds 9 -batch 1000
+//	make build && go run ./bench/http -rounds 9 -batch 1000 -different 5000
 //
 //	make build && go run ./bench/http -rounds 9 -flood
 //
@@ -42,6 +43,7 @@ func main() {
 	batch := flag.Int("batch", 0, "measure an item of a batch of as many, over TCP")
 	trivial := flag.String("trivial", "", "serve as the yardstick: network and address")
 	size := flag.Int("size", 0, "octets that the yardstick answers")
+	different := flag.Int("different", 1, "credentials in turn, each with claims of its own, about one subject and key")
 	f := flood{}
 	flooding := flag.Bool("flood", false, "measure what hot requests wait for while others flood the daemon with cold names")
 	flag.StringVar(&f.kinds, "kinds", "all", "of floods: chains, absent, silent, mixed, limited, by comma")
@@ -61,7 +63,7 @@ func main() {
 		network, address, _ := strings.Cut(*trivial, " ")
 		err = serveTrivial(network, address, *size)
 	} else {
-		err = compare(*cnfd, *batch, *rounds, each)
+		err = compare(*cnfd, *batch, *different, *rounds, each)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench/http:", err)
@@ -83,7 +85,7 @@ func serveTrivial(network, address string, size int) error {
 	}))
 }
 
-func compare(cnfd string, batch, rounds int, each time.Duration) error {
+func compare(cnfd string, batch, different, rounds int, each time.Duration) error {
 	dir, err := os.MkdirTemp("", "cnfd-bench")
 	if err != nil {
 		return err
@@ -99,11 +101,21 @@ func compare(cnfd string, batch, rounds int, each time.Duration) error {
 	if err != nil {
 		return err
 	}
-	one := load{request("/v1/verify", "application/json", body), 1}
-	many, networks := one, []string{"unix", "tcp"}
+	one, networks := load{items: 1}, []string{"unix", "tcp"}
+	bodies := differing(body, different)
+	for _, b := range bodies {
+		one.requests = append(one.requests, request("/v1/verify", "application/json", b))
+	}
+	many := one
 	if batch > 0 {
-		many = load{request("/v1/verify/batch", "application/x-ndjson", bytes.Repeat(append(body, '\n'), batch)), batch}
-		networks = networks[1:]
+		many, networks = load{items: batch}, networks[1:]
+		for at := 0; at < max(batch, different); at += batch {
+			var lines []byte
+			for i := range batch {
+				lines = append(append(lines, bodies[(at+i)%len(bodies)]...), '\n')
+			}
+			many.requests = append(many.requests, request("/v1/verify/batch", "application/x-ndjson", lines))
+		}
 	}
 	for _, network := range networks {
 		address := filepath.Join(dir, "trivial.sock")
@@ -188,10 +200,22 @@ func start(cmd *exec.Cmd, network, address string) (*os.Process, error) {
 	return nil, fmt.Errorf("nobody listens on %s %s", network, address)
 }
 
-// load is what is sent over and over, and how many credentials it holds.
+// load is what is sent in turn, over and over, and how many credentials each holds.
 type load struct {
-	request []byte
-	items   int
+	requests [][]byte
+	items    int
+}
+
+// differing gives as many questions, each of claims that differ from all others.
+func differing(body []byte, n int) [][]byte {
+	if n <= 1 {
+		return [][]byte{body}
+	}
+	all := make([][]byte, n)
+	for i := range all {
+		all[i] = bytes.Replace(body, []byte(`{"claims":{`), fmt.Appendf(nil, `{"claims":{"jti":"%08d",`, i), 1)
+	}
+	return all
 }
 
 func request(path, kind string, body []byte) []byte {
@@ -225,18 +249,20 @@ func question(dir, api string) (request []byte, size int, err error) {
 	return []byte(body), len(verdict), nil
 }
 
+// connections is how many ask at once.
+const connections = 8
+
 // cost is the CPU time, in µs, that a process spends on a credential.
 func cost(network, address string, pid int, l load, each time.Duration) (float64, error) {
 	before, err := cpu(pid)
 	if err != nil {
 		return 0, err
 	}
-	const connections = 8
 	counts, errs := make([]int, connections), make([]error, connections)
 	var done sync.WaitGroup
 	until := time.Now().Add(each)
 	for i := range connections {
-		done.Go(func() { counts[i], errs[i] = hammer(network, address, l.request, until) })
+		done.Go(func() { counts[i], errs[i] = hammer(network, address, l.requests, i, until) })
 	}
 	done.Wait()
 	after, err := cpu(pid)
@@ -250,8 +276,8 @@ func cost(network, address string, pid int, l load, each time.Duration) (float64
 	return float64((after-before)/time.Microsecond) / float64(n*l.items), nil
 }
 
-// hammer sends the request over one connection until the time is up.
-func hammer(network, address string, request []byte, until time.Time) (n int, err error) {
+// hammer sends the requests in turn, from the first-th, over one connection until the time is up.
+func hammer(network, address string, requests [][]byte, first int, until time.Time) (n int, err error) {
 	c, err := net.Dial(network, address)
 	if err != nil {
 		return 0, err
@@ -259,6 +285,7 @@ func hammer(network, address string, request []byte, until time.Time) (n int, er
 	defer c.Close()
 	in := bufio.NewReader(c)
 	for ; time.Now().Before(until); n++ {
+		request := requests[(n+first*len(requests)/connections)%len(requests)]
 		sent := make(chan error, 1)
 		if len(request) < 16<<10 {
 			_, err := c.Write(request)

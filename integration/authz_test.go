@@ -4,6 +4,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -58,6 +59,7 @@ func TestGateways(t *testing.T) {
 			})
 			g.keepsOut(t, byKey, append(g.ofTokens(byKey), ofGatewaysProofs...))
 			g.keepsOut(t, byCert, g.ofCertificates(t))
+			g.keepsOut(t, byKey, g.ofNoAnswer())
 			t.Run("a proof comes again", func(t *testing.T) {
 				q := g.fresh(t, byKey, townThing)
 				g.passes(t, q)
@@ -181,6 +183,15 @@ var ofGatewaysProofs = []game{
 		q.path = "/other"
 		q.head["Connection"] = []string{"X-Original-URL, X-Forwarded-Uri, DPoP"}
 	}, 0, "", ""},
+}
+
+// ofNoAnswer are games that are over before they come to what answers gateways (docs/gateways.md, Without Cnf-…).
+func (g *gateway) ofNoAnswer() []game {
+	games := []game{{"headers over limits.header", func(q *asking) { q.head["X-Long"] = slices.Repeat([]string{strings.Repeat("a", 6000)}, 4) }, map[string]int{"nginx": 500, "caddy": 431}[g.name], "", ""}}
+	if g.name == "caddy" { // nginx keeps Expect to itself
+		games = append(games, game{"an Expect that is not known", func(q *asking) { q.head["Expect"] = []string{"foo"} }, 417, "", ""})
+	}
+	return games
 }
 
 // ofCertificates are games with a token that is bound to a certificate.

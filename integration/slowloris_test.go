@@ -17,8 +17,7 @@ import (
 
 // TestSlowClients has clients send an octet now and then, or nothing, or read nothing, at every listener. The daemon is rid of
 // each by itself, and others have their answers meanwhile.
-func TestSlowClients(t *testing.T) {
-	t.Parallel()
+func TestSlowClients(t *testing.T) { // beside no other: it takes all the processors there are
 	for i, secured := range []bool{false, true} {
 		t.Run(map[bool]string{false: "in plain", true: "over TLS"}[secured], func(t *testing.T) {
 			t.Parallel()

@@ -19,8 +19,7 @@ import (
 // TestFraming sends every shape of shapes and lineShapes, on a connection of its own, to every listener for HTTP, and holds what comes back to
 // what RFC 9112 allows: octets behind a request are answered as another one where it is beyond doubt that they are
 // one, and never else.
-func TestFraming(t *testing.T) {
-	t.Parallel()
+func TestFraming(t *testing.T) { // beside no other: it takes all the processors there are
 	for i, secured := range []bool{false, true} {
 		t.Run(map[bool]string{false: "in plain", true: "over TLS"}[secured], func(t *testing.T) {
 			t.Parallel()

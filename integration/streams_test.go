@@ -20,8 +20,7 @@ import (
 // TestStreams has clients of HTTP/2 do what has brought servers down: streams that are reset at once (CVE-2023-44487), headers
 // without an end (CVE-2024-27316), settings and pings without an end, windows of nothing, bodies that do not come. The
 // daemon is rid of each connection by itself, and others have their answers meanwhile, over HTTP/2 as well.
-func TestStreams(t *testing.T) {
-	t.Parallel()
+func TestStreams(t *testing.T) { // beside no other: it takes all the processors there are
 	s := newSiege(t, 91, true, "limits: {idle_timeout: 5s}\ncache: {max_bytes: 32MiB}")
 	confirms := func() {
 		t.Helper()

@@ -18,8 +18,7 @@ import (
 
 // TestClientsVanish has a thousand clients begin something and go away in the middle of it: of batches, of questions that a
 // server leaves without an answer, of the DNS. Nothing of it is left, and others have their answers meanwhile.
-func TestClientsVanish(t *testing.T) {
-	t.Parallel()
+func TestClientsVanish(t *testing.T) { // beside no other: it takes all the processors there are
 	const many = 1000
 	for i, secured := range []bool{false, true} {
 		t.Run(map[bool]string{false: "in plain", true: "over TLS"}[secured], func(t *testing.T) {

@@ -183,7 +183,7 @@ type round struct {
 }
 
 // settle is how long a flood takes to be one, and to ebb away.
-const settle = 500 * time.Millisecond
+const settle = 200 * time.Millisecond
 
 func (f *flood) round(hot *hotLoad, cold *process, api string) (r round, err error) {
 	if r.quiet, err = hot.run(f.each); err != nil {

@@ -225,6 +225,7 @@ func (o *coldOrder) askCold(next *atomic.Int64, until time.Time, came map[string
 		return 0
 	}
 	defer c.Close()
+	c.(*net.TCPConn).SetLinger(0) // else the ports of a few rounds are all that there are
 	c.SetDeadline(until)
 	in := bufio.NewReader(c)
 	every := time.Second * time.Duration(o.Connections) / time.Duration(o.Rate)

@@ -38,8 +38,11 @@ func newMachine(t *testing.T, n *tree) *machine {
 		testneeds.Lacking(t, "systemd is missing: apt-get install systemd")
 	}
 	binary := content(t, cnfd(t))
-	dir := filepath.Join(work, "machine")
-	m := &machine{daemon: &daemon{tcp: "127.0.0.1:8255"}}
+	dir, err := os.MkdirTemp(work, "machine")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := &machine{daemon: &daemon{tcp: n.net + "200:8255"}}
 	n.configure(t, dir+".files/etc/cnfd", settings{sections: "record: {forms: [dotted]}"})
 	yaml := filepath.Join(dir+".files", "etc/cnfd/cnfd.yaml")
 	write(t, yaml, strings.Replace(content(t, yaml), fmt.Sprintf("%q", dir+".files/etc/cnfd/state"), "/var/lib/cnfd", 1))
@@ -50,11 +53,10 @@ func newMachine(t *testing.T, n *tree) *machine {
 		write(t, filepath.Join(dir+".files/usr", to), content(t, "../packaging/systemd/"+from))
 	}
 	write(t, dir+".files/usr/lib/tmpfiles.d/test.conf", "z /etc/cnfd/cnfd.yaml 0640 root cnfd -\n")
+	// The network is the lab's, where others may have the unit's own address.
+	write(t, dir+".files/etc/systemd/system/"+socket+".d/lab.conf", "[Socket]\nListenStream=\nListenStream=/run/cnfd/cnfd.sock\nListenStream="+m.tcp+"\n")
 	write(t, dir+".files/usr/bin/cnfd", binary)
 	if err := os.Chmod(dir+".files/usr/bin/cnfd", 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Mkdir(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	script, err := filepath.Abs("systemd/boot.sh")

@@ -4,9 +4,9 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
-	"io/fs"
 	"maps"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -19,10 +19,15 @@ import (
 // TestHeadersIsComplete holds Headers to every name that this package's code spells.
 func TestHeadersIsComplete(t *testing.T) {
 	spelt := map[string]bool{}
-	files, err := parser.ParseDir(token.NewFileSet(), ".", func(f fs.FileInfo) bool { return !strings.HasSuffix(f.Name(), "_test.go") }, 0)
+	files, err := filepath.Glob("*.go")
 	must(t, err)
-	for _, declared := range files["authz"].Files {
-		ast.Inspect(declared, func(n ast.Node) bool {
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		read, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+		must(t, err)
+		ast.Inspect(read, func(n ast.Node) bool {
 			if f, ok := n.(*ast.FuncDecl); ok && f.Name.Name == "Headers" {
 				return false
 			}

@@ -78,39 +78,51 @@ type Options struct {
 }
 
 // Memory knows what claim sets say that come again and again, so that they need not be
-// read again. A claim set is the text of a JSON object or a CBOR map; no text is both.
+// read again. The text of a JSON object and a CBOR map are never the same to it, whatever
+// their octets: what the reader of one has taken, that of the other would refuse.
 type Memory interface {
-	// Recall returns what ReadClaims has said of those very octets. Nothing that
-	// it points to is changed by anybody.
-	Recall(claims []byte) (Credential, bool)
+	// Recall returns what ReadClaims has said of those very octets, of that kind. Nothing
+	// that it points to is changed by anybody.
+	Recall(claims []byte, cbor bool) (Credential, bool)
 	// Learn is told of a claim set that was read without an error; whoever keeps it
 	// takes a copy, and reads that with ReadClaims.
-	Learn(claims []byte)
+	Learn(claims []byte, cbor bool)
 }
 
-// ReadClaims reads a claim set, of JSON or CBOR, as the readers of tokens do, past o's
-// Memory. The Credential has no Format. The error is an *Error.
-func ReadClaims(claims []byte, o *Options) (Credential, error) {
+// ReadClaims reads a claim set, in JSON or in CBOR, as the readers of tokens do, past o's
+// Memory. The Credential's Format is Claims or CWTClaims. The error is an *Error.
+func ReadClaims(claims []byte, cbor bool, o *Options) (Credential, error) {
 	if o == nil {
 		o = &Options{}
 	}
 	past := *o
 	past.Memory = nil
-	if item, rest, err := strict.FirstCBOR(claims); err == nil && len(rest) == 0 && item.Major == strict.MajorMap {
-		return readClaimsMap(item, 0, &past)
+	if !cbor {
+		return readClaims(claims, Claims, &past)
 	}
-	return readClaims(claims, 0, &past)
+	item, rest, err := strict.FirstCBOR(claims)
+	switch {
+	case err != nil:
+		return Credential{}, wrong("claims", err)
+	case len(rest) > 0 || item.Major != strict.MajorMap:
+		return Credential{}, malformed("claims", "not a map, and nothing else")
+	}
+	return readClaimsMap(item, CWTClaims, &past)
 }
+
+// inCBOR reports whether the claim set of a token of that kind is a CBOR map.
+func (f Format) inCBOR() bool { return f == CWT || f == CWTClaims }
 
 // recall returns what the Memory of o knows of claims.
 func recall(claims []byte, f Format, o *Options) (c Credential, ok bool) {
 	if o.Memory == nil {
 		return c, false
 	}
-	if c, ok = o.Memory.Recall(claims); ok {
-		c.Format = f
+	if c, ok = o.Memory.Recall(claims, f.inCBOR()); !ok || c.Format.inCBOR() != f.inCBOR() {
+		return Credential{}, false
 	}
-	return c, ok
+	c.Format = f
+	return c, true
 }
 
 // learn hands claims to the Memory of o, if they could be read.
@@ -119,7 +131,7 @@ func learn(claims []byte, c Credential, err error, o *Options) (Credential, erro
 		return Credential{}, err
 	}
 	if o.Memory != nil {
-		o.Memory.Learn(claims)
+		o.Memory.Learn(claims, c.Format.inCBOR())
 	}
 	return c, nil
 }

@@ -60,7 +60,7 @@ func (v *Verifier) nameOf(a *ask, domain []byte, form int) (name dnssec.Name, er
 func (v *Verifier) find(ctx context.Context, a *ask, domain []byte, at int) (finding, error) {
 	form := v.forms[at]
 	q := dnssec.Question{Type: dnssec.TypeTLSA, MaxAge: a.freshness.MaxAge, Bounded: a.freshness.Bounded, At: a.freshness.At}
-	if a.prompt {
+	if a.prompt && at == 0 { // a form that comes later may have been waited for
 		q.Now = a.now
 	}
 	var err error

@@ -15,8 +15,8 @@ import (
 // Options, so that nothing that is remembered can be out of date; whether it is confirmed is
 // judged each time. It holds claim sets alone, neither signatures nor proofs.
 //
-// A place is taken by what comes twice with nothing else in between that would take it, so
-// that what comes once costs no memory.
+// A place is taken by what is read three times with nothing else in between that would take it: what
+// comes once, and is read twice because the cache does not have its record, costs no memory.
 type known struct {
 	verifier *Verifier
 	seed     maphash.Seed
@@ -25,17 +25,19 @@ type known struct {
 
 const (
 	knownPlaces = 1 << 10
-	knownOctets = 1 << 10 // of one claim set; 2 MiB of all, with what is known of them
+	knownOctets = 1 << 10 // of one claim set; all of the longest, with what is known of them, are 4 MiB
+	knownAfter  = 3       // readings
 )
 
 type knownPlace struct {
-	last atomic.Uint64 // the hash of what came last and was not known
+	last atomic.Uint64 // the hash of what was read last, and in its lowest bits how often
 	is   atomic.Pointer[knownClaims]
 }
 
 // knownClaims never changes.
 type knownClaims struct {
-	octets     []byte
+	octets     []byte // nothing else points into them
+	cbor       bool
 	credential credential.Credential
 	domain     []byte        // of its subject; nil where that has none
 	names      []dnssec.Name // of the record, in the verifier's forms
@@ -47,39 +49,48 @@ func newKnown(v *Verifier) *known {
 }
 
 // Recall returns what those very octets say.
-func (k *known) Recall(claims []byte) (credential.Credential, bool) {
+func (k *known) Recall(claims []byte, cbor bool) (credential.Credential, bool) {
 	if len(claims) > knownOctets {
 		return credential.Credential{}, false
 	}
 	is := k.places[maphash.Bytes(k.seed, claims)%knownPlaces].is.Load()
-	if is == nil || !bytes.Equal(is.octets, claims) {
+	if is == nil || is.cbor != cbor || !bytes.Equal(is.octets, claims) {
 		return credential.Credential{}, false
 	}
 	return is.credential, true
 }
 
-// Learn remembers claims the second time they come.
-func (k *known) Learn(claims []byte) {
+// Learn remembers claims that were read often enough.
+func (k *known) Learn(claims []byte, cbor bool) {
 	if len(claims) > knownOctets {
 		return
 	}
+	const count = knownAfter
 	h := maphash.Bytes(k.seed, claims)
 	p := &k.places[h%knownPlaces]
-	if p.last.Swap(h) != h {
+	last := p.last.Load()
+	times := uint64(1)
+	if (last^h)&^count == 0 {
+		times = last&count + 1
+	}
+	if times < knownAfter {
+		p.last.Store(h&^count | times)
 		return
 	}
-	if is := k.verifier.learn(bytes.Clone(claims)); is != nil {
+	p.last.Store(0)
+	if is := k.verifier.learn(bytes.Clone(claims), cbor); is != nil {
 		p.is.Store(is)
 	}
 }
 
 // learn is all that can be said of claims without knowing what time it is, and without the DNS.
-func (v *Verifier) learn(claims []byte) *knownClaims {
-	c, err := credential.ReadClaims(claims, &v.credential)
+func (v *Verifier) learn(claims []byte, cbor bool) *knownClaims {
+	// A copy of its own: a Verdict's Subject points into it, which somebody may write to after all.
+	c, err := credential.ReadClaims(bytes.Clone(claims), cbor, &v.credential)
 	if err != nil {
 		return nil
 	}
-	is := &knownClaims{octets: claims, credential: c}
+	is := &knownClaims{octets: claims, cbor: cbor, credential: c}
 	is.credential.Memo = is
 	is.thumbprint = appendThumbprint(nil, c.Confirmation.Thumbprint)
 	domain, err := record.AppendDomain(nil, c.Subject, &v.subjects)

@@ -2,6 +2,7 @@ package verifier
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"fmt"
 	"reflect"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"cnfd/credential"
+	"cnfd/dnssec"
 	"cnfd/record"
 )
 
@@ -18,14 +20,14 @@ import (
 func again(t *testing.T, v *Verifier, q *Request) []string {
 	t.Helper()
 	var said []string
-	for range 4 {
+	for range 5 {
 		d, err := v.Verify(t.Context(), q)
 		said = append(said, fmt.Sprintf("%s %v", d.AppendJSON(nil, ""), err))
 	}
 	return said
 }
 
-// TestKnownClaimsAreJudgedAsOthers: the fourth verdict on a credential is the first, whatever
+// TestKnownClaimsAreJudgedAsOthers: the fifth verdict on a credential is the first, whatever
 // is wrong with it.
 func TestKnownClaimsAreJudgedAsOthers(t *testing.T) {
 	for _, c := range flips {
@@ -42,8 +44,8 @@ func TestKnownClaimsAreJudgedAsOthers(t *testing.T) {
 					t.Fatal(err)
 				}
 				said := again(t, v, &s.request)
-				if said[3] != said[0] || !strings.Contains(said[3], `"reason":"`+c.want.String()+`"`) {
-					t.Errorf("%s\nat first %s", said[3], said[0])
+				if said[4] != said[0] || !strings.Contains(said[4], `"reason":"`+c.want.String()+`"`) {
+					t.Errorf("%s\nat first %s", said[4], said[0])
 				}
 				if c.want == RecordMatches && v.recalled(s.claims) == nil {
 					t.Error("the claims are not known")
@@ -55,7 +57,7 @@ func TestKnownClaimsAreJudgedAsOthers(t *testing.T) {
 
 // recalled is what is known of a claim set.
 func (v *Verifier) recalled(claims string) *knownClaims {
-	c, _ := v.credential.Memory.Recall([]byte(claims))
+	c, _ := v.credential.Memory.Recall([]byte(claims), claims[0] != '{')
 	is, _ := c.Memo.(*knownClaims)
 	return is
 }
@@ -87,6 +89,7 @@ func TestKnownAreVeryOctets(t *testing.T) {
 		{"in a token, then one that nobody signs", InputJWT, compact(claims), b64(`{"alg":"none"}`) + compact(claims)[strings.IndexByte(compact(claims), '.'):], "alg"},
 		{"in a CWT", InputCWT, string(cwtClaims), string(cwtClaims), "record_matches"},
 		{"in a CWT, then another subject", InputCWT, string(cwtClaims), strings.Replace(string(cwtClaims), "vendor.", "wendor.", 1), "record_absent"},
+		{"in a CWT, then as the claims of a JWT", InputCWT, string(cwtClaims), "", "claims: not an object"},
 		{"in a signed CWT, then bare", InputCWT, sign1(cwtClaims), string(cwtClaims), "record_matches"},
 	} {
 		t.Run(tc.claim, func(t *testing.T) {
@@ -96,6 +99,20 @@ func TestKnownAreVeryOctets(t *testing.T) {
 				if !strings.Contains(said, "record_matches") {
 					t.Fatal(said)
 				}
+			}
+			if tc.after == "" { // the octets of the other kind
+				for _, q := range []*Request{
+					{Input: InputClaims, Bytes: []byte(tc.before)},
+					{Input: InputJWT, Bytes: []byte(compact(tc.before))},
+					{Input: InputToken, Bytes: []byte(compact(tc.before))},
+				} {
+					for _, said := range again(t, v, q) {
+						if !strings.Contains(said, tc.want) {
+							t.Errorf("%s, want %s", said, tc.want)
+						}
+					}
+				}
+				return
 			}
 			for _, said := range again(t, v, &Request{Input: tc.input, Bytes: []byte(tc.after)}) {
 				if !strings.Contains(said, tc.want) {
@@ -160,14 +177,14 @@ func TestKnownIsBounded(t *testing.T) {
 		times  int
 		want   bool
 	}{
-		{"once", claims, 1, false}, {"twice", claims, 1, true}, {"long", long, 2, true}, {"too long", long[:len(long)-1] + " }", 3, false},
+		{"once", claims, 1, false}, {"twice", claims, 1, false}, {"three times", claims, 1, true}, {"long", long, 3, true}, {"too long", long[:len(long)-1] + " }", 4, false},
 	} {
 		if read(tc.claims, tc.times); (v.recalled(tc.claims) != nil) != tc.want {
 			t.Errorf("%s: known is %v", tc.claim, !tc.want)
 		}
 	}
 	for i := range 4 * knownPlaces {
-		read(fmt.Sprintf(`{"jti":"%d",%s`, i, claims[1:]), 3)
+		read(fmt.Sprintf(`{"jti":"%d",%s`, i, claims[1:]), 4)
 	}
 	k, n := v.credential.Memory.(*known), 0
 	for i := range k.places {
@@ -228,6 +245,7 @@ func TestWhatIsKnownIsWhatIsRead(t *testing.T) {
 		}
 		fresh := read()
 		read()
+		read()
 		known := read()
 		if known.Memo == nil || fresh.Memo != nil {
 			t.Fatalf("%s: known %v, fresh %v", octets, known.Memo, fresh.Memo)
@@ -242,4 +260,119 @@ func TestWhatIsKnownIsWhatIsRead(t *testing.T) {
 		}
 		octets[0] ^= 1
 	}
+}
+
+// TestOfOnePlaceEachIsItself: claims that share a place are told apart.
+func TestOfOnePlaceEachIsItself(t *testing.T) {
+	s := newScene()
+	v, err := New(s.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	of := func(i int) string { return strings.Replace(claims, "vendor.", fmt.Sprintf("v%d.", i), 1) }
+	for i := range 3 * knownPlaces {
+		for range knownAfter + 1 {
+			c, err := credential.ParseClaims([]byte(of(i)), &v.credential)
+			if want := fmt.Sprintf("https://v%d.example", i); err != nil || string(c.Subject) != want {
+				t.Fatalf("%s %v, want %s", c.Subject, err, want)
+			}
+		}
+	}
+}
+
+// TestKnownInEveryForm: claims that are known are looked up in each form of the verifier.
+func TestKnownInEveryForm(t *testing.T) {
+	for _, form := range []record.Form{record.Dotted, record.Underscore} {
+		s := newScene()
+		s.config.Forms = []record.Form{record.Dotted, record.Underscore}
+		v, err := New(s.config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		clear(s.source.answers)
+		name := map[record.Form]string{record.Dotted: "jwk.cnf.vendor.example.", record.Underscore: "_jwk_cnf.vendor.example."}[form]
+		s.source.answers[name] = present(name, ours)
+		for i, said := range again(t, v, &Request{Input: InputClaims, Bytes: []byte(claims)}) {
+			if !strings.Contains(said, "record_matches") || !strings.Contains(said, `"name":"`+name) {
+				t.Errorf("%d: %s", i, said)
+			}
+		}
+	}
+}
+
+// waiting is a Source that is waited for once, and has the rest at hand.
+type waiting struct {
+	clock *time.Time
+	asked []dnssec.Question
+}
+
+func (s *waiting) Lookup(_ context.Context, q dnssec.Question) (*dnssec.Answer, bool, error) {
+	s.asked = append(s.asked, q)
+	if len(s.asked) > 1 {
+		return present(q.Name.String(), ours), true, nil
+	}
+	*s.clock = s.clock.Add(7 * time.Second)
+	return &dnssec.Answer{Name: q.Name.String(), Type: q.Type, Security: dnssec.Secure, Kind: dnssec.NoName, Zone: zone, Fetched: *s.clock, Until: s.clock.Add(time.Minute)}, false, nil
+}
+
+// TestNowIsNotThen: what is asked after a wait is asked as of after it.
+func TestNowIsNotThen(t *testing.T) {
+	at := now
+	s := &waiting{clock: &at}
+	v, err := New(Config{Source: s, Now: func() time.Time { return at }, Forms: []record.Form{record.Dotted, record.Underscore}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d, err := v.Verify(t.Context(), &Request{Input: InputClaims, Bytes: []byte(claims), Now: at}); err != nil || d.Reason != RecordMatches || len(s.asked) != 2 {
+		t.Fatalf("%v %v, asked %v", d.Reason, err, s.asked)
+	}
+	if first, second := s.asked[0].Now, s.asked[1].Now; !first.Equal(now) || !second.IsZero() {
+		t.Errorf("asked as of %v and %v", first, second)
+	}
+}
+
+// TestNowIsNotBeforeAWait: what is asked after the issuer's keys were is asked as of then.
+func TestNowIsNotBeforeAWait(t *testing.T) {
+	h := newHeld(t)
+	v, q := h.verifier(), h.present()
+	q.Now, q.Checks, q.Audience = now, 0, ""
+	for _, checks := range []Checks{0, CheckSignature} {
+		h.source.asked = nil
+		q.Checks = checks
+		if d, err := v.Verify(t.Context(), q); err != nil || d.Reason != RecordMatches {
+			t.Fatal(d.Reason, err)
+		}
+		if h.source.asked[0].Now.IsZero() != (checks != 0) {
+			t.Errorf("%v: asked as of %v", checks, h.source.asked[0].Now)
+		}
+	}
+}
+
+// TestAColdRequestIsReadTwiceAndNotKnown: what was asked of the cache in vain and then of the
+// network is one request.
+func TestAColdRequestIsReadTwiceAndNotKnown(t *testing.T) {
+	s := newScene()
+	s.config.Cached = nowhere{}
+	v, err := New(s.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := &Request{Input: InputClaims, Bytes: []byte(claims)}
+	for i := range 2 {
+		if _, ok := v.VerifyCached(t.Context(), q); ok {
+			t.Fatal("there is no cache")
+		}
+		if d, err := v.Verify(t.Context(), q); err != nil || d.Reason != RecordMatches {
+			t.Fatal(d.Reason, err)
+		}
+		if known := v.recalled(claims) != nil; known != (i > 0) {
+			t.Errorf("after %d requests: known is %v", i+1, known)
+		}
+	}
+}
+
+type nowhere struct{}
+
+func (nowhere) LookupCached(context.Context, dnssec.Question) (*dnssec.Answer, bool) {
+	return nil, false
 }

@@ -17,8 +17,9 @@ type Verdict struct {
 	// token or of its holder came out badly; it repeats no value of either. Of a precheck
 	// it says what the name servers said. "" otherwise.
 	Detail string
-	// Subject is the credential's sub as it stands there. It points into
-	// Request.Bytes or Request.Scratch: who keeps a Verdict longer takes a Clone.
+	// Subject is the credential's sub as it stands there. It points into Request.Bytes,
+	// Request.Scratch or memory that other Verdicts share: who keeps a Verdict longer takes a
+	// Clone, and nobody writes to it.
 	Subject []byte
 	Domain  string            // A-labels, lower case, no trailing dot
 	Method  thumbprint.Method // how the credential names its key

@@ -2,7 +2,6 @@ package lane
 
 import (
 	"context"
-	"errors"
 	"net"
 	"os"
 	"sync"
@@ -23,8 +22,9 @@ type conn struct {
 	// resting: every octet that net/http was given belongs to requests that it has answered.
 	resting bool
 	first   bool   // net/http has not answered anything yet
+	posted  bool   // the lane has answered since net/http has
 	owed    int    // octets of the request given to net/http that are still to come
-	held    []byte // of the next request, come before the answer to this one was at its end
+	held    []byte // the first octet of the next request, come before the answer to this one was at its end
 	began   time.Time
 	armed   time.Time     // when the deadlines of a connection at rest were last set
 	late    time.Duration // by how much net/http sets its next deadline too early
@@ -32,6 +32,10 @@ type conn struct {
 	mu      sync.Mutex // held from the reading of a request to the end of its answer
 	closing atomic.Bool
 	ours    atomic.Bool // at rest, and last answered by the lane: net/http may still think it new
+
+	reading sync.Mutex // guards what follows
+	past    bool       // the deadline for reading is over, as net/http sets it to end a Read
+	over    sync.Cond  // of that
 }
 
 // NetConn is the connection itself.
@@ -69,11 +73,28 @@ func (c *conn) Read(p []byte) (n int, err error) {
 			c.cold = c.cold || n > 0
 			return n, err
 		}
+		if c.posted {
+			if n = copy(p, withoutLineEnds(p[:n])); n == 0 {
+				continue
+			}
+		}
 		var done bool
 		if n, done, err = c.serve(p, n); !done {
 			return n, err
 		}
 	}
+}
+
+// withoutLineEnds leaves out what net/http lets pass behind a POST (RFC 9112 §2.2): it
+// does not know of those that the lane has answered.
+func withoutLineEnds(p []byte) []byte {
+	for range min(len(p), 4) {
+		if p[0] != '\r' && p[0] != '\n' {
+			break
+		}
+		p = p[1:]
+	}
+	return p
 }
 
 // next reads what comes next.
@@ -90,25 +111,27 @@ func (c *conn) next(p []byte) (n int, err error) {
 
 // watch is the Read in which net/http, which has the request, looks whether its client is
 // still there. A client may have the answer, and send the next request, before net/http
-// knows that it is done, and stops looking: what comes is held for then.
+// knows that it is done, and stops looking: the octet that comes is held for then, and
+// nothing else is read.
 func (c *conn) watch(p []byte) (n int, err error) {
-	if n, err = c.Conn.Read(p); n != 1 || len(p) != 1 || err != nil {
+	if len(p) != 1 || len(c.held) > 0 {
+		c.cold = true // nobody looks so
+		return c.next(p)
+	}
+	if n, err = c.Conn.Read(p); n == 0 || err != nil {
 		c.cold = c.cold || n > 0
 		return n, err
 	}
-	c.held = append(make([]byte, 0, emptyBuffer), p[0])
-	for len(c.held) < emptyBuffer {
-		m, err := c.Conn.Read(c.held[len(c.held):emptyBuffer])
-		c.held = c.held[:len(c.held)+m]
-		if errors.Is(err, os.ErrDeadlineExceeded) {
-			return 0, err
-		}
-		if err != nil {
-			break
-		}
+	c.held = []byte{p[0]}
+	c.reading.Lock()
+	defer c.reading.Unlock()
+	for !c.past && !c.closing.Load() {
+		c.over.Wait()
 	}
-	c.cold = true
-	return c.next(p)
+	if !c.past {
+		return 0, net.ErrClosed
+	}
+	return 0, os.ErrDeadlineExceeded
 }
 
 // serve looks at the n octets of p that came while the connection was at rest. done:
@@ -121,6 +144,7 @@ func (c *conn) serve(p []byte, n int) (given int, done bool, err error) {
 	}
 	*w = work{out: w.out, response: w.response}
 	works.Put(w)
+	c.posted = c.posted || done
 	if done || err != nil {
 		return 0, done, err
 	}
@@ -135,6 +159,9 @@ func (c *conn) give(n, length int) {
 	c.resting = false
 	c.cold = length < n
 	c.owed = length - n
+	if !c.first && c.armed.IsZero() {
+		c.arm(c.lane.Now()) // of fewer than four octets net/http still waits for the rest as it does at rest
+	}
 	if c.first {
 		// net/http counts the times of its first request from the beginning of the connection.
 		now := c.lane.Now()
@@ -181,7 +208,7 @@ func (c *conn) reply(w *work) (done bool, err error) {
 	defer c.release()
 	now := c.lane.Now()
 	switch {
-	case c.closing.Load():
+	case c.closing.Load(), c.lane.stopping.Load(): // as net/http, which answers nothing new then
 		return false, net.ErrClosed
 	case !c.lane.answer(c.ctx, w, now):
 		return false, nil
@@ -196,8 +223,14 @@ func (c *conn) reply(w *work) (done bool, err error) {
 func (c *conn) release() {
 	c.mu.Unlock()
 	if c.closing.Load() {
-		c.Conn.Close()
+		c.end()
 	}
+}
+
+// end closes the connection whatever is being done with it.
+func (c *conn) end() error {
+	c.lane.forget(c)
+	return c.Conn.Close()
 }
 
 // armEvery is by how much the deadlines of a connection at rest may be too early: they
@@ -231,7 +264,7 @@ func (c *conn) idleTimeout() time.Duration {
 // answered notes that net/http has answered what it was given, and rests.
 func (c *conn) answered() {
 	c.cold = c.cold || c.owed != 0
-	c.resting, c.first = true, false
+	c.resting, c.first, c.posted = true, false, false
 	c.armed = time.Time{} // the deadlines are net/http's own
 }
 
@@ -244,17 +277,26 @@ func (c *conn) SetReadDeadline(t time.Time) error {
 		}
 		c.late = 0
 	}
+	c.reading.Lock()
+	c.past = !t.IsZero() && t.Unix() <= longAgo
+	c.reading.Unlock()
+	c.over.Broadcast()
 	return c.Conn.SetReadDeadline(t)
 }
 
+// longAgo is later than the deadline by which net/http ends a Read.
+const longAgo = 1 << 20
+
 // Close closes the connection: at once, or after the answer that is being written.
 func (c *conn) Close() error {
-	c.lane.forget(c)
 	c.closing.Store(true)
+	c.reading.Lock()
+	c.reading.Unlock() // who waits has seen it, or does when it is told
+	c.over.Broadcast()
 	if !c.mu.TryLock() {
 		// net/http closes connections at rest with a lock on all of them: it must not wait.
 		return nil
 	}
 	defer c.mu.Unlock()
-	return c.Conn.Close()
+	return c.end()
 }

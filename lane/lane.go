@@ -54,8 +54,9 @@ type Lane struct {
 	server *http.Server
 	date   atomic.Pointer[date]
 
-	mu    sync.Mutex
-	conns map[*conn]struct{} // those that are open; guarded by mu
+	stopping atomic.Bool
+	mu       sync.Mutex
+	conns    map[*conn]struct{} // those that are open; guarded by mu
 }
 
 // Beneath puts a lane under s, which must not yet serve, and keeps to its timeouts. The
@@ -104,6 +105,7 @@ func (l *listener) Accept() (net.Conn, error) {
 		return nil, err
 	}
 	c := &conn{Conn: inner, lane: l.lane, ctx: context.Background(), began: l.lane.Now(), resting: true, first: true}
+	c.over.L = &c.reading
 	l.lane.mu.Lock()
 	l.lane.conns[c] = struct{}{}
 	l.lane.mu.Unlock()
@@ -116,18 +118,45 @@ func (l *Lane) forget(c *conn) {
 	l.mu.Unlock()
 }
 
+func (l *Lane) open() []*conn {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Collect(maps.Keys(l.conns))
+}
+
 // stop closes the connections at rest of a server that is shut down. net/http would do so
 // by itself after 5 s with those that the lane alone has answered: it thinks them new.
 func (l *Lane) stop() {
-	l.mu.Lock()
-	all := slices.Collect(maps.Keys(l.conns))
-	l.mu.Unlock()
-	for _, c := range all {
+	l.stopping.Store(true)
+	for _, c := range l.open() {
 		if c.ours.Load() {
 			c.Close()
 		}
 	}
 }
+
+// Drain waits, after the server was shut down, for the answers that the lane is writing; once
+// ctx ends it cuts them off, and the error is that of ctx.
+func (l *Lane) Drain(ctx context.Context) error {
+	tick := time.NewTicker(drainEvery)
+	defer tick.Stop()
+	for {
+		left := slices.DeleteFunc(l.open(), func(c *conn) bool { return !c.closing.Load() })
+		if len(left) == 0 {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			for _, c := range left {
+				c.end()
+			}
+			return ctx.Err()
+		}
+	}
+}
+
+const drainEvery = 5 * time.Millisecond
 
 // work is memory for one answer.
 type work struct {

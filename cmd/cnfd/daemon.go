@@ -251,6 +251,9 @@ func (d *daemon) Close(ctx context.Context) error {
 		errs = append(errs, fmt.Errorf("api: requests were cut off: %w", err))
 		d.http.Close()
 	}
+	if err := d.lane.Drain(ctx); err != nil {
+		errs = append(errs, fmt.Errorf("api: answers were cut off: %w", err))
+	}
 	if err := <-dnsEnded; err != nil {
 		errs = append(errs, fmt.Errorf("dns: questions were cut off: %w", err))
 	}

@@ -15,6 +15,8 @@ import (
 	"cnfd/api"
 	"cnfd/cmd/cnfd/internal/config"
 	"cnfd/lane"
+
+	"github.com/miekg/dns"
 )
 
 // watched counts who answers what.
@@ -178,5 +180,44 @@ func TestHotLeavesNothingBehind(t *testing.T) {
 	}
 	if after := files(); after > before+5 {
 		t.Errorf("%d descriptors, %d before", after, before)
+	}
+}
+
+// TestWhatIsSentAheadIsOfNow: a question that was sent behind another, while that one waits for the DNS, is
+// held to who may ask when its turn comes.
+func TestWhatIsSentAheadIsOfNow(t *testing.T) {
+	for _, refused := range []bool{false, true} {
+		o := operate(t, nil)
+		token := o.token(t, "vendor.jwt")
+		asked, release := make(chan struct{}, 1000), make(chan struct{})
+		for server := range o.internet.Queries() {
+			if err := o.internet.Tamper(server, func(_ string, _, r *dns.Msg) *dns.Msg {
+				asked <- struct{}{}
+				<-release
+				return r
+			}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		l := o.line(t)
+		if err := l.send(token); err != nil {
+			t.Fatal(err)
+		}
+		<-asked
+		if err := l.send(token); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(50 * time.Millisecond) // so that its first octet may have been read
+		if refused {
+			o.c.API.AllowUIDs = []uint32{uint32(os.Geteuid()) + 1}
+			o.again(t)
+		}
+		close(release)
+		if got := l.hears(t); !strings.Contains(got, `"id":`) {
+			t.Fatalf("what has begun: %q", got)
+		}
+		if got := l.hears(t); (got == "") != refused {
+			t.Errorf("refused is %v; the next: %s", refused, got)
+		}
 	}
 }

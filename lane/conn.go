@@ -2,6 +2,7 @@ package lane
 
 import (
 	"context"
+	"errors"
 	"net"
 	"os"
 	"sync"
@@ -25,6 +26,7 @@ type conn struct {
 	posted  bool   // the lane has answered since net/http has
 	owed    int    // octets of the request given to net/http that are still to come
 	held    []byte // the first octet of the next request, come before the answer to this one was at its end
+	broken  error  // of a Read whose octets net/http is still to be given
 	began   time.Time
 	armed   time.Time     // when the deadlines of a connection at rest were last set
 	late    time.Duration // by how much net/http sets its next deadline too early
@@ -59,7 +61,7 @@ func (c *conn) Read(p []byte) (n int, err error) {
 	case c.cold:
 		return c.next(p)
 	case c.owed > 0: // never beyond the request's end
-		n, err = c.Conn.Read(p[:min(len(p), c.owed)])
+		n, err = c.next(p[:min(len(p), c.owed)])
 		c.owed -= n
 		return n, err
 	case !c.resting:
@@ -100,6 +102,9 @@ func withoutLineEnds(p []byte) []byte {
 // next reads what comes next.
 func (c *conn) next(p []byte) (n int, err error) {
 	if len(c.held) == 0 {
+		if c.broken != nil {
+			return 0, c.broken
+		}
 		return c.Conn.Read(p)
 	}
 	n = copy(p, c.held)
@@ -197,6 +202,9 @@ func (c *conn) whole(p []byte, n int, r *Request) (now, length int, hot bool) {
 		}
 		m, err := c.next(p[n:end])
 		if n += m; err != nil || m == 0 {
+			if !errors.Is(err, os.ErrDeadlineExceeded) { // the deadline was the lane's own
+				c.broken = err
+			}
 			return n, length, false
 		}
 	}

@@ -265,6 +265,9 @@ func (b *batch) problem(dst []byte, p problem, index int) []byte {
 
 func (b *batch) refusal(dst []byte, err error, index int) []byte {
 	p := problemOf(err)
+	if b.ctx.Err() != nil && b.in.isStopping() {
+		p = *stoppingHere()
+	}
 	doc, id := b.h.problemDoc(p, &index)
 	var e *verifier.Error
 	if p.kind == internal && (errors.As(err, &e) || b.ctx.Err() == nil) {

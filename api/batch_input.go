@@ -30,6 +30,9 @@ type batchInput struct {
 	over       bool // that item is too large: it is passed over to its end
 	scan       cborScan
 	err        error // of the body, io.EOF at its end
+
+	mu    sync.Mutex // guards what follows
+	ended bool       // there is nothing more to wait for
 }
 
 const (
@@ -187,7 +190,10 @@ func (in *batchInput) fill() {
 	switch {
 	case err == io.EOF:
 		// From here on net/http reads, to see whether the client is there.
+		in.mu.Lock()
+		in.ended = true
 		in.control.SetReadDeadline(time.Time{})
+		in.mu.Unlock()
 		context.AfterFunc(in.client, in.gone)
 	case err != nil && in.client.Err() != nil && !(errors.As(err, &wait) && wait.Timeout()):
 		in.gone()
@@ -215,8 +221,15 @@ func (in *batchInput) close() {
 	in.buf = nil
 }
 
-// interrupt ends a wait for the client, and every later one.
-func (in *batchInput) interrupt() { in.control.SetReadDeadline(time.Unix(1, 0)) }
+// interrupt ends a wait for the client, and every later one, but not that of net/http for
+// whether the client of a body that was read is there: those items are answered.
+func (in *batchInput) interrupt() {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if !in.ended {
+		in.control.SetReadDeadline(time.Unix(1, 0))
+	}
+}
 
 // whole reports whether the body was read to its end. Where a client is there that
 // was refused the rest, some of that is read first: closing the connection on it

@@ -1,8 +1,11 @@
 package api
 
 import (
+	"bufio"
 	"context"
 	"fmt"
+	"io"
+	"net/http"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -89,6 +92,42 @@ func TestTheEndOfTheDaemonInterruptsABatch(t *testing.T) {
 		}
 		l.Close()
 	})
+}
+
+// A batch whose body has come is answered to its end, though the daemon is to end meanwhile.
+func TestTheEndOfTheDaemonLetsAWholeBatchBe(t *testing.T) {
+	for _, stops := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			w, stopping := &waiter{open: make(chan struct{})}, make(chan struct{})
+			p, s := serveBatches(t, Config{Verifier: w, Stopping: stopping})
+			s.RegisterOnShutdown(func() { close(stopping) })
+			l := p.dial()
+			item := named("wait") + "\n"
+			fmt.Fprintf(l, "POST /v1/verify/batch HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-ndjson\r\nContent-Length: %d\r\n\r\n%s", len(item), item)
+			synctest.Wait()
+			ended := make(chan error, 1)
+			if stops {
+				go func() { ended <- s.Shutdown(context.Background()) }()
+				synctest.Wait()
+			}
+			close(w.open)
+			r, err := http.ReadResponse(l.in, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := hear(t, bufio.NewReader(r.Body)); got != yes {
+				t.Errorf("the daemon ends: %v; %s", stops, got)
+			}
+			io.Copy(io.Discard, r.Body)
+			if !stops {
+				go func() { ended <- s.Shutdown(context.Background()) }()
+			}
+			if err := <-ended; err != nil {
+				t.Error(err)
+			}
+			l.Close()
+		})
+	}
 }
 
 // How fresh a batch's answers must be is what Cache-Control says, where nothing else says more.

@@ -104,6 +104,10 @@ func TestTheEndOfTheDaemonLetsAWholeBatchBe(t *testing.T) {
 			l := p.dial()
 			item := named("wait") + "\n"
 			fmt.Fprintf(l, "POST /v1/verify/batch HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-ndjson\r\nContent-Length: %d\r\n\r\n%s", len(item), item)
+			r, err := http.ReadResponse(l.in, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
 			synctest.Wait()
 			ended := make(chan error, 1)
 			if stops {
@@ -111,10 +115,6 @@ func TestTheEndOfTheDaemonLetsAWholeBatchBe(t *testing.T) {
 				synctest.Wait()
 			}
 			close(w.open)
-			r, err := http.ReadResponse(l.in, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
 			if got := hear(t, bufio.NewReader(r.Body)); got != yes {
 				t.Errorf("the daemon ends: %v; %s", stops, got)
 			}

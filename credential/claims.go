@@ -43,7 +43,9 @@ func readClaims(json []byte, f Format, o *Options) (Credential, error) {
 	if o == nil {
 		o = &Options{}
 	}
-	if c, ok := recall(json, f, o); ok {
+	if known := recall(json, f, o); known != nil {
+		c := *known
+		c.Format = f
 		return c, nil
 	}
 	c, err := readJSON(json, f, o)

@@ -81,9 +81,9 @@ type Options struct {
 // read again. The text of a JSON object and a CBOR map are never the same to it, whatever
 // their octets: what the reader of one has taken, that of the other would refuse.
 type Memory interface {
-	// Recall returns what ReadClaims has said of those very octets, of that kind. Nothing
-	// that it points to is changed by anybody.
-	Recall(claims []byte, cbor bool) (Credential, bool)
+	// Recall returns what ReadClaims has said of those very octets, of that kind; nil where
+	// that is not known. Neither it nor what it points to is changed by anybody.
+	Recall(claims []byte, cbor bool) *Credential
 	// Learn is told of a claim set that was read without an error; whoever keeps it
 	// takes a copy, and reads that with ReadClaims.
 	Learn(claims []byte, cbor bool)
@@ -113,16 +113,16 @@ func ReadClaims(claims []byte, cbor bool, o *Options) (Credential, error) {
 // inCBOR reports whether the claim set of a token of that kind is a CBOR map.
 func (f Format) inCBOR() bool { return f == CWT || f == CWTClaims }
 
-// recall returns what the Memory of o knows of claims.
-func recall(claims []byte, f Format, o *Options) (c Credential, ok bool) {
+// recall returns what the Memory of o knows of claims; nil for nothing.
+func recall(claims []byte, f Format, o *Options) *Credential {
 	if o.Memory == nil {
-		return c, false
+		return nil
 	}
-	if c, ok = o.Memory.Recall(claims, f.inCBOR()); !ok || c.Format.inCBOR() != f.inCBOR() {
-		return Credential{}, false
+	c := o.Memory.Recall(claims, f.inCBOR())
+	if c == nil || c.Format.inCBOR() != f.inCBOR() {
+		return nil
 	}
-	c.Format = f
-	return c, true
+	return c
 }
 
 // learn hands claims to the Memory of o, if they could be read.

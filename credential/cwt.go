@@ -62,7 +62,9 @@ func readClaimsMap(claims strict.Item, f Format, o *Options) (Credential, error)
 	if o == nil {
 		o = &Options{}
 	}
-	if c, ok := recall(claims.Raw, f, o); ok {
+	if known := recall(claims.Raw, f, o); known != nil {
+		c := *known
+		c.Format = f
 		return c, nil
 	}
 	c, err := readMap(claims, f, o)

@@ -39,8 +39,8 @@ type hotToken struct {
 // forgetful is a Memory that knows nothing, so that everything is read anew.
 type forgetful struct{}
 
-func (forgetful) Recall([]byte, bool) (c credential.Credential, ok bool) { return c, false }
-func (forgetful) Learn([]byte, bool)                                     {}
+func (forgetful) Recall([]byte, bool) *credential.Credential { return nil }
+func (forgetful) Learn([]byte, bool)                         {}
 
 // newHot reads everything anew, or knows the claims.
 func newHot(t testing.TB, known bool) *hot {

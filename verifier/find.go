@@ -41,18 +41,19 @@ func (v *Verifier) domainOf(dst []byte, a *ask) ([]byte, error) {
 	return record.AppendDomain(dst, a.subject, &v.subjects)
 }
 
-// nameOf derives the name of the record in one of the forms, as it is known or anew.
-func (v *Verifier) nameOf(a *ask, domain []byte, form int) (name dnssec.Name, err error) {
+// nameOf sets name to that of the record in one of the forms, as it is known or derived anew.
+func (v *Verifier) nameOf(name *dnssec.Name, a *ask, domain []byte, form int) error {
 	if a.known != nil && a.known.domain != nil {
-		return a.known.names[form], nil
+		*name = a.known.names[form]
+		return nil
 	}
 	var buffer [256]byte
 	text, err := record.AppendName(buffer[:0], a.confirmation.Method, domain, v.forms[form])
 	if err != nil {
-		return name, problemOf(err)
+		return problemOf(err)
 	}
-	name, _ = dnssec.NameOf(text) // fits: AppendName gives at most 254 octets
-	return name, nil
+	*name, _ = dnssec.NameOf(text) // fits: AppendName gives at most 254 octets
+	return nil
 }
 
 // find looks one form of the record up and judges it. Where the token alone
@@ -63,8 +64,7 @@ func (v *Verifier) find(ctx context.Context, a *ask, domain []byte, at int) (fin
 	if a.prompt && at == 0 { // a form that comes later may have been waited for
 		q.Now = a.now
 	}
-	var err error
-	if q.Name, err = v.nameOf(a, domain, at); err != nil {
+	if err := v.nameOf(&q.Name, a, domain, at); err != nil {
 		return finding{}, err
 	}
 	name := q.Name.Bytes()
@@ -78,7 +78,7 @@ func (v *Verifier) find(ctx context.Context, a *ask, domain []byte, at int) (fin
 	}
 	f := finding{form: form}
 	if a.token.good && !a.confirmation.Encrypted {
-		if err = v.lookUp(ctx, a.from, q, &e, &f); err != nil {
+		if err := v.lookUp(ctx, a.from, &q, &e, &f); err != nil {
 			return finding{}, err
 		}
 		f.learn(e.answer, name, e.prefix)
@@ -88,19 +88,19 @@ func (v *Verifier) find(ctx context.Context, a *ask, domain []byte, at int) (fin
 }
 
 // lookUp answers q for e and f, out of what from says.
-func (v *Verifier) lookUp(ctx context.Context, from where, q dnssec.Question, e *evidence, f *finding) (err error) {
+func (v *Verifier) lookUp(ctx context.Context, from where, q *dnssec.Question, e *evidence, f *finding) (err error) {
 	switch {
 	case from == fromEach:
-		return v.lookEverywhere(ctx, q, e, f)
+		return v.lookEverywhere(ctx, *q, e, f)
 	case from == fromCache && v.cached == nil:
 		return errNotCached
 	case from == fromCache:
-		if e.answer, f.cached = v.cached.LookupCached(ctx, q); !f.cached {
+		if e.answer, f.cached = v.cached.LookupCached(ctx, *q); !f.cached {
 			return errNotCached
 		}
 		return nil
 	}
-	if e.answer, f.cached, err = v.source.Lookup(ctx, q); err != nil {
+	if e.answer, f.cached, err = v.source.Lookup(ctx, *q); err != nil {
 		return fmt.Errorf("verifier: look-up of the record: %w", err)
 	}
 	return nil

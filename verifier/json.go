@@ -34,15 +34,8 @@ func (v *Verdict) AppendJSON(dst []byte, id string) []byte {
 		dst = v.Record.appendJSON(dst)
 		dst = v.DNS.appendJSON(dst)
 	}
-	dst = append(dst, `,"signature":"`...)
-	dst = append(dst, v.Signature.String()...)
-	dst = append(dst, `","key_binding":"`...)
-	dst = append(dst, v.KeyBinding.String()...)
-	dst = append(dst, `","dpop":"`...)
-	dst = append(dst, v.DPoP.String()...)
-	dst = append(dst, `","mtls":"`...)
-	dst = append(dst, v.MTLS.String()...)
-	dst = append(dst, `","time":"`...)
+	dst = v.appendChecks(dst)
+	dst = append(dst, `,"time":"`...)
 	dst = append(dst, v.Time.String()...)
 	dst = append(dst, '"')
 	if !v.ValidUntil.IsZero() {
@@ -58,6 +51,27 @@ func (v *Verdict) AppendJSON(dst []byte, id string) []byte {
 		dst = appendString(dst, id)
 	}
 	return append(dst, '}')
+}
+
+// noChecks are the states of the checks where none was asked for, as nearly always.
+var noChecks = (&Verdict{}).appendEachCheck(nil)
+
+func (v *Verdict) appendChecks(dst []byte) []byte {
+	if v.Signature|v.KeyBinding|v.DPoP|v.MTLS == NotChecked {
+		return append(dst, noChecks...)
+	}
+	return v.appendEachCheck(dst)
+}
+
+func (v *Verdict) appendEachCheck(dst []byte) []byte {
+	for _, c := range [...]struct {
+		member string
+		is     Check
+	}{{`,"signature":"`, v.Signature}, {`,"key_binding":"`, v.KeyBinding}, {`,"dpop":"`, v.DPoP}, {`,"mtls":"`, v.MTLS}} {
+		dst = append(append(dst, c.member...), c.is.String()...)
+		dst = append(dst, '"')
+	}
+	return dst
 }
 
 func (v *Verdict) appendThumbprint(dst []byte) []byte {

@@ -57,7 +57,10 @@ func TestKnownClaimsAreJudgedAsOthers(t *testing.T) {
 
 // recalled is what is known of a claim set.
 func (v *Verifier) recalled(claims string) *knownClaims {
-	c, _ := v.credential.Memory.Recall([]byte(claims), claims[0] != '{')
+	c := v.credential.Memory.Recall([]byte(claims), claims[0] != '{')
+	if c == nil {
+		return nil
+	}
 	is, _ := c.Memo.(*knownClaims)
 	return is
 }

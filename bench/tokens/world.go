@@ -115,8 +115,8 @@ func configOf(c cache) verifier.Config {
 // forgetful is a Memory that knows nothing.
 type forgetful struct{}
 
-func (forgetful) Recall([]byte, bool) (c credential.Credential, ok bool) { return c, false }
-func (forgetful) Learn([]byte, bool)                                     {}
+func (forgetful) Recall([]byte, bool) *credential.Credential { return nil }
+func (forgetful) Learn([]byte, bool)                         {}
 
 // confirming asks the verifier about a token, which it must confirm.
 func confirming(v *verifier.Verifier, q verifier.Request) func() error {

@@ -1,6 +1,10 @@
 package strict
 
-import "bytes"
+import (
+	"bytes"
+	"encoding/binary"
+	"math/bits"
+)
 
 // Span delimits an object without judging what is in it: it only finds the brace
 // that closes it, strings respected. What it returns must be judged by whoever
@@ -35,10 +39,28 @@ func (s *Scanner) Span() []byte {
 	return nil
 }
 
+// nextQuote finds a quote, -1 where there is none. Most strings are short: a call of
+// bytes.IndexByte costs more than looking at their first octets.
+func nextQuote(text []byte) int {
+	const lo, hi = 0x0101010101010101, 0x8080808080808080
+	at := 0
+	for ; at < 16 && at+8 <= len(text); at += 8 {
+		q := binary.LittleEndian.Uint64(text[at:]) ^ lo*'"'
+		// A borrow makes false hits only above a true one, and the lowest is taken.
+		if m := (q - lo) &^ q & hi; m != 0 {
+			return at + bits.TrailingZeros64(m)>>3
+		}
+	}
+	if n := bytes.IndexByte(text[at:], '"'); n >= 0 {
+		return at + n
+	}
+	return -1
+}
+
 // closingQuote finds the quote that ends a string, -1 where none does.
 func closingQuote(text []byte) int {
 	for at := 0; ; {
-		n := bytes.IndexByte(text[at:], '"')
+		n := nextQuote(text[at:])
 		if n < 0 {
 			return -1
 		}

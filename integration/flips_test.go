@@ -86,6 +86,7 @@ var proofs = []struct{ reason, changed, test string }{
 	{"indeterminate", "an alias leads back to itself", "`stories/alias_turns_into_a_loop.rpl`"},
 
 	{"servers_differ", "a record is published or withdrawn, or is another key's, and the secondary has not got the change", "`integration.TestPrecheckOfBINDAndKnot` `integration.TestPrecheckOfBINDAndNSD` `stories/precheck_of_a_secondary_that_lags.rpl` `stories/precheck_of_an_alias.rpl`"},
+	{"servers_differ", "the delegation or the DS of the zone is changed, and one of its parent's servers has not got the change", "`integration.TestPrecheckOfTheZoneAbove` `integration.TestPrecheckOfTheZoneAboveOnNSD` `stories/precheck_of_a_parent_that_lags.rpl`"},
 	{"servers_differ", "the secondary is killed, or is silent", "`integration.TestPrecheckOfBINDAndKnot` `integration.TestPrecheckOfBINDAndNSD` `stories/precheck_with_a_server_out_of_order.rpl`"},
 	{"servers_differ", "what one server says is forged, unsigned or a cache's, or it refuses", "`integration.TestPrecheckOfBINDAndKnot` `integration.TestPrecheckOfBINDAndNSD` `resolver.TestServersThatDiffer`"},
 

@@ -297,9 +297,9 @@ const longAgo = 1 << 20
 
 // Close closes the connection: at once, or after the answer that is being written.
 func (c *conn) Close() error {
+	c.reading.Lock() // so that who is about to wait sees it
 	c.closing.Store(true)
-	c.reading.Lock()
-	c.reading.Unlock() // who waits has seen it, or does when it is told
+	c.reading.Unlock()
 	c.over.Broadcast()
 	if !c.mu.TryLock() {
 		// net/http closes connections at rest with a lock on all of them: it must not wait.

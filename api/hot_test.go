@@ -209,12 +209,15 @@ func TestAHotAnswerAllocatesNothing(t *testing.T) {
 		{ContentType: []byte(jwtKind), Body: []byte(unsigned(claims))},
 	} {
 		var w lane.Response
-		if n := testing.AllocsPerRun(200, func() {
+		c := calls.New().(*call) // a sync.Pool loses some under the race detector
+		answer := func() {
 			w.Fields, w.Body = w.Fields[:0], w.Body[:0]
-			if !h.Answer(t.Context(), r, &w) {
+			if !c.readPlain(r) || !h.answerCached(t.Context(), c, &w) {
 				t.Fatal("not answered")
 			}
-		}); n > 0 {
+		}
+		answer()
+		if n := testing.AllocsPerRun(200, answer); n > 0 {
 			t.Errorf("%s: %v allocations", r.Body[:10], n)
 		}
 	}

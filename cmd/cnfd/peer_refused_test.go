@@ -44,6 +44,7 @@ func TestRefusalsAreToldOnceASecond(t *testing.T) {
 		r.note(to, 7, true)
 		told(1, 9_999, 1, 1)
 		time.Sleep(refusalsEvery)
+		synctest.Wait() // its timer has run
 		r.note(to, 0, false)
 		if all := log.of(t, "unix socket: callers refused by api.allow_uids: of the last it cannot be told who it is"); len(all) != 1 || all[0]["refused"] != 1.0 {
 			t.Errorf("%s", log)

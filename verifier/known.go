@@ -24,9 +24,9 @@ type known struct {
 }
 
 const (
-	knownPlaces = 1 << 10
+	knownPlaces = 1 << 10 // for claim sets
 	knownOctets = 1 << 10 // of one claim set; all of the longest, with what is known of them, are 4 MiB
-	knownAfter  = 3       // readings
+	knownAfter  = 3       // readings a claim set is known
 )
 
 type knownPlace struct {

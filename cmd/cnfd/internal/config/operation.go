@@ -25,8 +25,10 @@ func (r *reader) checkOperation(c *Config) {
 	if l.Misses == 0 {
 		r.at("limits.misses", "want 1 or more: without any nothing is ever looked up")
 	}
-	if c.API.Unix == "" && (c.API.UnixOwner != "" || c.API.UnixGroup != "") {
-		r.at("api.unix_owner", "there is no socket to own: api.unix is \"\"")
+	for _, o := range [...]struct{ path, is string }{{"api.unix_owner", c.API.UnixOwner}, {"api.unix_group", c.API.UnixGroup}} {
+		if c.API.Unix == "" && o.is != "" {
+			r.at(o.path, "there is no socket to own: api.unix is \"\"")
+		}
 	}
 }
 

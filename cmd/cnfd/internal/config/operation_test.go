@@ -35,6 +35,7 @@ func TestOperation(t *testing.T) {
 		{"misses: 1", "misses: 0", "limits.misses: want 1 or more"},
 		{"peer_misses: 0", "peer_misses: -1", "limits.peer_misses"},
 		{"unix: /s", "unix: \"\"", "api.unix_owner: there is no socket to own"},
+		{"unix: /s, unix_owner: root", "unix: \"\"", "api.unix_group: there is no socket to own"},
 	} {
 		_, err := Parse("c", []byte(strings.Replace(right, tt.from, tt.to, 1)), Default(User{Root: true}))
 		if err == nil || !strings.Contains(err.Error(), tt.says) {

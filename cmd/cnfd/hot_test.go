@@ -15,8 +15,6 @@ import (
 	"cnfd/api"
 	"cnfd/cmd/cnfd/internal/config"
 	"cnfd/lane"
-
-	"github.com/miekg/dns"
 )
 
 // watched counts who answers what.
@@ -189,18 +187,7 @@ func TestWhatIsSentAheadIsOfNow(t *testing.T) {
 	for _, refused := range []bool{false, true} {
 		o := operate(t, nil)
 		token := o.token(t, "vendor.jwt")
-		asked, release := make(chan struct{}, 1000), make(chan struct{})
-		for server := range o.internet.Queries() {
-			if err := o.internet.Tamper(server, func(_ string, q, r *dns.Msg) *dns.Msg {
-				if strings.HasSuffix(strings.ToLower(q.Question[0].Name), "vendor.example.") { // others ask, too
-					asked <- struct{}{}
-					<-release
-				}
-				return r
-			}); err != nil {
-				t.Fatal(err)
-			}
-		}
+		asked, release := o.hold(t)
 		l := o.line(t)
 		if err := l.send(token); err != nil {
 			t.Fatal(err)

@@ -113,15 +113,14 @@ func TestWhoMayCallIsReloaded(t *testing.T) {
 	}
 }
 
-// TestWhatHasBegunIsAnsweredOnTheWayOut: a question that waits for the DNS is answered, though its user is taken off
-// the list meanwhile; the next one on the same connection is not.
-func TestWhatHasBegunIsAnsweredOnTheWayOut(t *testing.T) {
-	o := operate(t, nil)
-	token := o.token(t, "vendor.jwt")
-	asked, release := make(chan struct{}, 1000), make(chan struct{})
+// hold has whatever is asked about vendor.example wait until release is closed; asked says that it waits. What the
+// daemon asks by itself does not.
+func (o *operated) hold(t *testing.T) (asked, release chan struct{}) {
+	t.Helper()
+	asked, release = make(chan struct{}, 1000), make(chan struct{})
 	for server := range o.internet.Queries() {
 		if err := o.internet.Tamper(server, func(_ string, q, r *dns.Msg) *dns.Msg {
-			if strings.HasSuffix(strings.ToLower(q.Question[0].Name), "vendor.example.") { // and nothing that the daemon asks by itself
+			if strings.HasSuffix(strings.ToLower(q.Question[0].Name), "vendor.example.") {
 				asked <- struct{}{}
 				<-release
 			}
@@ -130,6 +129,15 @@ func TestWhatHasBegunIsAnsweredOnTheWayOut(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	return asked, release
+}
+
+// TestWhatHasBegunIsAnsweredOnTheWayOut: a question that waits for the DNS is answered, though its user is taken off
+// the list meanwhile; the next one on the same connection is not.
+func TestWhatHasBegunIsAnsweredOnTheWayOut(t *testing.T) {
+	o := operate(t, nil)
+	token := o.token(t, "vendor.jwt")
+	asked, release := o.hold(t)
 	l := o.line(t)
 	if err := l.send(token); err != nil {
 		t.Fatal(err)

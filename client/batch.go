@@ -43,7 +43,7 @@ func (c *Client) VerifyBatch(ctx context.Context, items iter.Seq[Request]) iter.
 		defer r.Body.Close()
 		if r.StatusCode != http.StatusOK {
 			doc, _ := io.ReadAll(io.LimitReader(r.Body, maxAnswer))
-			yield(Verdict{}, fmt.Errorf("the batch was refused: %w", readProblem(r.StatusCode, doc)))
+			yield(Verdict{}, fmt.Errorf("the batch was refused: %w", readProblem(r, doc)))
 			return
 		}
 		readAnswers(r.Body, sent, yield)

@@ -142,13 +142,22 @@ func (c *Client) post(ctx context.Context, path string, query url.Values, kind s
 	case len(doc) > maxAnswer:
 		return nil, -1, errors.New("the answer is too large to be one")
 	case r.StatusCode != http.StatusOK:
-		again = -1
-		if seconds, err := strconv.Atoi(r.Header.Get("Retry-After")); err == nil && seconds >= 0 && r.StatusCode == http.StatusServiceUnavailable {
-			again = time.Duration(min(seconds, 1<<20)) * time.Second
+		p, again := readProblem(r, doc), time.Duration(-1)
+		if _, said := retryAfter(r.Header); said && r.StatusCode == http.StatusServiceUnavailable {
+			again = p.RetryAfter
 		}
-		return nil, again, readProblem(r.StatusCode, doc)
+		return nil, again, p
 	}
 	return doc, -1, nil
+}
+
+// retryAfter reads Retry-After in seconds (RFC 9110 §10.2.3); a date is not said here.
+func retryAfter(head http.Header) (wait time.Duration, said bool) {
+	seconds, err := strconv.Atoi(head.Get("Retry-After"))
+	if err != nil || seconds < 0 {
+		return 0, false
+	}
+	return time.Duration(min(seconds, 1<<20)) * time.Second, true
 }
 
 func (c *Client) send(ctx context.Context, path string, query url.Values, kind, accept string, body io.Reader) (*http.Response, error) {

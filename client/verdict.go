@@ -165,6 +165,10 @@ type Problem struct {
 	Detail string `json:"detail"`
 	ID     string `json:"id"`
 	Index  *int   `json:"index"` // the item's place in a batch, from 0
+
+	// RetryAfter is when the daemon wants to be asked again, in whole seconds (Retry-After);
+	// zero: it did not say, as of every item of a batch.
+	RetryAfter time.Duration `json:"-"`
 }
 
 // Error says what to change.
@@ -175,11 +179,12 @@ func (p *Problem) Error() string {
 	return fmt.Sprintf("%s (the server's id %s)", p.Detail, p.ID)
 }
 
-func readProblem(status int, doc []byte) *Problem {
+func readProblem(r *http.Response, doc []byte) *Problem {
 	p := &Problem{}
 	if json.Unmarshal(doc, p) != nil || p.Title == "" {
 		p = &Problem{}
 	}
-	p.Status = status
+	p.Status = r.StatusCode
+	p.RetryAfter, _ = retryAfter(r.Header)
 	return p
 }

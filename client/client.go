@@ -41,11 +41,17 @@ func New(server string) (*Client, error) {
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.RawQuery != "" || u.Fragment != "" {
 		return nil, errAddress
 	}
+	if u.Path != "" && u.Path != "/" {
+		return nil, errPath
+	}
 	c.base = strings.TrimSuffix(u.String(), "/")
 	return c, nil
 }
 
-var errAddress = errors.New("want unix:PATH, http://HOST:PORT or https://HOST:PORT")
+var (
+	errAddress = errors.New("want unix:PATH, http://HOST:PORT or https://HOST:PORT")
+	errPath    = errors.New("it takes no path: want http://HOST:PORT or https://HOST:PORT alone")
+)
 
 // Client asks one daemon. It is made by New and may be used by many at once.
 type Client struct {

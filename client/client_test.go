@@ -269,7 +269,7 @@ func TestUnixSocket(t *testing.T) {
 		}
 		c.Close()
 	}
-	for _, address := range []string{"", "unix:", "localhost:8255", "ftp://x", "http://", "http://x/?a", "https://x/#a"} {
+	for _, address := range []string{"", "unix:", "localhost:8255", "ftp://x", "http://", "http://x/?a", "https://x/#a", "http://x/v1/verify", "https://x//"} {
 		if _, err := client.New(address); err == nil {
 			t.Errorf("%q is an address", address)
 		}

@@ -20,6 +20,9 @@ func ParseCWT(cbor []byte, o *Options) (Credential, error) {
 		return Credential{}, err
 	}
 	if err := strict.WellFormedCBOR(cbor, "cwt"); err != nil {
+		if looksLikeText(cbor) {
+			return Credential{}, malformed("cwt", "text, and no CBOR: a JWT has the type application/jwt, an SD-JWT application/dc+sd-jwt; a CWT is its octets, not base64url or hexadecimal")
+		}
 		return Credential{}, wrong("", err)
 	}
 	item, _, err := strict.FirstCBOR(cbor)
@@ -45,6 +48,16 @@ func ParseCWT(cbor []byte, o *Options) (Credential, error) {
 		c.source = cbor
 	}
 	return c, err
+}
+
+// looksLikeText reports whether octets that are no CBOR are printable ASCII, as a JWT is.
+func looksLikeText(octets []byte) bool {
+	for _, c := range octets {
+		if (c < ' ' || c > '~') && c != '\n' && c != '\r' && c != '\t' {
+			return false
+		}
+	}
+	return len(octets) > 1
 }
 
 // The claim keys that are read (RFC 8392 §4, RFC 8747 §3.1).

@@ -24,16 +24,9 @@ func (h *Handler) answer(w http.ResponseWriter, k *call) {
 	if k.cause >= causeCount {
 		k.cause = undecided
 	}
-	e, head := &causes[k.cause], w.Header()
-	outcome, reason := e.outcome, e.word
-	if e.judged {
-		outcome, reason = k.verdict.Outcome().String(), k.verdict.Reason.String()
-	}
-	status := e.status
-	if k.cause == unproven {
-		status = h.c.Unproven
-	}
-	h.count(k.cause, k.verdict.Reason, status, outcome, reason)
+	head := w.Header()
+	status, outcome, reason := h.says(k.cause, &k.verdict)
+	h.count(k, status, outcome, reason)
 
 	head["Cache-Control"] = noStore
 	head["Cnf-Outcome"] = word(outcome)

@@ -95,7 +95,7 @@ const Any = "any"
 const DefaultDeadline = 150 * time.Millisecond
 
 // Verifier is what decides (verifier.Verifier). The context that it is given has the
-// question's id (IDOf).
+// question's id (IDOf), and knows what a verdict is answered (AnswerTo).
 type Verifier interface {
 	Verify(ctx context.Context, q *verifier.Request) (verifier.Verdict, error)
 }
@@ -181,6 +181,8 @@ type call struct {
 	id      string // "" until it is asked for (Handler.idOf)
 	out     []byte // the problem document
 
+	uncertified bool // the gateway has not written the certificate's header
+
 	cause   cause
 	verdict verifier.Verdict // where there is one (cause.judged)
 }
@@ -190,7 +192,7 @@ var calls = sync.Pool{New: func() any { return &call{token: make([]byte, 0, 4<<1
 func (k *call) reset() {
 	k.request = verifier.Request{Scratch: &k.scratch}
 	k.verdict = verifier.Verdict{}
-	k.cause, k.bearer, k.id = undecided, false, ""
+	k.cause, k.bearer, k.uncertified, k.id = undecided, false, false, ""
 }
 
 // idOf is the name of a question.
@@ -199,15 +201,6 @@ func (h *Handler) idOf(k *call) string {
 		k.id = h.c.NewID()
 	}
 	return k.id
-}
-
-type idKey struct{}
-
-// IDOf is the name of the question that a Verifier is asked with ctx, which its problem
-// document has as well; "" where ctx is not of one.
-func IDOf(ctx context.Context) string {
-	id, _ := ctx.Value(idKey{}).(string)
-	return id
 }
 
 // decide fills in k's cause, and its verdict where it comes to one.
@@ -227,7 +220,8 @@ func (h *Handler) decide(r *http.Request, k *call) {
 	}
 	k.request.Checks = demanded | verifier.CheckSignature
 	k.request.Audience = h.c.Audience
-	ctx, cancel := context.WithTimeout(context.WithValue(r.Context(), idKey{}, h.idOf(k)), h.c.Deadline)
+	q := &question{handler: h, id: h.idOf(k), demanded: k.request.Checks}
+	ctx, cancel := context.WithTimeout(context.WithValue(r.Context(), questionKey{}, q), h.c.Deadline)
 	defer cancel() // what the resolver is about to learn, it learns all the same
 	v, err := h.c.Verifier.Verify(ctx, &k.request)
 	if err != nil {

@@ -1,12 +1,6 @@
 package authz
 
-import (
-	"context"
-	"log/slog"
-	"sync/atomic"
-
-	"cnfd/verifier"
-)
+import "sync/atomic"
 
 // Count is how often a question came to one end since the start.
 type Count struct {
@@ -48,25 +42,18 @@ func (all *Counts) All() (ends []Count) {
 	return ends
 }
 
-// count counts one answer. What an operator should see is logged too: the first, the
-// second, the fourth, so that strangers cannot fill the log.
-func (h *Handler) count(c cause, r verifier.Reason, status int, outcome, reason string) {
+// count counts one answer. Who is not let through is logged: the first, the second, the
+// fourth of a kind, so that strangers cannot fill the log.
+func (h *Handler) count(k *call, status int, outcome, reason string) {
 	observed := 0
 	if h.c.Observe {
 		observed = 1
 	}
-	one := &h.c.Counts.by[observed][c][min(r, maxReasons)]
+	one := &h.c.Counts.by[observed][k.cause][min(k.verdict.Reason, maxReasons)]
 	if as := one.as.Load(); as == nil || as.Status != status {
 		one.as.Store(&Count{Status: status, Outcome: outcome, Reason: reason, Observed: h.c.Observe})
 	}
-	n := one.n.Add(1)
-	if n&(n-1) != 0 || c == passed {
-		return
+	if n := one.n.Add(1); n&(n-1) == 0 && k.cause != passed {
+		h.log(k, n, status, outcome, reason)
 	}
-	level := slog.LevelDebug
-	if h.c.Observe || c == strangePeer || c == oddHeaders {
-		level = slog.LevelWarn
-	}
-	h.c.Log.Log(context.Background(), level, "authz: not let through", "status", status, "outcome", outcome, "reason", reason,
-		"times", n, "observed", h.c.Observe, "what", causes[c].detail)
 }

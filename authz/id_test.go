@@ -42,13 +42,13 @@ func TestTheIDIsTheVerdicts(t *testing.T) {
 		verdict bool // it is asked for one
 		logs    bool
 	}{
-		{"refuted", func(*scene) {}, verdicts{v: verifier.Verdict{Reason: verifier.RecordAbsent}}, 403, true, false},
-		{"unproven", func(s *scene) { s.config.Unproven = 503 }, verdicts{}, 503, true, false},
-		{"an expired token", func(*scene) {}, verdicts{v: verifier.Verdict{Reason: verifier.Expired}}, 401, true, false},
+		{"refuted", func(*scene) {}, verdicts{v: verifier.Verdict{Reason: verifier.RecordAbsent}}, 403, true, true},
+		{"unproven", func(s *scene) { s.config.Unproven = 503 }, verdicts{}, 503, true, true},
+		{"an expired token", func(*scene) {}, verdicts{v: verifier.Verdict{Reason: verifier.Expired}}, 401, true, true},
 		{"no verdict", func(*scene) {}, verdicts{err: errors.New("disk")}, 403, true, true},
 		{"a panic", func(*scene) {}, verdicts{panics: true}, 403, true, true},
-		{"no token", func(s *scene) { s.head["Authorization"] = nil }, verdicts{}, 401, false, false},
-		{"odd headers", func(s *scene) { s.head["X-Original-Method"] = nil }, verdicts{}, 403, false, false},
+		{"no token", func(s *scene) { s.head["Authorization"] = nil }, verdicts{}, 401, false, true},
+		{"odd headers", func(s *scene) { s.head["X-Original-Method"] = nil }, verdicts{}, 403, false, true},
 		{"not configured", func(s *scene) { s.config.Issuers = false }, verdicts{}, 503, false, false},
 	} {
 		t.Run(c.claim, func(t *testing.T) {

@@ -31,6 +31,7 @@ func (h *Handler) read(r *http.Request, k *call) cause {
 		if q.ClientCert, ok = h.c.Gateway.certificate(r.Header); !ok {
 			return oddHeaders
 		}
+		k.uncertified = len(r.Header[shapes[h.c.Gateway].certificate]) == 0
 	}
 	if h.c.Possession&verifier.CheckKeyBinding != 0 {
 		lines := r.Header[h.c.NonceHeader]

@@ -10,11 +10,13 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"net/http"
 	"strings"
 	"sync"
 	"sync/atomic"
 
 	"cnfd/api"
+	"cnfd/authz"
 	"cnfd/cmd/cnfd/internal/config"
 	"cnfd/metrics"
 	"cnfd/verifier"
@@ -71,7 +73,7 @@ func (d *decisions) Decided(ctx context.Context, one *api.Decision) {
 // about no more than the configuration says.
 func (d *decisions) line(ctx context.Context, t *tells, one *api.Decision) {
 	v := one.Verdict
-	var room [16]slog.Attr
+	var room [20]slog.Attr
 	all := append(room[:0],
 		slog.String("id", idOf(ctx, one)),
 		slog.String("outcome", v.Outcome().String()),
@@ -85,6 +87,9 @@ func (d *decisions) line(ctx context.Context, t *tells, one *api.Decision) {
 	if made := checksMade(v); made != "" {
 		all = append(all, slog.String("checks", made))
 	}
+	if a, ok := authz.AnswerTo(ctx, v); ok {
+		all = answered(all, a, v.Detail)
+	}
 	switch t.subjects {
 	case "hash":
 		all = append(all, slog.String("domain_hash", nameHash(t.key, v.Domain)))
@@ -95,6 +100,31 @@ func (d *decisions) line(ctx context.Context, t *tells, one *api.Decision) {
 		all = append(all, slog.Uint64("uid", uint64(p.uid)), slog.Int64("pid", int64(p.pid)))
 	}
 	d.log.LogAttrs(context.Background(), slog.LevelInfo, "decision", all...)
+}
+
+// answered adds what a gateway is answered: a confirmation may be of a domain that is not
+// let through, and who is observed is. detail repeats no value of the token or its proof
+// (verifier.Verdict); that of a precheck, which does speak of a domain, comes from no gateway.
+func answered(all []slog.Attr, a authz.Answer, detail string) []slog.Attr {
+	status := a.Status
+	if a.Observed {
+		status = http.StatusOK
+	}
+	word := "denied"
+	if status == http.StatusOK {
+		word = "passed"
+	}
+	all = append(all, slog.String("gateway", word), slog.Int("status", status))
+	if a.Observed {
+		all = append(all, slog.Int("observed", a.Status))
+	}
+	if a.Status != http.StatusOK {
+		all = append(all, slog.String("cause", a.Cause))
+	}
+	if detail != "" {
+		all = append(all, slog.String("detail", detail))
+	}
+	return all
 }
 
 // checksMade lists the checks that came out well.

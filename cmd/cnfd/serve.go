@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/signal"
 	"sync"
@@ -19,7 +20,7 @@ func newServe() *cobra.Command {
 		Use:   "serve",
 		Short: "Run the daemon: the HTTP API, and the DNS listener where configured",
 		Long: `Run the daemon until it is told to stop (SIGTERM, SIGINT): it then finishes what it has begun. A second
-signal ends it at once. It prints one line once it listens. SIGHUP has it read its configuration anew, and the
+signal ends it at once. It says where on standard error once it listens. SIGHUP has it read its configuration anew, and the
 keys and certificates that it names, without dropping a request (docs/operating.md).`,
 		Example: "  cnfd serve --config /etc/cnfd/cnfd.yaml\n  curl --unix-socket /run/cnfd/cnfd.sock http://localhost/readyz",
 		Args:    noArgs,
@@ -73,7 +74,12 @@ func serve(cmd *cobra.Command, file string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(cmd.ErrOrStderr(), "cnfd: listening on %s\n", d.Addresses())
+	if c.Log.Format == "json" {
+		// Not by log, whose level may leave it out: who starts the daemon waits for it.
+		slog.New(slog.NewJSONHandler(cmd.ErrOrStderr(), nil)).Info("listening", "on", d.Addresses().String())
+	} else {
+		fmt.Fprintf(cmd.ErrOrStderr(), "cnfd: listening on %s\n", d.Addresses())
+	}
 
 	var telling sync.WaitGroup
 	telling.Go(func() { manager.ready(ctx, readyResolver{d.engine.resolver, &d.live}.Ready) })

@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"net/netip"
 	"net/url"
 	"strings"
+	"syscall"
 
 	"cnfd/client"
 	"cnfd/internal/strict"
@@ -93,16 +95,49 @@ func failed(server string, err error) error {
 	switch {
 	case errors.As(err, &problem) && problem.Title != "":
 		return fmt.Errorf("%s (the server's id %s)", shown(problem.Detail), shown(problem.ID))
+	case errors.As(err, &problem) && problem.Status == http.StatusBadRequest && strings.HasPrefix(server, "http://"): // as Go says it on a TLS socket
+		return fmt.Errorf("--server %s: %w %s", server, err, closedBy(server))
 	case !errors.As(err, &asked):
 		return err
 	case errors.As(err, &untrusted):
 		return fmt.Errorf("--server %s: its certificate does not hold here: %w; --tls-ca names the authorities that may vouch for it", server, untrusted.Err)
 	case errors.As(err, &remote) && remote.Op == "remote error": // a TLS alert
-		return fmt.Errorf("--server %s: it ends the handshake: %w; --tls-cert and --tls-key show it who asks", server, remote.Err)
-	case errors.Is(err, io.EOF):
-		return fmt.Errorf("--server %s: closed without an answer: api.allow_uids may keep this user out", server)
+		return fmt.Errorf("--server %s: it ends the handshake: %w: %s", server, remote.Err, closedBy(server))
+	case strings.HasPrefix(server, "http:") && strings.Contains(err.Error(), "malformed HTTP response"): // net/http has no name for it
+		return fmt.Errorf("--server %s: what it answers is not HTTP: %s", server, closedBy(server))
+	case closed(err):
+		return fmt.Errorf("--server %s: closed without an answer: %s", server, closedBy(server))
 	}
 	return fmt.Errorf("--server %s: %w; is cnfd serve running there?", server, asked.Err)
+}
+
+// closed reports whether the other side has closed the connection. Which of many errors
+// says so is a matter of who was first.
+func closed(err error) bool {
+	for _, one := range []error{io.EOF, io.ErrUnexpectedEOF, syscall.ECONNRESET, syscall.EPIPE, syscall.ECONNABORTED} {
+		if errors.Is(err, one) {
+			return true
+		}
+	}
+	for _, said := range []string{ // by net/http, which has no names for them
+		"client conn could not be established", "client connection lost", "server closed idle connection",
+	} {
+		if strings.Contains(err.Error(), said) {
+			return true
+		}
+	}
+	return false
+}
+
+// closedBy is why a server may close a connection that it has let somebody open.
+func closedBy(server string) string {
+	switch {
+	case strings.HasPrefix(server, "unix:"):
+		return "api.allow_uids may keep this user out"
+	case strings.HasPrefix(server, "https:"):
+		return "api.tls.client_ca may want to see a certificate of one of its authorities: --tls-cert and --tls-key show one"
+	}
+	return "if it speaks TLS, ask it at https://"
 }
 
 // requestOf puts a question in the form that the client takes.

@@ -24,6 +24,8 @@ func TestOperation(t *testing.T) {
 		{"decisions: false", "decisions: true", "log.decisions: they are of level info, and log.level: warn leaves them out"},
 		{"evidence: off", "evidence: all", "log.evidence: it is of level info"},
 		{"evidence: off", "evidence: some", "log.evidence"},
+		{"evidence: off", "evidence: true", `log.evidence: "true" is not one of off, refuted, all`},
+		{"evidence: off", "evidence: 1", `log.evidence: "1" is not one of off, refuted, all`},
 		{"subjects: hash", "subjects: md5", "log.subjects"},
 		{"read: unix", "read: everyone", "metrics.read"},
 		{"body: 1KiB", "body: 1023", "limits.body: 1023: want from 1KiB to 64KiB"},

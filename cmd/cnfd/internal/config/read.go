@@ -258,6 +258,9 @@ func scalar(n ast.Node, v reflect.Value, allowed []string) error {
 		switch n.(type) {
 		case *ast.StringNode, *ast.LiteralNode:
 		default:
+			if allowed != nil && !slices.Contains(allowed, text) {
+				break // no quotes make it one of them
+			}
 			return fmt.Errorf("want a string: put it in quotes")
 		}
 		if allowed != nil && !slices.Contains(allowed, text) {

@@ -9,7 +9,7 @@ import (
 )
 
 // TestAGatewaysAnswerIsFoundInTheLog: the problem document of who is kept out has the id of the decision's line and
-// of its evidence; who has brought no token has an id as well, and no decision.
+// of its evidence; who has brought no token has an id as well, no decision, and a line by that id.
 func TestAGatewaysAnswerIsFoundInTheLog(t *testing.T) {
 	o := operate(t, func(c *config.Config) {
 		c.Log.Decisions, c.Log.Evidence = true, "all"
@@ -49,10 +49,14 @@ func TestAGatewaysAnswerIsFoundInTheLog(t *testing.T) {
 	if status != 401 || len(other) != 26 || other == id {
 		t.Errorf("without a token: %d %q", status, other)
 	}
-	if told := o.log.of(t, "decision"); len(told) != 1 {
-		t.Errorf("%d decisions", len(told))
+	if told := o.log.of(t, "decision"); len(told) != 1 || told[0]["gateway"] != "denied" || told[0]["status"] != 401. || told[0]["cause"] != "dpop_invalid" || told[0]["detail"] == nil {
+		t.Errorf("decisions: %v", told)
 	}
-	if b, _ := o.ask(t, o.token(t, "vendor.jwt"), ""); b.ID != o.log.of(t, "decision")[1]["id"] {
-		t.Errorf("of /v1/verify: %s, told %v", b.ID, o.log.of(t, "decision")[1])
+	if told := o.log.of(t, "authz: not let through"); len(told) != 2 || told[0]["id"] != id || told[1]["id"] != other || told[1]["reason"] != "no_token" {
+		t.Errorf("not let through: %v", told)
+	}
+	b, _ := o.ask(t, o.token(t, "vendor.jwt"), "")
+	if told := o.log.of(t, "decision")[1]; b.ID != told["id"] || told["gateway"] != nil {
+		t.Errorf("of /v1/verify: %s, told %v", b.ID, told)
 	}
 }

@@ -75,7 +75,7 @@ type Limits struct {
 	ReadTimeout time.Duration `yaml:"read_timeout" default:"10s"`
 	// How long a connection may stay open without a request.
 	IdleTimeout time.Duration `yaml:"idle_timeout" default:"2m"`
-	// Connections at once, on TCP and on the unix socket each; fewer where the machine allows the process fewer open files. One too many takes the place of the one that has asked nothing for the longest; where all have asked something in the last second it gets 503.
+	// Connections at once, on TCP and on the unix socket each; fewer where the machine allows the process fewer open files. One too many takes the place of the one that has asked nothing for the longest; where all have asked something in the last two seconds or so it gets 503.
 	Connections uint32 `yaml:"connections" default:"12000"`
 	// Questions at once that are not answered from the cache; one too many gets 503.
 	Misses uint32 `yaml:"misses" default:"4096"`

@@ -90,15 +90,23 @@ func checkKeyFiles(w io.Writer, file string, c *config.Config) (broken bool) {
 // loadConfig reads a configuration file; the empty name is no file, and gives
 // the defaults.
 func loadConfig(file string) (config.Config, error) {
+	c, _, err := readConfig(file)
+	return c, err
+}
+
+// readConfig is loadConfig, and whether what was read has any settings: read once, since
+// somebody may be writing it.
+func readConfig(file string) (c config.Config, settings bool, err error) {
 	d := config.Default(user())
 	if file == "" {
-		return d, nil
+		return d, false, nil
 	}
 	text, err := os.ReadFile(file)
 	if err != nil {
-		return config.Config{}, fmt.Errorf("configuration: %w", err)
+		return config.Config{}, false, fmt.Errorf("configuration: %w", err)
 	}
-	return config.Parse(file, text, d)
+	c, err = config.Parse(file, text, d)
+	return c, config.HasSettings(text), err
 }
 
 // warnings are what a configuration file that can be used can hardly be meant to

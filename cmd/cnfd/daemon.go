@@ -145,7 +145,7 @@ func (d *daemon) prepare(c *config.Config, dns bool) error {
 		WriteTimeout:      c.Limits.ReadTimeout + answerTime,
 		IdleTimeout:       c.Limits.IdleTimeout,
 		MaxHeaderBytes:    max(int(c.Limits.Header)-headerSlack, 1), // 0 would be a megabyte
-		ErrorLog:          log.New(serverLog{d.log.Logger}, "", 0),
+		ErrorLog:          log.New(handshakeLog{serverLog{d.log.Logger}, &d.live.keptOut}, "", 0),
 		ConnContext:       withPeer,
 	}
 	d.lane = lane.Beneath(d.http, lane.Config{Target: "/v1/verify", Answerer: &d.live, Now: time.Now})

@@ -40,12 +40,13 @@ func (d *daemon) families() []metrics.Family {
 		one("cnfd_start_time_seconds", "When the daemon began, in seconds since 1970.", metrics.Gauge, func() float64 { return began }),
 		one("cnfd_requests_in_flight", "HTTP requests under way; a batch is one.", metrics.Gauge, func() float64 { return float64(d.requests.now.Load()) }),
 		one("cnfd_misses_in_flight", "Questions under way that the cache does not answer.", metrics.Gauge, func() float64 { return float64(e.source.misses.Load()) }),
-		{Name: "cnfd_turned_away_total", Help: "What was refused by limits: caller, misses (limits.peer_misses, limits.misses), connections; idle: connections that nothing was asked over and that made room for others.", Kind: metrics.Counter, Read: func() []metrics.Sample {
+		{Name: "cnfd_turned_away_total", Help: "What was refused by limits: caller, misses (limits.peer_misses, limits.misses), connections; idle: connections that nothing was asked over and that made room for others; certificate: callers whom api.tls.client_ca kept out.", Kind: metrics.Counter, Read: func() []metrics.Sample {
 			return []metrics.Sample{
 				{Labels: []string{"limit", "caller"}, Value: float64(e.source.turned[turnedByCaller].Load())},
 				{Labels: []string{"limit", "misses"}, Value: float64(e.source.turned[turnedByAll].Load())},
 				{Labels: []string{"limit", "connections"}, Value: d.atDoors(func(o *door) int64 { return o.refused.Load() })},
 				{Labels: []string{"limit", "idle"}, Value: d.atDoors(func(o *door) int64 { return o.lounge.left.Load() })},
+				{Labels: []string{"limit", "certificate"}, Value: float64(d.live.keptOut.all.Load())},
 			}
 		}},
 		one("cnfd_connections", "Open connections of callers.", metrics.Gauge, func() float64 {

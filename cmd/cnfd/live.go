@@ -27,6 +27,8 @@ type generation struct {
 type live struct {
 	atomic.Pointer[generation]
 	callers callers // over TLS
+	keptOut keptOut // of those
+	proof   proof
 }
 
 // ServeHTTP answers a request.
@@ -78,10 +80,10 @@ type readyResolver struct {
 }
 
 // Ready says first what the anchors are in want of: it is the cause of what the
-// resolver would say.
+// resolver would say. It takes proofTime at the most.
 func (s readyResolver) Ready(ctx context.Context) error {
 	if err := s.live.Load().engine.anchors.Ready(); err != nil {
 		return err
 	}
-	return s.Resolver.Ready(ctx)
+	return s.live.proof.of(ctx, s.Resolver.Ready)
 }

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"log/slog"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -14,7 +16,11 @@ import (
 // right holds for the next question, and where anything is wrong all stays as it was.
 // Either way the log has a line. It is called by one goroutine only.
 func (d *daemon) reload(file string) {
-	c, err := loadConfig(file)
+	c, settings, err := readConfig(file)
+	if err == nil && !settings && file != "" && !reflect.DeepEqual(*d.live.Load().config, config.Default(user())) {
+		// It was cut off, or is being written: what it would take away is every check.
+		err = fmt.Errorf("%s has no settings, and the daemon runs with some: write it again, or restart to run with the defaults", file)
+	}
 	if err == nil {
 		err = d.change(&c)
 	}
@@ -50,12 +56,29 @@ func (d *daemon) change(c *config.Config) error {
 	d.live.Store(next)
 	// Questions that have begun may be waiting for what the old ones fetch.
 	time.AfterFunc(oldKeysTime, old.endKeys)
-	if len(kept) > 0 {
-		d.log.Warn("reload: done, but for what a restart alone changes", "keys", strings.Join(kept, " "))
-	} else {
-		d.log.Info("reload: done")
-	}
+	d.tellReloaded(old.config, &merged, kept)
 	return nil
+}
+
+// tellReloaded names the keys that have changed, and of them those that took a guard away:
+// a file that was cut off in the middle may be a good one that says less. Values are nobody's
+// business but the file's.
+func (d *daemon) tellReloaded(old, now *config.Config, kept []string) {
+	level, what := slog.LevelInfo, "reload: done"
+	var more []any
+	if len(kept) > 0 {
+		level, what = slog.LevelWarn, "reload: done, but for what a restart alone changes"
+		more = append(more, "keys", strings.Join(kept, " "))
+	}
+	changed, guards := config.Changed(*old, *now)
+	if len(changed) > 0 {
+		more = append(more, "changed", strings.Join(changed, " "))
+	}
+	if len(guards) > 0 {
+		level = slog.LevelWarn
+		more = append(more, "guards_gone", strings.Join(guards, " "))
+	}
+	d.log.Log(context.Background(), level, what, more...)
 }
 
 // oldKeysTime is longer than any one question takes.

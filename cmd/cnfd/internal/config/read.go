@@ -51,6 +51,15 @@ func At(file string, text []byte, path, what string) Problem {
 	return r.problems[0]
 }
 
+// HasSettings reports whether a configuration says anything: an empty file does not, nor one
+// of comments, or of sections with nothing in them. A file that was cut off may be one.
+func HasSettings(text []byte) bool {
+	r := reader{places: map[string]place{}}
+	var c Config
+	r.document(text, &c)
+	return r.values > 0
+}
+
 // Problem is one thing that is wrong in a configuration file.
 // Line and Column count from 1.
 type Problem struct {
@@ -85,6 +94,7 @@ type place struct{ line, column int }
 type reader struct {
 	problems Problems
 	places   map[string]place // by path: "resolver.stubs[0].zone"
+	values   int              // that are written
 }
 
 func (r *reader) problem(at place, format string, args ...any) {
@@ -142,6 +152,7 @@ func (r *reader) value(path string, n ast.Node, v reflect.Value, allowed []strin
 		return
 	}
 	r.places[path] = at
+	r.values++
 	if v.Kind() == reflect.Slice {
 		r.list(path, n, v, allowed)
 		return

@@ -32,7 +32,7 @@ func keepOld(path string, old, now reflect.Value, kept *[]string) {
 		f := old.Type().Field(i)
 		below := join(path, f.Tag.Get("yaml"))
 		switch _, leaf := f.Tag.Lookup("default"); {
-		case slices.ContainsFunc(live, func(key string) bool { return below == key || strings.HasPrefix(below, key+".") }):
+		case isLive(below):
 		case !leaf && f.Type.Kind() == reflect.Struct:
 			keepOld(below, old.Field(i), now.Field(i), kept)
 		case !reflect.DeepEqual(old.Field(i).Interface(), now.Field(i).Interface()):
@@ -40,4 +40,8 @@ func keepOld(path string, old, now reflect.Value, kept *[]string) {
 			now.Field(i).Set(old.Field(i))
 		}
 	}
+}
+
+func isLive(path string) bool {
+	return slices.ContainsFunc(live, func(key string) bool { return path == key || strings.HasPrefix(path, key+".") })
 }

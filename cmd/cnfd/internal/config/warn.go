@@ -14,7 +14,7 @@ import (
 // Warnings reads a configuration as Parse does and says what it can hardly be meant
 // to be though it can be run, in the order of the file: trust anchors that nothing can
 // meet, negative ones that have no end of their own, have ended by now, or undo something
-// else that is written, checks that a token escapes. Of a file that Parse refuses there
+// else that is written, checks that a token escapes, no settings at all. Of a file that Parse refuses there
 // are none.
 func Warnings(file string, text []byte, d Config, now time.Time) Problems {
 	r := reader{places: map[string]place{"": {1, 1}}}
@@ -24,6 +24,9 @@ func Warnings(file string, text []byte, d Config, now time.Time) Problems {
 	}
 	if r.check(&c); len(r.problems) > 0 {
 		return nil
+	}
+	if r.values == 0 {
+		r.problem(place{1, 1}, "no settings: the defaults hold, with no issuer and no check; a running daemon that has some does not take it up")
 	}
 	r.warnAnchors("resolver.trust_anchors", c.Resolver.TrustAnchors, &c.Resolver)
 	for i, s := range c.Resolver.Stubs {

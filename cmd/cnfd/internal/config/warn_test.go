@@ -23,7 +23,8 @@ func TestWarnings(t *testing.T) {
 		claim, text string
 		want        []string // beginnings
 	}{
-		{"the defaults", "", nil},
+		{"the defaults", "testing: false\n", nil},
+		{"no settings", "# none\n", []string{"c:1:1: no settings: the defaults hold"}},
 		{"no anchors at all", "resolver: {trust_anchors: [none]}\n", nil},
 		{"anchors of every kind that is used", anchor("a. IN DS 1 8 2 "+digest(32), "b. IN DS 1 13 4 "+digest(48), "c. IN DNSKEY "+key), nil},
 		{"a digest of another length", anchor("a. IN DS 1 8 2 " + digest(20)), []string{

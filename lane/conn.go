@@ -52,7 +52,8 @@ func (c *conn) CloseWrite() error {
 }
 
 // emptyBuffer is the room that net/http offers where it holds nothing that it has not yet
-// read as a request (the size of its bufio.Reader).
+// read as a request (the size of its bufio.Reader). It is a second guard beside cold: each by
+// itself keeps the lane from what may be the middle of a request.
 const emptyBuffer = 4 << 10
 
 // Read returns what net/http is to have.

@@ -26,7 +26,7 @@ type known struct {
 const (
 	knownPlaces = 1 << 10 // for claim sets
 	knownOctets = 1 << 10 // of one claim set; all of the longest, with what is known of them, are 4 MiB
-	knownAfter  = 3       // readings a claim set is known
+	knownAfter  = 3       // readings until a claim set is known; fits the bits of a place's count
 )
 
 type knownPlace struct {
@@ -65,7 +65,7 @@ func (k *known) Learn(claims []byte, cbor bool) {
 	if len(claims) > knownOctets {
 		return
 	}
-	const count = knownAfter
+	const count = 3 // the bits of a place that count
 	h := maphash.Bytes(k.seed, claims)
 	p := &k.places[h%knownPlaces]
 	last := p.last.Load()

@@ -5,9 +5,7 @@ import (
 	"log/slog"
 	"net"
 	"slices"
-	"sync"
 	"sync/atomic"
-	"time"
 
 	"cnfd/cmd/cnfd/internal/config"
 )
@@ -62,45 +60,16 @@ func (c *uidConn) tell() {
 	}
 }
 
-// refusals are the connections that were refused and not told of yet. Whoever may open the
-// socket can be refused as often as he likes: the log has the first at once, and then a
-// line a second at the most, with how many there were.
-type refusals struct {
-	mu      sync.Mutex // guards all below
-	n       int
-	uid     uint32 // of the last of them
-	known   bool
-	telling bool // a timer runs
-}
-
-// refusalsEvery is how far apart two lines of refusals are.
-const refusalsEvery = time.Second
+// refusals are the connections that were refused, of the last of which the log has who it was.
+type refusals struct{ tally }
 
 func (r *refusals) note(log *slog.Logger, uid uint32, known bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.n++
-	r.uid, r.known = uid, known
-	if !r.telling {
-		r.tell(log)
-	}
-}
-
-// tell writes a line, and another later if more are refused by then. mu is held.
-func (r *refusals) tell(log *slog.Logger) {
-	if r.telling = r.n > 0; !r.telling {
-		return
-	}
-	if r.known {
-		log.Warn("unix socket: callers refused by api.allow_uids", "refused", r.n, "last_uid", r.uid)
-	} else {
-		log.Warn("unix socket: callers refused by api.allow_uids: of the last it cannot be told who it is", "refused", r.n)
-	}
-	r.n = 0
-	time.AfterFunc(refusalsEvery, func() {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		r.tell(log)
+	r.tally.note(func(n int) {
+		if known {
+			log.Warn("unix socket: callers refused by api.allow_uids", "refused", n, "last_uid", uid)
+			return
+		}
+		log.Warn("unix socket: callers refused by api.allow_uids: of the last it cannot be told who it is", "refused", n)
 	})
 }
 

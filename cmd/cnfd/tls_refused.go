@@ -3,9 +3,7 @@ package main
 import (
 	"log/slog"
 	"strings"
-	"sync"
 	"sync/atomic"
-	"time"
 )
 
 // handshakeLog is what net/http has to say where api.tls.client_ca may keep callers out: those are counted and told of.
@@ -45,39 +43,15 @@ func certificateRefused(line string) (peer, why string, ok bool) {
 	return "", "", false
 }
 
-// keptOut are the callers whom api.tls.client_ca kept out, and those of them that were not told of yet: whoever reaches
-// the socket can be refused as often as he likes, so that the log has a line each refusalsEvery at the most. The zero
-// value is ready.
+// keptOut are the callers whom api.tls.client_ca kept out. The zero value is ready.
 type keptOut struct {
 	all atomic.Int64
-
-	mu        sync.Mutex // guards all below
-	n         int
-	peer, why string // of the last of them
-	telling   bool   // a timer runs
+	tally
 }
 
 func (k *keptOut) note(log *slog.Logger, peer, why string) {
 	k.all.Add(1)
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.n++
-	k.peer, k.why = peer, why
-	if !k.telling {
-		k.tell(log)
-	}
-}
-
-// tell writes a line, and another later if more are refused by then. mu is held.
-func (k *keptOut) tell(log *slog.Logger) {
-	if k.telling = k.n > 0; !k.telling {
-		return
-	}
-	log.Warn("tls: callers refused by api.tls.client_ca", "refused", k.n, "last_peer", k.peer, "last_why", k.why)
-	k.n = 0
-	time.AfterFunc(refusalsEvery, func() {
-		k.mu.Lock()
-		defer k.mu.Unlock()
-		k.tell(log)
+	k.tally.note(func(n int) {
+		log.Warn("tls: callers refused by api.tls.client_ca", "refused", n, "last_peer", peer, "last_why", why)
 	})
 }

@@ -29,6 +29,7 @@ func (r *reader) check(c *Config) {
 	r.checkIssuers(c.Issuers)
 	r.checkAuthz(&c.Authz)
 	r.checkKeyFiles(c.DecryptionKeys)
+	r.checkPublish(&c.Publish)
 	r.checkOperation(c)
 	if c.StateDir != "" && !filepath.IsAbs(c.StateDir) {
 		r.at("state_dir", "want an absolute path")

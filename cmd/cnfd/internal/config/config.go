@@ -37,12 +37,34 @@ type Config struct {
 	Authz Authz `yaml:"authz"`
 	// Files with the keys that open an encrypted cnf (jwe, Encrypted_COSE_Key), by their absolute paths: private or symmetric keys as JWK, JWK Set, PEM or COSE_Key. Read at the start; keep them from everybody else (chmod 600). Without any, what is encrypted is undecryptable.
 	DecryptionKeys []string `yaml:"decryption_keys" default:"[]"`
+	// Where and how cnfd publish writes records (docs/publish.md); the daemon has no use for it.
+	Publish Publish `yaml:"publish"`
 	// What is written to the log, which is standard error; never a token or a key.
 	Log Log `yaml:"log"`
 	// GET /metrics, in the text format of Prometheus.
 	Metrics Metrics `yaml:"metrics"`
 	// What callers may take of the daemon. Over a limit they get 429 or 503 with Retry-After, and what is cached is answered still.
 	Limits Limits `yaml:"limits"`
+}
+
+// Publish is the section publish.
+type Publish struct {
+	// The place that holds the zone: rfc2136 (dynamic updates), a provider or powerdns by its API, hook (a program); or what is printed instead: zone, nsupdate, generic, octodns. "": cnfd publish must be told by --to.
+	To string `yaml:"to" default:"\"\"" values:",rfc2136,powerdns,cloudflare,route53,google,azure,desec,ovh,gandi,hetzner,hook,zone,nsupdate,generic,octodns"`
+	// The absolute path of the file with what that place asks for (docs/publish.md says for each in what form); keep it from everybody else (chmod 600). "": the environment's CNFD_PUBLISH_CREDENTIALS holds the same text.
+	Credentials string `yaml:"credentials" default:"\"\""`
+	// Of rfc2136: the address of the primary, a port may follow it; "": the one that the zone's SOA names. Of the others: the base URL of the API; "": the provider's own.
+	Server string `yaml:"server" default:"\"\""`
+	// The zone that is written to; "": the one that holds the name.
+	Zone string `yaml:"zone" default:"\"\""`
+	// Of hook: the program, by its absolute path, and its arguments. It is given the change as JSON on standard input.
+	Hook []string `yaml:"hook" default:"[]"`
+	// Of rfc2136: sign by GSS-TSIG, with the Kerberos ticket of whoever calls: nsupdate -g sends the update.
+	GSS bool `yaml:"gss" default:"false"`
+	// The TTL of a set that is new, 1s to 24h: as long as that a revocation takes. A set that is there keeps its own.
+	TTL time.Duration `yaml:"ttl" default:"5m"`
+	// The longest to wait until every name server has the change and it is proven; 0s: not at all.
+	Wait time.Duration `yaml:"wait" default:"10m"`
 }
 
 // Log is the section log.

@@ -23,6 +23,7 @@ var live = []string{
 	"api.tls.cert", "api.tls.key", "api.tls.client_ca", "api.purge", "api.allow_uids",
 	"resolver.trust_anchors", "resolver.trust_anchor_updates",
 	"subjects", "record", "check", "issuers", "authz", "decryption_keys",
+	"publish", // which the daemon does not read
 	"log.level", "log.decisions", "log.subjects", "log.evidence", "metrics",
 	"limits.body", "limits.misses", "limits.peer_misses",
 }

@@ -31,6 +31,7 @@ func TestReloaded(t *testing.T) {
 		{"where it listens", func(c *Config) { c.API.Listen, c.DNS.Listen = "[::1]:1", "127.0.0.1:53" }, []string{"api.listen", "dns.listen"}},
 		{"the resolver", func(c *Config) { c.Resolver.Mode, c.Resolver.IPv6 = "forward", false }, []string{"resolver.mode", "resolver.ipv6"}},
 		{"testing", func(c *Config) { c.Testing = true }, []string{"testing"}},
+		{"where records are written", func(c *Config) { c.Publish.To = "hook" }, nil},
 		{"the log's format", func(c *Config) { c.Log.Format = "json" }, []string{"log.format"}},
 	} {
 		after := before

@@ -28,12 +28,13 @@ const (
 	Mangled          // what was read back is not what was written
 	Partial          // some sets are written and others are not
 	Stopped          // the context ended
+	NotProven        // written, or there already, and not proven in time
 )
 
 var kindWords = [...]string{
 	Failed: "failed", Conflict: "conflict", BadKey: "bad_key", BadTime: "bad_time", NotAuth: "not_auth", WrongZone: "wrong_zone",
 	Refused: "refused", ServFail: "servfail", Unreachable: "unreachable", RateLimited: "rate_limited", Unsupported: "unsupported",
-	NameTooLong: "name_too_long", Alias: "alias", Cut: "cut", Unsigned: "unsigned", Mangled: "mangled", Partial: "partial", Stopped: "stopped",
+	NameTooLong: "name_too_long", Alias: "alias", Cut: "cut", Unsigned: "unsigned", Mangled: "mangled", Partial: "partial", Stopped: "stopped", NotProven: "not_proven",
 }
 
 // String returns the word that --json shows.

@@ -97,5 +97,7 @@ type SetReport struct {
 type ServerState struct {
 	Server string // "ns1.vendor.example. 192.0.2.1"
 	Ready  bool   // it says what is wanted, and proves it
-	Why    string // where it does not: "still without the record (serial 2026112201)"
+	// Skipped: this machine has no way to it (IPv6, say); it counts neither for nor against.
+	Skipped bool
+	Why     string // where it does not: "still without the record (serial 2026112201)"
 }

@@ -1,0 +1,139 @@
+package publish
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"cnfd/dnssec"
+)
+
+// slowest is how many times Config.Every the pause between two rounds grows to.
+const slowest = 5
+
+// wait watches the world until every task is proven, or the time is up.
+func (p *Publisher) wait(ctx context.Context, tasks []*task) error {
+	if p.cfg.Timeout < 0 {
+		for _, t := range tasks {
+			t.Why = "not waited for"
+		}
+		return unproven(tasks)
+	}
+	until := p.cfg.Now().Add(p.cfg.Timeout)
+	for pause := p.cfg.Every; ; pause = min(pause+p.cfg.Every, slowest*p.cfg.Every) {
+		if err := p.round(ctx, tasks); err != nil {
+			return stopped(err, told(tasks)+"; not yet proven")
+		}
+		r := report(tasks)
+		if r.Proven() {
+			return nil
+		}
+		left := until.Sub(p.cfg.Now())
+		if left <= 0 {
+			return unproven(tasks)
+		}
+		if err := sleep(ctx, min(pause, left)); err != nil {
+			return stopped(err, told(tasks)+"; not yet proven")
+		}
+	}
+}
+
+func unproven(tasks []*task) error {
+	e := &Error{Kind: NotProven}
+	for _, t := range tasks {
+		if !t.Proven && e.Where == "" {
+			e.Where, e.What, e.Do = t.entry.Name, "not proven in time: "+t.Why, "call this again to go on waiting"
+		}
+	}
+	return e
+}
+
+// round looks once at each task that is not proven yet.
+func (p *Publisher) round(ctx context.Context, tasks []*task) error {
+	for _, t := range tasks {
+		if t.Proven {
+			continue
+		}
+		if !t.Served {
+			each, err := p.cfg.World.LookupEach(ctx, question(t.entry.Name, dnssec.TypeTLSA))
+			if err != nil {
+				return err
+			}
+			p.roll(t, each)
+		}
+		if !t.Served {
+			continue
+		}
+		a, _, err := p.cfg.World.Lookup(ctx, question(t.entry.Name, dnssec.TypeTLSA))
+		if err != nil {
+			return err
+		}
+		p.prove(t, a)
+	}
+	return nil
+}
+
+// roll notes what each server says, and tells of it where that has changed.
+func (p *Publisher) roll(t *task, each *dnssec.Each) {
+	ready, servers := t.states(each, p.cfg.Insecure)
+	counted := 0
+	why := ""
+	for _, s := range servers {
+		if !s.Skipped {
+			counted++
+		}
+		if !s.Ready && !s.Skipped && why == "" {
+			why = s.Server + ": " + s.Why
+		}
+	}
+	switch {
+	case each.Forwarded:
+		why = "questions go to forwarders: the zone's servers cannot be asked one by one; set resolver.mode: iterative"
+	case counted == 0:
+		why = "no server of the zone could be asked"
+		if each.Answer != nil && each.Answer.Trouble.Text != "" {
+			why += ": " + each.Answer.Trouble.Text
+		}
+	}
+	told := t.Why == why && len(t.Servers) == len(servers)
+	t.Servers, t.Why = servers, why
+	if t.Served = counted > 0 && ready == counted && why == ""; t.Served {
+		if t.SetReport.Before > 0 {
+			t.Until = p.cfg.Now().Add(t.SetReport.Before)
+		}
+		p.tell(Event{Step: Served, Name: t.entry.Name, Text: fmt.Sprintf("all %d servers: %s", counted, t.wanted()), Done: ready, Of: counted})
+		return
+	}
+	if !told {
+		p.tell(Event{Step: Serving, Name: t.entry.Name, Text: fmt.Sprintf("%d of %d servers: %s", ready, counted, why), Done: ready, Of: counted})
+	}
+}
+
+// prove notes what a validating lookup says.
+func (p *Publisher) prove(t *task, a *dnssec.Answer) {
+	t.Security = a.Security
+	s := t.state(a, p.cfg.Insecure)
+	if s != t.Why && s != "" {
+		p.tell(Event{Step: Proving, Name: t.entry.Name, Text: s})
+	}
+	if t.Why = s; s != "" {
+		return
+	}
+	t.Proven = true
+	text := fmt.Sprintf("%s: %s", a.Security, t.wanted())
+	if !t.Until.IsZero() {
+		text += fmt.Sprintf("; caches may still hold what was there before until %s (%v)", t.Until.UTC().Format("15:04:05 MST"), t.SetReport.Before)
+	}
+	p.tell(Event{Step: Proven, Name: t.entry.Name, Text: text})
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -3,6 +3,7 @@ package provider
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"cnfd/publish"
@@ -34,11 +36,16 @@ type api struct {
 	base   string // without a trailing slash
 	client *http.Client
 	wait   wait
+	now    func() time.Time
 	// sign adds what proves who calls; body is what will be sent.
 	sign func(r *http.Request, body []byte) error
 	// explain finds a provider's own words in an error reply; what it returns is
 	// shown to people, cut short. nil: none.
 	explain func(body []byte) string
+	// busy finds out whether an error reply asks for fewer calls, of a provider that
+	// says so by another status than 429. nil: none does.
+	busy    func(reply) bool
+	secrets []string // what no error repeats, whatever the provider says
 }
 
 func (c Config) api(name, base string) (*api, error) {
@@ -52,10 +59,16 @@ func (c Config) api(name, base string) (*api, error) {
 	case u.Scheme != "https" && !(u.Scheme == "http" && onLoopback(u.Hostname())):
 		return nil, fmt.Errorf("%s: endpoint: want https: the credentials go there", name)
 	}
-	a := &api{name: name, base: strings.TrimSuffix(base, "/"), wait: c.Wait}
-	client := http.Client{Timeout: callTime}
-	if c.Client != nil {
+	a := &api{name: name, base: strings.TrimSuffix(base, "/"), wait: c.Wait, now: c.Now, secrets: secretsIn(c.Credentials)}
+	client := http.Client{}
+	switch {
+	case c.Client != nil:
 		client = *c.Client
+	case u.Scheme == "http":
+		client.Transport = &http.Transport{DialContext: (&net.Dialer{Control: loopbackOnly}).DialContext}
+	}
+	if client.Timeout == 0 {
+		client.Timeout = callTime
 	}
 	// The credentials are the provider's, and a redirect may lead to anybody.
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
@@ -69,6 +82,15 @@ func (c Config) api(name, base string) (*api, error) {
 func onLoopback(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// loopbackOnly refuses a connection that would carry credentials in the clear to
+// another machine: what "localhost" is, a resolver says.
+func loopbackOnly(_, address string, _ syscall.RawConn) error {
+	if host, _, err := net.SplitHostPort(address); err != nil || !onLoopback(host) {
+		return errors.New("http is for this machine alone")
+	}
+	return nil
 }
 
 func nap(ctx context.Context, d time.Duration) error {
@@ -89,7 +111,7 @@ type request struct {
 	header       http.Header // beside what sign adds; Content-Type is JSON where there is a body and none is here
 }
 
-// reply is what came of it, whatever its status below 500.
+// reply is what came of it, whatever its status.
 type reply struct {
 	status int
 	header http.Header
@@ -98,19 +120,18 @@ type reply struct {
 
 // call makes a call. A call that was certainly not carried out (429, or a GET that
 // failed) is made again after what Retry-After asks for, else after a second, doubled
-// each time. The error is an *publish.Error: of a reply of 400 and up its Kind is by
+// each time. The error is an *publish.Error: of a reply of 300 and up its Kind is by
 // the status, and reply is there too for who knows more of it.
 func (a *api) call(ctx context.Context, r request) (reply, error) {
 	pause := time.Second
 	for try := 1; ; try++ {
 		p, err := a.once(ctx, r)
-		again := p.status == http.StatusTooManyRequests || err != nil && r.method == http.MethodGet && (p.status == 0 || p.status >= 500)
-		if err == nil || !again || try == maxTries || ctx.Err() != nil {
+		if err == nil || !a.again(r, p, err) || try == maxTries {
 			return p, err
 		}
 		d := pause
-		if n, convErr := strconv.Atoi(p.header.Get("Retry-After")); convErr == nil && n >= 0 {
-			d = time.Duration(n) * time.Second
+		if asked, ok := a.asked(p.header.Get("Retry-After")); ok {
+			d = asked
 		}
 		if d > longestNap {
 			return p, err
@@ -120,6 +141,32 @@ func (a *api) call(ctx context.Context, r request) (reply, error) {
 		}
 		pause *= 2
 	}
+}
+
+// again reports whether a call that failed may be made again: what changes something
+// only where it was turned away unread, since it may have been done.
+func (a *api) again(r request, p reply, err error) bool {
+	var e *publish.Error
+	if !errors.As(err, &e) || e.Kind == publish.Stopped {
+		return false
+	}
+	var untrusted *tls.CertificateVerificationError
+	if e.Kind == publish.RateLimited || r.method != http.MethodGet || errors.As(e.Err, &untrusted) {
+		return e.Kind == publish.RateLimited
+	}
+	return e.Kind == publish.Unreachable || p.status >= 500
+}
+
+// asked reads Retry-After: seconds, or a date (RFC 9110 §10.2.3).
+func (a *api) asked(retryAfter string) (d time.Duration, ok bool) {
+	if n, err := strconv.ParseUint(retryAfter, 10, 31); err == nil {
+		return time.Duration(n) * time.Second, true
+	}
+	at, err := http.ParseTime(retryAfter)
+	if err != nil || a.now == nil {
+		return 0, false
+	}
+	return max(at.Sub(a.now()), time.Second), true
 }
 
 func (a *api) stopped(err error) error {
@@ -154,34 +201,48 @@ func (a *api) once(ctx context.Context, r request) (reply, error) {
 	if len(p.body) > maxReply {
 		return p, &publish.Error{Where: a.name, What: fmt.Sprintf("reply over %d MiB", maxReply>>20)}
 	}
-	if p.status >= 300 {
+	if p.status < 200 || p.status >= 300 {
 		return p, a.refused(p)
 	}
 	return p, nil
 }
 
 // unheard is the error of a call that got no whole reply: it may have been carried
-// out all the same. What the library says of it names the URL, which holds no secret.
+// out all the same.
 func (a *api) unheard(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return a.stopped(ctx.Err())
 	}
+	// What the library says of it names the URL, which people have no use for.
 	var u *url.Error
 	if errors.As(err, &u) {
 		err = u.Err
 	}
-	return &publish.Error{Kind: publish.Unreachable, Where: a.name, What: "no reply: " + err.Error(), Do: "whether the call was carried out is not known: look, or try again", Err: err}
+	e := &publish.Error{Kind: publish.Unreachable, Where: a.name, What: "no reply: " + a.quote(err.Error()), Err: err}
+	var dial *net.OpError
+	var untrusted *tls.CertificateVerificationError
+	switch {
+	case errors.As(err, &untrusted):
+		e.Do = "check the endpoint, and the authorities that this machine trusts"
+	case errors.As(err, &dial) && dial.Op == "dial":
+		e.Do = "check the endpoint and the network; nothing was sent"
+	default:
+		e.Do = "whether the call was carried out is not known: look, or try again"
+	}
+	return e
 }
 
-// refused is the error of a status of 300 and up.
+// refused is the error of a status that is not a success.
 func (a *api) refused(p reply) error {
 	e := &publish.Error{Where: a.name, What: fmt.Sprintf("HTTP status %d", p.status)}
 	if a.explain != nil {
 		if words := a.explain(p.body); words != "" {
-			e.What += ": " + short(words)
+			e.What += ": " + a.quote(words)
 		}
 	}
 	switch {
+	case p.status == http.StatusTooManyRequests || a.busy != nil && a.busy(p):
+		e.Kind, e.Do = publish.RateLimited, "try again later"
 	case p.status == http.StatusUnauthorized:
 		e.Kind, e.Do = publish.BadKey, "check the credentials"
 	case p.status == http.StatusForbidden:
@@ -190,21 +251,12 @@ func (a *api) refused(p reply) error {
 		e.Kind, e.Do = publish.WrongZone, "check the zone, and that the credentials are of its account"
 	case p.status == http.StatusConflict || p.status == http.StatusPreconditionFailed:
 		e.Kind, e.Do = publish.Conflict, "somebody else writes the same records: try again"
-	case p.status == http.StatusTooManyRequests:
-		e.Kind, e.Do = publish.RateLimited, "try again later"
 	case p.status >= 500:
 		e.Kind, e.Do = publish.ServFail, "try again later"
+	case p.status < 400:
+		e.What, e.Do = e.What+", which is not followed", "check the endpoint"
 	}
 	return e
-}
-
-// short makes of somebody else's words one line of bounded length.
-func short(words string) string {
-	words = strings.Join(strings.Fields(words), " ")
-	if r := []rune(words); len(r) > 200 {
-		words = string(r[:200]) + "…"
-	}
-	return words
 }
 
 // json makes a call with in as JSON (nil: no body), and reads the reply into out
@@ -223,25 +275,12 @@ func (a *api) json(ctx context.Context, method, path string, in, out any) (reply
 		return p, err
 	}
 	if err := json.Unmarshal(p.body, out); err != nil {
-		return p, &publish.Error{Where: a.name, What: "reply is not what the API's documentation promises", Err: err}
+		return p, a.odd(err)
 	}
 	return p, nil
 }
 
-// longest returns the longest of the zones that holds name; all with or without the
-// trailing dot, in any case. ok is false where none does.
-func longest(name string, zones []string) (zone string, ok bool) {
-	name = "." + strings.ToLower(strings.TrimSuffix(name, "."))
-	for _, z := range zones {
-		bare := strings.ToLower(strings.TrimSuffix(z, "."))
-		if bare != "" && strings.HasSuffix(name, "."+bare) && (!ok || len(bare) > len(strings.TrimSuffix(zone, "."))) {
-			zone, ok = z, true
-		}
-	}
-	return zone, ok
-}
-
-// noZone is the error where none of the provider's zones holds name.
-func (a *api) noZone(name string) error {
-	return &publish.Error{Kind: publish.WrongZone, Where: a.name, What: "no zone of the account holds " + name, Do: "check that the zone is there and that the credentials may see it"}
+// odd is the error of a reply that is a success and not what it should be.
+func (a *api) odd(err error) error {
+	return &publish.Error{Where: a.name, What: "reply is not what the API's documentation promises", Err: err}
 }

@@ -1,0 +1,44 @@
+package provider
+
+import (
+	"regexp"
+	"strings"
+)
+
+// secretsIn lists whatever in a credentials file could be a secret: its one line, or
+// every run of eight octets and more that is no plain word or address.
+func secretsIn(credentials []byte) []string {
+	var found []string
+	if whole := strings.TrimSpace(string(credentials)); whole != "" && !strings.ContainsAny(whole, "\n{") {
+		found = append(found, whole)
+	}
+	for _, word := range runs.FindAllString(string(credentials), -1) {
+		if len(word) >= 8 && !plain.MatchString(word) {
+			found = append(found, word)
+		}
+	}
+	return found
+}
+
+var (
+	runs  = regexp.MustCompile(`[^\s"'\\,;{}\[\]=]+=*`) // cut by what JSON, ini files and PEM put between them
+	plain = regexp.MustCompile(`^([a-z_@.:-]+=?|https?://.*|-+BEGIN|-+END|KEY-+)$`)
+)
+
+// quote makes of somebody else's words one line of bounded length without any of the
+// secrets: a provider may say back what it was sent.
+func (a *api) quote(text string) string {
+	for _, s := range a.secrets {
+		text = strings.ReplaceAll(text, s, "(hidden)")
+	}
+	return short(text)
+}
+
+// short makes of somebody else's words one line of bounded length.
+func short(text string) string {
+	text = strings.Join(strings.FieldsFunc(text, func(r rune) bool { return r <= ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 }), " ")
+	if r := []rune(text); len(r) > 200 {
+		text = string(r[:200]) + "…"
+	}
+	return text
+}

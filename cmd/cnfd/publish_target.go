@@ -1,0 +1,73 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"cnfd/cmd/cnfd/internal/config"
+	"cnfd/publish"
+	"cnfd/publish/provider"
+)
+
+// target is the place that c.Publish says, ready to be read and written. Nothing is
+// written to it yet.
+func (o *publishOptions) target(ctx context.Context, c *config.Config, world publish.World, now func() time.Time) (publish.Target, error) {
+	p := &c.Publish
+	switch {
+	case p.To == "":
+		return publish.Target{}, fmt.Errorf("--%s: say where the zone is: one of %s", o.targetFlag, strings.Join(targets(), ", "))
+	case printed(p.To):
+		return publish.Target{}, fmt.Errorf("--%s: %s prints what is to be written: this command writes", o.targetFlag, p.To)
+	case slices.Contains(provider.Names(), p.To):
+		secret, err := credentialsOf(p)
+		if err != nil {
+			return publish.Target{}, err
+		}
+		return provider.New(p.To, provider.Config{Endpoint: p.Server, Credentials: secret, Zone: p.Zone, Now: now})
+	}
+	return publish.Target{}, fmt.Errorf("--%s: want one of %s", o.targetFlag, strings.Join(targets(), ", "))
+}
+
+// targets are the words of --to, the places first.
+func targets() []string {
+	all := append([]string{"rfc2136"}, provider.Names()...)
+	return append(append(all, "hook"), config.Printed...)
+}
+
+// printed reports whether a target is none but a way to print what is to be written.
+func printed(to string) bool { return slices.Contains(config.Printed, to) }
+
+// credentialsVariable holds what a credentials file would hold.
+const credentialsVariable = "CNFD_PUBLISH_CREDENTIALS"
+
+// maxCredentials is what a credentials file may have: a service account of Google's is
+// some 2.4 KB.
+const maxCredentials = 64 << 10
+
+// credentialsOf reads what the target asks for: from --credentials, the environment or
+// the configured file, the first that there is. No error repeats any of it.
+func credentialsOf(p *config.Publish) ([]byte, error) {
+	if text := os.Getenv(credentialsVariable); text != "" && p.Credentials == "" {
+		return []byte(text), nil
+	}
+	if p.Credentials == "" {
+		return nil, fmt.Errorf("--credentials: %s asks for some: name the file that holds them, or put its text into %s", p.To, credentialsVariable)
+	}
+	text, mode, err := readFile(p.Credentials, maxCredentials)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("credentials: %w", err)
+	case mode.Perm()&0o066 != 0 && runtime.GOOS != "windows":
+		return nil, fmt.Errorf("credentials: %s: others than its owner may read or write it (%04o): chmod 600 it, and have it replaced if others have read it", p.Credentials, mode.Perm())
+	case len(text) > maxCredentials:
+		return nil, fmt.Errorf("credentials: %s: over %d KiB", p.Credentials, maxCredentials>>10)
+	case len(strings.TrimSpace(string(text))) == 0:
+		return nil, fmt.Errorf("credentials: %s: empty", p.Credentials)
+	}
+	return text, nil
+}

@@ -29,12 +29,14 @@ const (
 	Partial          // some sets are written and others are not
 	Stopped          // the context ended
 	NotProven        // written, or there already, and not proven in time
+	Missing          // a record that should be there is not (Rotate)
 )
 
 var kindWords = [...]string{
 	Failed: "failed", Conflict: "conflict", BadKey: "bad_key", BadTime: "bad_time", NotAuth: "not_auth", WrongZone: "wrong_zone",
 	Refused: "refused", ServFail: "servfail", Unreachable: "unreachable", RateLimited: "rate_limited", Unsupported: "unsupported",
 	NameTooLong: "name_too_long", Alias: "alias", Cut: "cut", Unsigned: "unsigned", Mangled: "mangled", Partial: "partial", Stopped: "stopped", NotProven: "not_proven",
+	Missing: "missing",
 }
 
 // String returns the word that --json shows.

@@ -11,10 +11,12 @@ import (
 	"time"
 
 	"cnfd/cmd/cnfd/internal/config"
+	"cnfd/dnssec"
 	"cnfd/publish"
 	"cnfd/record"
 	"cnfd/thumbprint"
 
+	"github.com/miekg/dns"
 	"github.com/spf13/cobra"
 )
 
@@ -109,6 +111,12 @@ func (o *publishOptions) load(cmd *cobra.Command) (*config.Config, error) {
 	case p.Wait < 0 || p.Wait > 24*time.Hour:
 		return nil, errors.New("--wait: want a duration such as 10m, 24h at the most; 0: not at all")
 	}
+	if p.Zone != "" {
+		if _, ok := dns.IsDomainName(p.Zone); !ok {
+			return nil, fmt.Errorf("--zone: %q is not a domain name", p.Zone)
+		}
+		p.Zone = dnssec.Canonical(p.Zone)
+	}
 	return &c, nil
 }
 
@@ -165,13 +173,13 @@ func (o *publishOptions) entries(cmd *cobra.Command, c *config.Config, keyFile s
 	}
 	file, err := readInput(cmd, []string{keyFile}, maxKeyFile)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("key: %w", err)
 	}
 	var all []publish.Entry
 	for _, at := range owners {
 		cnf, err := confirmationIn(file, at.method)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("key: %w", err)
 		}
 		r, err := publish.RecordOf(record.RDATA(cnf.Thumbprint))
 		if err != nil {
@@ -192,21 +200,31 @@ func (o *publishOptions) withPublisher(cmd *cobra.Command, c *config.Config, f f
 		if err != nil {
 			return err
 		}
-		teller := newTeller(cmd.ErrOrStderr())
-		defer teller.close()
-		wait := c.Publish.Wait
-		if wait == 0 {
-			wait = -1 // which is the Publisher's word for not at all
-		}
-		p, err := publish.New(publish.Config{
-			Target: t, World: e.resolver, Now: now, TTL: c.Publish.TTL, Timeout: wait,
-			Insecure: o.insecure, Delegated: o.cut, Progress: teller.tell,
-		})
-		if err != nil {
-			return err
-		}
-		return f(p, t, e)
+		return o.publisher(cmd, c, t, e, now, f)
 	})
+}
+
+// withPublisherTo is withPublisher with a target that is known.
+func (o *publishOptions) withPublisherTo(cmd *cobra.Command, c *config.Config, t publish.Target, f func(*publish.Publisher, publish.Target, *engine) error) error {
+	defer interruptible(cmd)()
+	return withEngine(c, func(e *engine, now func() time.Time) error { return o.publisher(cmd, c, t, e, now, f) })
+}
+
+func (o *publishOptions) publisher(cmd *cobra.Command, c *config.Config, t publish.Target, e *engine, now func() time.Time, f func(*publish.Publisher, publish.Target, *engine) error) error {
+	teller := newTeller(cmd.ErrOrStderr())
+	defer teller.close()
+	wait := c.Publish.Wait
+	if wait == 0 {
+		wait = -1 // which is the Publisher's word for not at all
+	}
+	p, err := publish.New(publish.Config{
+		Target: t, World: e.resolver, Now: now, TTL: c.Publish.TTL, Timeout: wait,
+		Insecure: o.insecure, Delegated: o.cut, Progress: teller.tell,
+	})
+	if err != nil {
+		return err
+	}
+	return f(p, t, e)
 }
 
 // interruptible has Ctrl-C and SIGTERM end cmd's context, so that what is half done is

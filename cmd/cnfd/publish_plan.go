@@ -20,14 +20,18 @@ import (
 // see different sets, where somebody else writes too; what is written is what do's own
 // reading allows.
 type verb struct {
-	name string // "add"
-	plan func(context.Context, *publish.Publisher) ([]publish.Change, error)
-	do   func(context.Context, *publish.Publisher) (publish.Report, error)
+	name    string // "add"
+	removes bool
+	plan    func(context.Context, *publish.Publisher) ([]publish.Change, error)
+	do      func(context.Context, *publish.Publisher) (publish.Report, error)
 }
 
 // carry plans, asks where it must, and does it. The error is an exit code where all has
 // been said.
 func (o *publishOptions) carry(cmd *cobra.Command, c *config.Config, v verb, entries []publish.Entry) error {
+	if printed(c.Publish.To) {
+		return o.printChange(cmd, c, v, entries)
+	}
 	return o.withPublisher(cmd, c, func(p *publish.Publisher, t publish.Target, _ *engine) error {
 		ctx := cmd.Context()
 		doc := publishDoc{Command: v.name, Subject: o.subject, Target: t.Name, DryRun: o.dryRun, Testing: c.Testing}

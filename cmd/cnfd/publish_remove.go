@@ -46,7 +46,7 @@ func (o *publishOptions) remove(cmd *cobra.Command) error {
 		return err
 	}
 	v := verb{
-		name: "remove",
+		name: "remove", removes: true,
 		plan: func(ctx context.Context, p *publish.Publisher) ([]publish.Change, error) {
 			return p.PlanWithdraw(ctx, entries)
 		},

@@ -46,7 +46,7 @@ func (p *playground) writeFiles() error {
 func (p *playground) configuration() string {
 	var b strings.Builder
 	testing := p.internet.Port() != 53 // server_port is for testing only
-	fmt.Fprintf(&b, "# The daemon of cnfd sandbox. It also serves cnfd verify and cnfd resolve: --config %s\n", p.path(configFile))
+	fmt.Fprintf(&b, "# The daemon of cnfd sandbox. It also serves cnfd verify, resolve and publish: --config %s\n", p.path(configFile))
 	fmt.Fprintf(&b, "testing: %t\nstate_dir: %q\napi:\n  listen: 127.0.0.1:0\n  unix: %q\n", testing, p.path("state"), p.path(socketFile))
 	fmt.Fprintf(&b, "issuers: [{issuer: %q, keys: %q}]\n", sandbox.Issuer, p.path(issuerFile))
 	fmt.Fprintf(&b, "dns:\n  listen: 127.0.0.1:0\nresolver:\n  allow_local_servers: true\n  ipv6: false\n")
@@ -58,6 +58,7 @@ func (p *playground) configuration() string {
 	for _, h := range p.internet.Hints() {
 		fmt.Fprintf(&b, "    - {name: %s, addresses: %s}\n", h.Name, list(h.Addresses))
 	}
+	fmt.Fprintf(&b, "publish:\n  to: rfc2136\n  credentials: %q\n", p.path(keyFile))
 	return b.String()
 }
 
@@ -107,10 +108,13 @@ func (p *playground) commands() string {
   dig @%[8]s -p %[9]s +dnssec jwk.cnf.vendor.example TLSA
   dig @%[10]s -p %[11]d +dnssec +norecurse jwk.cnf.absent.vendor.example TLSA
 
-  # withdraw a key: leaving.jwt is confirmed before, and refuted (record_absent) two seconds after
+  # withdraw a key: leaving.jwt is confirmed before, and refuted (record_absent) two seconds after; then publish it again
+  %[14]s publish remove --config %[6]s --subject https://leaving.example --key %[15]s
+  %[14]s publish add --config %[6]s --subject https://leaving.example --key %[15]s
+  # the same by hand
   printf 'server %[12]s %[11]d\nzone leaving.example\nupdate delete jwk.cnf.leaving.example TLSA\nsend\n' | nsupdate -k %[13]s
 `, p.path("vendor.jwt"), at.API, p.path("vendor.cwt"), at.Unix, p.path("leaving.jwt"), p.path(configFile), p.path("stranger.jwt"),
-		host, port, p.server("vendor.example."), p.internet.Port(), leaving, p.path(keyFile), program())
+		host, port, p.server("vendor.example."), p.internet.Port(), leaving, p.path(keyFile), program(), p.path(clientFile))
 }
 
 // program is how this one is called from any directory.

@@ -33,7 +33,7 @@ The record is made from your own key, in a file: never from what a server says. 
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newPublishAdd(), newPublishRemove())
+	cmd.AddCommand(newPublishAdd(), newPublishRemove(), newPublishList(), newPublishCheck())
 	return cmd
 }
 

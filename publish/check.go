@@ -1,0 +1,256 @@
+package publish
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"cnfd/dnssec"
+)
+
+// Level is how bad something is, in the words of monitoring systems. The zero value is
+// Unknown's: who was not told anything knows nothing.
+type Level uint8
+
+const (
+	LevelUnknown  Level = iota // the world could not be asked
+	LevelOK                    // as it should be, or only worth knowing
+	LevelWarning               // it will not stay so, or not everybody confirms
+	LevelCritical              // verifiers do not confirm
+)
+
+var levelWords = [...]string{LevelUnknown: "unknown", LevelOK: "ok", LevelWarning: "warning", LevelCritical: "critical"}
+
+// String returns the word that --json shows.
+func (l Level) String() string {
+	if int(l) < len(levelWords) {
+		return levelWords[l]
+	}
+	return levelWords[LevelUnknown]
+}
+
+// Exit is the exit code that monitoring systems know the level by: 0 ok, 1 warning, 2
+// critical, 3 unknown.
+func (l Level) Exit() int {
+	if at := slices.Index([]Level{LevelOK, LevelWarning, LevelCritical}, l); at >= 0 {
+		return at
+	}
+	return 3
+}
+
+// worse is the worse of two. What is not known may be anything, so that it is worse than
+// a warning; what is known to be critical does not become better by it.
+func worse(a, b Level) Level {
+	for _, l := range []Level{LevelCritical, LevelUnknown, LevelWarning} {
+		if a == l || b == l {
+			return l
+		}
+	}
+	return LevelOK
+}
+
+// Finding is one thing to say of what is published. Its Level is its What's.
+type Finding struct {
+	What What
+	Name string // of the set, or of the zone that it is about; "" where it is about none
+	// Text is one line for people. What is in it from the DNS is not made fit for a terminal.
+	Text string
+}
+
+// Verdict is what Check comes to. The zero Verdict is unknown.
+type Verdict struct {
+	Level    Level
+	Findings []Finding // the worst first, then by the order of the sets; those of LevelOK are worth knowing and no more
+}
+
+// CheckConfig says what is wanted beside the records themselves. The zero value has no
+// wanted revocation time.
+type CheckConfig struct {
+	// Revocation is the longest that a record taken away may still be believed, which is its
+	// TTL. Zero: any.
+	Revocation time.Duration
+	// Within warns of signatures that end so soon after Listing.At. Default: 72 hours.
+	// Negative: of none.
+	Within time.Duration
+}
+
+const defaultWithin = 72 * time.Hour
+
+// Check judges what List saw. It is pure: the time is the Listing's. Every name of the
+// Listing has to hold every key that is wanted there, and where none is wanted, a record
+// that verifiers can use.
+func Check(l Listing, c CheckConfig) Verdict {
+	if c.Within == 0 {
+		c.Within = defaultWithin
+	}
+	j := judgement{CheckConfig: c, at: l.At}
+	for i := range l.Sets {
+		j.set(&l.Sets[i])
+	}
+	for i := range l.Zones {
+		j.zone(&l.Zones[i])
+	}
+	if len(l.Sets) == 0 {
+		j.find(Indeterminate, "", "no name was asked about")
+	}
+	v := Verdict{Level: LevelOK, Findings: j.found}
+	for _, f := range v.Findings {
+		v.Level = worse(v.Level, f.What.Level())
+	}
+	slices.SortStableFunc(v.Findings, func(a, b Finding) int { return a.What.Level().rank() - b.What.Level().rank() })
+	return v
+}
+
+// rank orders levels, the worst first.
+func (l Level) rank() int {
+	return slices.Index([]Level{LevelCritical, LevelUnknown, LevelWarning, LevelOK}, l)
+}
+
+// judgement collects what is found.
+type judgement struct {
+	CheckConfig
+	at    time.Time
+	found []Finding
+}
+
+func (j *judgement) find(w What, name, format string, args ...any) {
+	j.found = append(j.found, Finding{What: w, Name: name, Text: fmt.Sprintf(format, args...)})
+}
+
+// set judges one name: first whether anything is known of it, in the order of
+// docs/profile.md §5, then what that is.
+func (j *judgement) set(s *SeenSet) {
+	switch {
+	case s.Trouble.Budget:
+		j.find(TooCostly, s.Name, "verifying it costs too much: %s", s.Trouble.Text)
+	case s.Trouble.Unreachable:
+		j.find(NotReached, s.Name, "no server could be asked: %s", s.Trouble.Text)
+	case s.Security == dnssec.Bogus:
+		j.find(Bogus, s.Name, "bogus: %s", s.Trouble.Text)
+	case s.Differ:
+		j.find(ServersDiffer, s.Name, "%s", differing(s))
+	case s.Kind == dnssec.NoAnswer || s.Security != dnssec.Secure && s.Security != dnssec.Insecure:
+		j.find(Indeterminate, s.Name, "%s: %s", s.Security, orElse(s.Trouble.Text, "nothing proves it, or that it may be unsigned"))
+	default:
+		j.known(s)
+	}
+}
+
+// known judges a name of which something is known.
+func (j *judgement) known(s *SeenSet) {
+	if s.Unasked {
+		j.find(ServersNotAsked, s.Name, "one look-up answered for all: %s", orElse(s.Trouble.Text, "its servers could not be asked one by one"))
+	}
+	switch {
+	case s.Overridden:
+		j.find(Overridden, s.Name, "a negative trust anchor of this configuration covers it: whether it is proven elsewhere is not known")
+	case s.Security == dnssec.Insecure:
+		j.find(Insecure, s.Name, "the zone %s is not signed, or nothing vouches for its signatures%s", s.Zone, because(s.Trouble.Text))
+	}
+	j.keys(s)
+	if s.Delegated() {
+		j.find(DelegatedName, s.Name, "it lies in the zone %s, to which %s delegates: verifiers refuse it unless they are told otherwise", s.Zone, s.Domain)
+	}
+	if s.Wildcard {
+		j.find(FromWildcard, s.Name, "a wildcard answers in its place: verifiers refuse it unless they are told otherwise")
+	}
+	j.records(s)
+}
+
+// keys judges whether what is wanted is there.
+func (j *judgement) keys(s *SeenSet) {
+	usable := 0
+	others := 0
+	for _, r := range s.Records {
+		if r.Usable {
+			usable++
+			if !r.Wanted {
+				others++
+			}
+		}
+	}
+	there := "no record is there"
+	if len(s.Records) > 0 {
+		there = counted(len(s.Records), "record") + " there"
+	}
+	for _, w := range s.Wanted {
+		if !s.Has(w) {
+			j.find(KeyNotPublished, s.Name, "the key's record is not: %s; %s", short(w), there)
+		}
+	}
+	switch {
+	case len(s.Wanted) == 0 && len(s.Records) > 0 && usable == 0:
+		j.find(NothingPublished, s.Name, "%s, and none that verifiers can use", there)
+	case len(s.Wanted) == 0 && usable == 0:
+		j.find(NothingPublished, s.Name, "%s", there)
+	case len(s.Wanted) > 0 && others > 0:
+		j.find(OtherKeys, s.Name, "%s of other keys", counted(others, "record"))
+	}
+	for i := range s.Servers {
+		if v := &s.Servers[i]; v.Skipped {
+			j.find(ServerSkipped, s.Name, "%s: %s", v.Server, v.Says(s.Wanted))
+		}
+	}
+}
+
+// records judges what else there is to say of the records that are there.
+func (j *judgement) records(s *SeenSet) {
+	if len(s.Records) == 0 {
+		return
+	}
+	for _, r := range s.Records {
+		if !r.Usable {
+			j.find(UnusableRecord, s.Name, "verifiers skip %s: %s", short(r.Record), r.Why)
+		}
+	}
+	if j.Revocation > 0 && s.TTL > j.Revocation {
+		j.find(TTLTooLong, s.Name, "its TTL is %v: a record taken away may be believed for so long, and %v is wanted", s.TTL, j.Revocation)
+	}
+	j.ending(s.Name, "the first of its signatures", s.Until)
+}
+
+// zone judges what all names of a zone rest on.
+func (j *judgement) zone(z *SeenZone) {
+	j.ending(z.Apex, "the first of the signatures over its keys (DNSKEY)", z.KeysUntil)
+}
+
+func (j *judgement) ending(name, what string, end time.Time) {
+	if end.IsZero() || j.Within < 0 || end.Sub(j.at) >= j.Within {
+		return
+	}
+	j.find(SignatureEndsSoon, name, "%s ends at %s, in %v", what, end.UTC().Format(time.RFC3339), end.Sub(j.at).Round(time.Minute))
+}
+
+// differing says what each server says, where they do not all say the same.
+func differing(s *SeenSet) string {
+	var all []string
+	for i := range s.Servers {
+		all = append(all, s.Servers[i].Server+": "+s.Servers[i].Says(s.Wanted))
+	}
+	return strings.Join(append([]string{orElse(s.Trouble.Text, "the servers do not all say the same")}, all...), "; ")
+}
+
+// short is a record of which a person sees which one it is.
+func short(r Record) string {
+	const most = 32
+	text := orElse(r.String(), "what is no TLSA record")
+	if len(text) <= most {
+		return text
+	}
+	return text[:most] + "…"
+}
+
+func orElse(text, other string) string {
+	if text == "" {
+		return other
+	}
+	return text
+}
+
+func because(text string) string {
+	if text == "" {
+		return ""
+	}
+	return ": " + text
+}

@@ -2,6 +2,7 @@ package provider
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"encoding/json"
@@ -45,6 +46,7 @@ type api struct {
 	// busy finds out whether an error reply asks for fewer calls, of a provider that
 	// says so by another status than 429. nil: none does.
 	busy    func(reply) bool
+	largest int64    // octets of a reply; zero: maxReply
 	secrets []string // what no error repeats, whatever the provider says
 }
 
@@ -195,11 +197,12 @@ func (a *api) once(ctx context.Context, r request) (reply, error) {
 	}
 	defer s.Body.Close()
 	p := reply{status: s.StatusCode, header: s.Header}
-	if p.body, err = io.ReadAll(io.LimitReader(s.Body, maxReply+1)); err != nil {
+	largest := cmp.Or(a.largest, maxReply)
+	if p.body, err = io.ReadAll(io.LimitReader(s.Body, largest+1)); err != nil {
 		return p, a.unheard(ctx, err)
 	}
-	if len(p.body) > maxReply {
-		return p, &publish.Error{Where: a.name, What: fmt.Sprintf("reply over %d MiB", maxReply>>20)}
+	if int64(len(p.body)) > largest {
+		return p, &publish.Error{Where: a.name, What: fmt.Sprintf("reply over %d MiB", largest>>20)}
 	}
 	if p.status < 200 || p.status >= 300 {
 		return p, a.refused(p)

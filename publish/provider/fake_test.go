@@ -61,7 +61,9 @@ const (
 )
 
 // fakes makes the fake of each provider, by the word that --to takes.
-var fakes = map[string]func() fake{}
+var fakes = map[string]func() fake{
+	"powerdns": newPowerDNSFake,
+}
 
 // noon is the clock of these tests.
 func noon() time.Time { return time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC) }

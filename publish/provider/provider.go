@@ -35,7 +35,9 @@ type Config struct {
 }
 
 // providers makes the target of each, by the word that --to takes.
-var providers = map[string]func(Config) (publish.Target, error){}
+var providers = map[string]func(Config) (publish.Target, error){
+	"powerdns": newPowerDNS,
+}
 
 // Names lists the providers, as New takes them, in order.
 func Names() []string { return slices.Sorted(maps.Keys(providers)) }

@@ -47,7 +47,7 @@ var rooms = map[string][]string{
 	"metrics":                   {"verifier"},
 	"client":                    {},
 	"publish":                   {"record", "dnssec"},
-	"publish/update":            {"publish"},
+	"publish/update":            {"publish", "dnssec"},
 	"publish/provider":          {"publish"},
 	"publish/text":              {"publish"},
 	"publish/hook":              {"publish"},

@@ -114,20 +114,22 @@ func TestUpdateNeedsTheKey(t *testing.T) {
 		claim, key, secret string
 		signed             int64 // seconds from now
 		rcode              int
+		mark               uint16 // the error in the reply's TSIG
 		left               int
 	}{
-		{"an update without a key is refused", "", "", 0, dns.RcodeRefused, 1},
-		{"an unknown key", "nobody.", secret, 0, dns.RcodeNotAuth, 1},
-		{"a wrong secret", KeyName, "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0", 0, dns.RcodeNotAuth, 1},
-		{"an old message", KeyName, secret, -3600, dns.RcodeNotAuth, 1},
-		{"the right key", KeyName, secret, 0, dns.RcodeSuccess, 0},
+		{"an update without a key is refused", "", "", 0, dns.RcodeRefused, 0, 1},
+		{"an unknown key", "nobody.", secret, 0, dns.RcodeNotAuth, dns.RcodeBadKey, 1},
+		{"a wrong secret", KeyName, "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0", 0, dns.RcodeNotAuth, dns.RcodeBadSig, 1},
+		{"an old message", KeyName, secret, -3600, dns.RcodeNotAuth, dns.RcodeBadTime, 1},
+		{"the right key", KeyName, secret, 0, dns.RcodeSuccess, 0, 0},
 	} {
 		t.Run(c.claim, func(t *testing.T) {
 			m := new(dns.Msg).SetUpdate("leaving.example.")
 			m.RemoveRRset([]dns.RR{&dns.TLSA{Hdr: dns.RR_Header{Name: name, Rrtype: dns.TypeTLSA}}})
 			client := &dns.Client{}
+			signedAt := time.Now().Unix() + c.signed
 			if c.key != "" {
-				m.SetTsig(c.key, KeyAlgorithm, 300, time.Now().Unix()+c.signed)
+				m.SetTsig(c.key, KeyAlgorithm, 300, signedAt)
 				client.TsigSecret = map[string]string{c.key: c.secret}
 			}
 			r, _, err := client.Exchange(m, at(n, serverLeaf))
@@ -140,10 +142,35 @@ func TestUpdateNeedsTheKey(t *testing.T) {
 			if c.rcode == 0 && err != nil {
 				t.Errorf("the reply's own signature: %v", err)
 			}
+			mark := r.IsTsig()
+			if (mark != nil) != (c.key != "") || mark != nil && mark.Error != c.mark {
+				t.Errorf("the reply's TSIG: %v", mark)
+			}
+			if signed := mark != nil && mark.MACSize > 0; signed != (c.mark == 0 && mark != nil || c.mark == dns.RcodeBadTime) {
+				t.Errorf("signed: %t", signed)
+			}
+			if c.mark == dns.RcodeBadTime && (mark.OtherLen != 6 || mark.TimeSigned != uint64(signedAt)) {
+				t.Errorf("the clocks: %v", mark)
+			}
 			if got := len(n.Zone("leaving.example.").Records(name, dns.TypeTLSA)); got != c.left {
 				t.Errorf("%d records left, want %d", got, c.left)
 			}
 		})
+	}
+}
+
+// TestAnswersAreSigned holds that who signs a question gets a signed answer, cut short
+// or not.
+func TestAnswersAreSigned(t *testing.T) {
+	n := start(t, Config{})
+	_, _, secret := n.TSIG()
+	for _, network := range []string{"udp", "tcp"} {
+		m := new(dns.Msg).SetQuestion("leaving.example.", dns.TypeDNSKEY).SetEdns0(512, true).SetTsig(KeyName, KeyAlgorithm, 300, time.Now().Unix())
+		client := &dns.Client{Net: network, TsigSecret: map[string]string{KeyName: secret}}
+		r, _, err := client.Exchange(m, at(n, serverLeaf))
+		if err != nil || r.IsTsig() == nil || len(r.Answer) == 0 && !r.Truncated {
+			t.Errorf("%s: %v\n%s", network, err, r)
+		}
 	}
 }
 

@@ -66,8 +66,9 @@ func (s *server) reply(w dns.ResponseWriter, q *dns.Msg) *dns.Msg {
 		}
 	}
 	switch {
+	case !s.proven(w, q, r):
 	case q.Opcode == dns.OpcodeUpdate:
-		s.update(w, q, r)
+		s.update(q, r)
 	case q.Opcode != dns.OpcodeQuery:
 		r.Rcode = dns.RcodeNotImplemented
 	case len(q.Question) != 1:
@@ -142,33 +143,21 @@ func truncate(q, r *dns.Msg) {
 	if r.Len() <= size {
 		return
 	}
-	opt := r.IsEdns0()
+	opt, mark := r.IsEdns0(), r.IsTsig()
 	r.Truncated, r.Answer, r.Ns, r.Extra = true, nil, nil, nil
 	if opt != nil {
 		r.Extra = []dns.RR{opt}
 	}
+	if mark != nil { // last (RFC 8945 §5.1)
+		r.Extra = append(r.Extra, mark)
+	}
 }
 
 // update carries out a dynamic update if it is signed with the sandbox's key
-// (RFC 2136 §3, RFC 8945 §5.2).
-func (s *server) update(w dns.ResponseWriter, q, r *dns.Msg) {
-	t := q.IsTsig()
-	if t == nil {
+// (RFC 2136 §3).
+func (s *server) update(q, r *dns.Msg) {
+	if q.IsTsig() == nil {
 		r.Rcode = dns.RcodeRefused
-		return
-	}
-	r.SetTsig(t.Hdr.Name, t.Algorithm, 300, s.now().Unix())
-	if err := w.TsigStatus(); err != nil {
-		r.Rcode = dns.RcodeNotAuth
-		mark := r.IsTsig()
-		switch {
-		case errors.Is(err, dns.ErrTime):
-			mark.Error = dns.RcodeBadTime
-		case errors.Is(err, dns.ErrSecret):
-			mark.Error = dns.RcodeBadKey
-		default:
-			mark.Error = dns.RcodeBadSig
-		}
 		return
 	}
 	if len(q.Question) != 1 || q.Question[0].Qtype != dns.TypeSOA {

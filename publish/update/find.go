@@ -1,0 +1,85 @@
+package update
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+
+	"cnfd/dnssec"
+	"cnfd/publish"
+
+	"github.com/miekg/dns"
+)
+
+// maxAddresses bounds the addresses of a primary that are tried.
+const maxAddresses = 8
+
+// FindPrimary finds the zone that holds a name, by the SOA at the name or above it,
+// and the addresses of the primary that the SOA names (RFC 2136 §4.1 to §4.3), each
+// with that port. Many zones name a server there that nobody can reach, or none that
+// is; the error, a *publish.Error, then says what to set. Data that is bogus is not used.
+func FindPrimary(ctx context.Context, w publish.World, name string, port uint16) (apex string, servers []netip.AddrPort, err error) {
+	soa, err := soaOf(ctx, w, name)
+	if err != nil {
+		return "", nil, err
+	}
+	apex, primary := dns.CanonicalName(soa.Hdr.Name), dns.CanonicalName(soa.Ns)
+	for _, rrtype := range []uint16{dns.TypeAAAA, dns.TypeA} {
+		if primary == "." {
+			break
+		}
+		a, err := lookup(ctx, w, primary, rrtype)
+		if err != nil {
+			return "", nil, err
+		}
+		for _, octets := range a.Data {
+			if addr, ok := netip.AddrFromSlice(octets); ok && a.Security != dnssec.Bogus && len(servers) < maxAddresses {
+				servers = append(servers, netip.AddrPortFrom(addr, port))
+			}
+		}
+	}
+	if len(servers) == 0 {
+		return "", nil, &publish.Error{
+			Kind: publish.Unreachable, Where: apex, What: fmt.Sprintf("its SOA names %s as the primary, which has no address", primary),
+			Do: "set publish.server to where the zone's updates go",
+		}
+	}
+	return apex, servers, nil
+}
+
+// soaOf finds the SOA of the zone that holds a name, which is not the one that an
+// alias at the name leads to.
+func soaOf(ctx context.Context, w publish.World, name string) (*dns.SOA, error) {
+	for at := name; ; at = dnssec.Parent(at) {
+		a, err := lookup(ctx, w, at, dns.TypeSOA)
+		switch {
+		case err != nil:
+			return nil, err
+		case a.Security == dnssec.Bogus || a.Kind == dnssec.NoAnswer:
+			return nil, &publish.Error{Kind: publish.Unreachable, Where: at, What: fmt.Sprintf("SOA not found: %s: %s", a.Security, a.Trouble.Text), Do: "set publish.server and publish.zone"}
+		}
+		alias := false
+		for _, rr := range append(a.AnswerSection.RRs(), a.AuthoritySection.RRs()...) {
+			soa, ok := rr.(*dns.SOA)
+			if ok && !alias && dnssec.IsSubdomain(at, dns.CanonicalName(soa.Hdr.Name)) {
+				return soa, nil
+			}
+			alias = alias || rr.Header().Rrtype == dns.TypeCNAME
+		}
+		if at == "." {
+			return nil, &publish.Error{Kind: publish.Unreachable, Where: name, What: "no zone found that holds it", Do: "set publish.server and publish.zone"}
+		}
+	}
+}
+
+func lookup(ctx context.Context, w publish.World, name string, rrtype uint16) (*dnssec.Answer, error) {
+	n, ok := dnssec.NameOf(name)
+	if !ok {
+		return nil, &publish.Error{Kind: publish.NameTooLong, Where: name, What: "name is too long to be looked up"}
+	}
+	a, _, err := w.Lookup(ctx, dnssec.Question{Name: n, Type: rrtype})
+	if err != nil {
+		return nil, &publish.Error{Kind: publish.Stopped, Where: name, What: "stopped while looking for the zone's primary", Err: err}
+	}
+	return a, nil
+}

@@ -17,17 +17,22 @@ import (
 // with its own lag. It is for one synctest bubble.
 type scene struct {
 	*place
-	servers  []*server
-	security dnssec.Security // of all answers
-	apex     string
-	alias    string // a CNAME that the world sees at every name
-	wildcard []Record
-	negative time.Duration
-	events   []Event
-	before   func(a *dnssec.Answer) // changes an answer of Lookup before it is given
-	away     bool                   // forwarders are asked: no server can be
-	asked    int                    // rounds of LookupEach
-	now      func() time.Time
+	servers    []*server
+	security   dnssec.Security // of all answers
+	apex       string
+	alias      string // a CNAME that the world sees at every name
+	wildcard   []Record
+	negative   time.Duration
+	events     []Event
+	before     func(a *dnssec.Answer) // changes an answer of Lookup before it is given
+	away       bool                   // forwarders are asked: no server can be
+	asked      int                    // rounds of LookupEach
+	skipped    bool                   // this machine has no way to any server
+	signed     dnssec.Records         // beside the records of an answer
+	overridden bool                   // a negative trust anchor covers the zone
+	ctx        context.Context        // of a test that ends it with cancel
+	cancel     context.CancelFunc
+	now        func() time.Time
 }
 
 // server serves what the place held a while ago.
@@ -176,6 +181,10 @@ func (s *scene) LookupEach(ctx context.Context, q dnssec.Question) (*dnssec.Each
 	e := &dnssec.Each{Hops: []dnssec.Hop{{Name: name, Zone: s.apex}}}
 	for i, v := range s.servers {
 		one := dnssec.Server{Name: fmt.Sprintf("ns%d.%s.", i+1, domain), Address: netip.AddrFrom4([4]byte{192, 0, 2, byte(i + 1)})}
+		if one.Skipped = s.skipped; s.skipped {
+			e.Hops[0].Servers = append(e.Hops[0].Servers, one)
+			continue
+		}
 		if v.silent {
 			one.Trouble = dnssec.Trouble{Text: "no answer in 2.8 s"}
 		} else {
@@ -213,7 +222,10 @@ func (s *scene) Lookup(ctx context.Context, q dnssec.Question) (*dnssec.Answer, 
 }
 
 func (s *scene) answer(name string, set Set) *dnssec.Answer {
-	a := &dnssec.Answer{Name: name, Type: dnssec.TypeTLSA, Security: s.security, Kind: dnssec.NoData, Zone: s.apex}
+	a := &dnssec.Answer{
+		Name: name, Type: dnssec.TypeTLSA, Security: s.security, Kind: dnssec.NoData, Zone: s.apex,
+		AnswerSection: s.signed, Overridden: s.overridden,
+	}
 	records := set.Records
 	if len(records) == 0 && len(s.wildcard) > 0 {
 		records, a.Wildcard = s.wildcard, true

@@ -97,7 +97,7 @@ func (p *Publisher) roll(t *task, each *dnssec.Each) {
 	}
 	told := t.Why == why && len(t.Servers) == len(servers)
 	t.Servers, t.Why = servers, why
-	if t.Served = counted > 0 && ready == counted && why == ""; t.Served {
+	if t.Served = counted > 0 && why == ""; t.Served {
 		if t.SetReport.Before > 0 {
 			t.Until = p.cfg.Now().Add(t.SetReport.Before)
 		}

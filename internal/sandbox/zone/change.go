@@ -39,6 +39,18 @@ func (c *change) set(name string, rrtype uint16) *rrset {
 	return nil
 }
 
+// asSent is a copy of a record as it comes out of a message. The library compares texts,
+// and hex from a zone file is written in either case.
+func asSent(rr dns.RR) (dns.RR, error) {
+	wire := make([]byte, dns.Len(rr)+1)
+	n, err := dns.PackRR(rr, wire, 0, nil, false)
+	if err != nil {
+		return nil, err
+	}
+	sent, _, err := dns.UnpackRR(wire[:n], 0)
+	return sent, err
+}
+
 // put replaces a set; nil takes it out.
 func (c *change) put(name string, rrtype uint16, s *rrset) {
 	c.touched = true
@@ -56,7 +68,10 @@ func (c *change) put(name string, rrtype uint16, s *rrset) {
 // add puts one record into its RRset; one that is there already changes nothing
 // but the TTL, which is that of the record added last (RFC 2181 §5.2).
 func (c *change) add(rr dns.RR) error {
-	rr = dns.Copy(rr)
+	rr, err := asSent(rr)
+	if err != nil {
+		return fmt.Errorf("zone %s: %w", c.zone.apex, err)
+	}
 	h := rr.Header()
 	h.Name = dns.CanonicalName(h.Name)
 	if !dns.IsSubDomain(c.zone.apex, h.Name) {

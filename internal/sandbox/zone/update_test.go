@@ -93,6 +93,36 @@ func TestUpdate(t *testing.T) {
 	}
 }
 
+// TestRecordsAreTheirOctets: hex that a zone file has in capitals is what a message says of it.
+func TestRecordsAreTheirOctets(t *testing.T) {
+	z := signed(t, NSEC, false)
+	const line = "jwk.cnf.zone.example. 300 TLSA 255 255 255 C0FFEE"
+	if err := z.Replace(rr(t, line)); err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []struct {
+		was  string
+		want int
+	}{{"C0FFEF", dns.RcodeNXRrset}, {"C0FFEE", dns.RcodeSuccess}} {
+		m := new(dns.Msg).SetUpdate("zone.example.")
+		m.Used([]dns.RR{rr(t, "jwk.cnf.zone.example. 0 TLSA 255 255 255 "+step.was)})
+		m.Remove([]dns.RR{rr(t, line)})
+		wire, err := m.Pack()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := m.Unpack(wire); err != nil {
+			t.Fatal(err)
+		}
+		if got := z.Update(m); got != step.want {
+			t.Errorf("with %s: %s", step.was, dns.RcodeToString[got])
+		}
+	}
+	if left := z.Records("jwk.cnf.zone.example.", dns.TypeTLSA); len(left) != 0 {
+		t.Errorf("left: %v", left)
+	}
+}
+
 // FuzzUpdate holds that no update, however odd, breaks a zone: it still answers
 // for its apex, signed.
 func FuzzUpdate(f *testing.F) {

@@ -147,6 +147,7 @@ func TestHowLongCachesHold(t *testing.T) {
 				}
 			}
 		}, unknownNegative},
+		{"an absence in a zone that nobody can tell", nil, func(s *scene) { s.apex = "" }, unknownNegative},
 		{"a set, for its TTL", []Record{theirs}, func(*scene) {}, 300 * time.Second},
 		{"a set that was served with a longer TTL than the place has", []Record{theirs}, func(s *scene) {
 			s.signed = sig(dns.TypeTLSA, 900)

@@ -6,9 +6,10 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 packages=(
-  bind9 bind9-dnsutils bind9-utils                # named, delv, nsupdate, dnssec-dsfromkey
+  bind9 bind9-dnsutils bind9-utils                # named, delv, nsupdate, dnssec-dsfromkey, named-checkzone
   knot knot-dnsutils                              # knotd, knotc
-  nsd ldnsutils                                   # nsd, ldns-keygen, ldns-signzone, drill
+  knot-dnssecutils                                # kzonecheck
+  nsd ldnsutils                                   # nsd, nsd-checkzone, ldns-keygen, ldns-signzone, ldns-read-zone, drill
   pdns-server pdns-backend-sqlite3 sqlite3        # pdns_server, pdnsutil
   unbound unbound-host                            # the witness
   nginx caddy                                     # gateways that ask cnfd, and hand on a client's certificate

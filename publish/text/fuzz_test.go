@@ -23,6 +23,9 @@ func FuzzWrite(f *testing.F) {
 	f.Add("☕.example.", uint32(60), []byte("\xff\xff\xff\x12\xe4\x56"), []byte("\xff\xff\xff\x12\xe4\x57"))
 	f.Add(".", uint32(60), []byte("\xff\xff\xff1"), []byte("\xff\xff\xff2"))
 	f.Fuzz(func(t *testing.T, owner string, seconds uint32, a, b []byte) {
+		if strings.Contains(owner, `\`) && strings.ContainsFunc(owner, func(c rune) bool { return c > 127 }) {
+			return // miekg/dns counts the backslashes behind a character of several octets wrongly
+		}
 		ours, err := publish.RecordOf(a)
 		if err != nil {
 			return

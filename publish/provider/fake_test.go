@@ -62,7 +62,8 @@ const (
 
 // fakes makes the fake of each provider, by the word that --to takes.
 var fakes = map[string]func() fake{
-	"powerdns": newPowerDNSFake,
+	"cloudflare": newCloudflareFake,
+	"powerdns":   newPowerDNSFake,
 }
 
 // noon is the clock of these tests.

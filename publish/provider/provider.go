@@ -36,7 +36,8 @@ type Config struct {
 
 // providers makes the target of each, by the word that --to takes.
 var providers = map[string]func(Config) (publish.Target, error){
-	"powerdns": newPowerDNS,
+	"cloudflare": newCloudflare,
+	"powerdns":   newPowerDNS,
 }
 
 // Names lists the providers, as New takes them, in order.

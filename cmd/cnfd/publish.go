@@ -47,6 +47,8 @@ type publishOptions struct {
 	wait                                  time.Duration
 	dryRun, json, insecure, cut, yes, all bool
 	targetFlag                            string // what the flag of o.to is called
+
+	now func() time.Time // the engine's clock, while there is one
 }
 
 // addFlags adds the flags of a command that writes the record of one key.
@@ -196,7 +198,7 @@ func (o *publishOptions) entries(cmd *cobra.Command, c *config.Config, keyFile s
 func (o *publishOptions) withPublisher(cmd *cobra.Command, c *config.Config, f func(*publish.Publisher, publish.Target, *engine) error) error {
 	defer interruptible(cmd)()
 	return withEngine(c, func(e *engine, now func() time.Time) error {
-		t, err := o.target(cmd.Context(), c, e.resolver, now)
+		t, err := o.target(c, e.resolver, now)
 		if err != nil {
 			return err
 		}
@@ -211,6 +213,7 @@ func (o *publishOptions) withPublisherTo(cmd *cobra.Command, c *config.Config, t
 }
 
 func (o *publishOptions) publisher(cmd *cobra.Command, c *config.Config, t publish.Target, e *engine, now func() time.Time, f func(*publish.Publisher, publish.Target, *engine) error) error {
+	o.now = now
 	teller := newTeller(cmd.ErrOrStderr())
 	defer teller.close()
 	wait := c.Publish.Wait

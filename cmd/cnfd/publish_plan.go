@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -35,15 +36,17 @@ func (o *publishOptions) carry(cmd *cobra.Command, c *config.Config, v verb, ent
 	return o.withPublisher(cmd, c, func(p *publish.Publisher, t publish.Target, _ *engine) error {
 		ctx := cmd.Context()
 		doc := publishDoc{Command: v.name, Subject: o.subject, Target: t.Name, DryRun: o.dryRun, Testing: c.Testing}
-		changes, err := v.plan(ctx, p)
-		if err != nil {
-			return o.finish(cmd, &doc, &publish.Report{}, err)
-		}
-		if o.dryRun {
-			return o.printPlan(cmd.OutOrStdout(), &doc, changes)
-		}
-		if err := o.consent(cmd, changes, entries); err != nil {
-			return o.finish(cmd, &doc, &publish.Report{}, err)
+		if o.dryRun || o.all || terminal(cmd.InOrStdin()) && !o.yes {
+			changes, err := v.plan(ctx, p)
+			switch {
+			case err != nil:
+				return o.finish(cmd, &doc, &publish.Report{}, err)
+			case o.dryRun:
+				return o.printPlan(cmd.OutOrStdout(), &doc, changes)
+			}
+			if err := o.consent(cmd, changes, entries); err != nil {
+				return o.finish(cmd, &doc, &publish.Report{}, err)
+			}
 		}
 		report, err := v.do(ctx, p)
 		return o.finish(cmd, &doc, &report, err)
@@ -90,12 +93,25 @@ func (o *publishOptions) consent(cmd *cobra.Command, changes []publish.Change, e
 		}
 		return nil
 	}
-	if o.yes || !terminal(cmd.InOrStdin()) || !terminal(cmd.ErrOrStderr()) || !slices.ContainsFunc(changes, func(c publish.Change) bool { return !c.None() }) {
+	if o.yes || !terminal(cmd.InOrStdin()) || !slices.ContainsFunc(changes, func(c publish.Change) bool { return !c.None() }) {
 		return nil
 	}
-	printDiff(cmd.ErrOrStderr(), changes)
-	fmt.Fprint(cmd.ErrOrStderr(), "Write this? [y/N] ")
+	shows, done := person(cmd)
+	defer done()
+	printDiff(shows, changes)
+	fmt.Fprint(shows, "Write this? [y/N] ")
 	return ask(cmd.Context(), cmd.InOrStdin())
+}
+
+// person is where whoever types on standard input reads: standard error, or the
+// terminal itself where that goes to a file.
+func person(cmd *cobra.Command) (w io.Writer, done func()) {
+	if !terminal(cmd.ErrOrStderr()) {
+		if tty, err := os.OpenFile("/dev/tty", os.O_WRONLY, 0); err == nil {
+			return tty, func() { tty.Close() }
+		}
+	}
+	return cmd.ErrOrStderr(), func() {}
 }
 
 // notOurs are the records that the changes remove and that are none of the entries'.
@@ -158,7 +174,7 @@ func (o *publishOptions) finish(cmd *cobra.Command, doc *publishDoc, r *publish.
 			if doc.Testing {
 				fmt.Fprintln(w, "TESTING: proven under testing settings, which make a proof worthless.")
 			}
-			printReport(w, r, time.Now())
+			printReport(w, r, o.now())
 		}
 	}
 	if err != nil {

@@ -144,7 +144,7 @@ func printReport(w io.Writer, r *publish.Report, now time.Time) {
 			if i == 0 {
 				label = "servers"
 			}
-			fmt.Fprintf(w, column, label, shown(v.Server)+": "+serverWord(&v))
+			fmt.Fprintf(w, column, label, shown(v.Server)+": "+serverWord(s, &v))
 		}
 		if s.Served {
 			fmt.Fprintf(w, column, "security", s.Security)
@@ -174,11 +174,14 @@ func writtenWord(s *publish.SetReport) string {
 	return "no"
 }
 
-func serverWord(v *publish.ServerState) string {
-	if v.Ready {
-		return "has it"
+func serverWord(s *publish.SetReport, v *publish.ServerState) string {
+	switch {
+	case !v.Ready:
+		return shown(v.Why)
+	case !s.Entry.Record.IsZero() && s.Change.After.Has(s.Entry.Record):
+		return "has the record"
 	}
-	return shown(v.Why)
+	return "has it no more"
 }
 
 // teller writes the progress of a command, a line an event; to a terminal also how
@@ -188,12 +191,13 @@ type teller struct {
 	stop    chan struct{}
 	stopped chan struct{}
 
-	mu    sync.Mutex // guards what follows, and w
-	since int        // seconds that the last line stands
+	mu      sync.Mutex      // guards what follows, and w
+	since   int             // seconds that the last line stands
+	looking map[string]bool // what was told of the plan, which is not told again
 }
 
 func newTeller(w io.Writer) *teller {
-	t := &teller{w: w, stop: make(chan struct{}), stopped: make(chan struct{})}
+	t := &teller{w: w, stop: make(chan struct{}), stopped: make(chan struct{}), looking: map[string]bool{}}
 	if !terminal(w) {
 		close(t.stopped)
 		return t
@@ -233,6 +237,12 @@ func (t *teller) tell(e publish.Event) {
 	b.WriteString(shown(e.Text))
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if e.Step == publish.Looking {
+		if t.looking[e.Name] {
+			return
+		}
+		t.looking[e.Name] = true
+	}
 	if t.since > 0 {
 		fmt.Fprint(t.w, "\r\033[K")
 		t.since = 0

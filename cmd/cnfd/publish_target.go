@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"os"
 	"runtime"
 	"slices"
@@ -12,17 +13,20 @@ import (
 	"cnfd/cmd/cnfd/internal/config"
 	"cnfd/publish"
 	"cnfd/publish/provider"
+	"cnfd/publish/update"
 )
 
 // target is the place that c.Publish says, ready to be read and written. Nothing is
-// written to it yet.
-func (o *publishOptions) target(ctx context.Context, c *config.Config, world publish.World, now func() time.Time) (publish.Target, error) {
+// sent to it yet.
+func (o *publishOptions) target(c *config.Config, world publish.World, now func() time.Time) (publish.Target, error) {
 	p := &c.Publish
 	switch {
 	case p.To == "":
 		return publish.Target{}, fmt.Errorf("--%s: say where the zone is: one of %s", o.targetFlag, strings.Join(targets(), ", "))
 	case printed(p.To):
 		return publish.Target{}, fmt.Errorf("--%s: %s prints what is to be written: this command writes", o.targetFlag, p.To)
+	case p.To == "rfc2136":
+		return updateTarget(c, world, now)
 	case slices.Contains(provider.Names(), p.To):
 		secret, err := credentialsOf(p)
 		if err != nil {
@@ -31,6 +35,39 @@ func (o *publishOptions) target(ctx context.Context, c *config.Config, world pub
 		return provider.New(p.To, provider.Config{Endpoint: p.Server, Credentials: secret, Zone: p.Zone, Now: now})
 	}
 	return publish.Target{}, fmt.Errorf("--%s: want one of %s", o.targetFlag, strings.Join(targets(), ", "))
+}
+
+// updateTarget is the zone's primary, by dynamic update.
+func updateTarget(c *config.Config, world publish.World, now func() time.Time) (publish.Target, error) {
+	p := &c.Publish
+	uc := update.Config{Server: p.Server, Zone: p.Zone, GSS: p.GSS, Now: now}
+	uc.Primary = func(ctx context.Context, name string) (string, []netip.AddrPort, error) {
+		return update.FindPrimary(ctx, world, name, c.Resolver.ServerPort)
+	}
+	if !p.GSS {
+		text, err := credentialsOf(p)
+		if err != nil {
+			return publish.Target{}, err
+		}
+		if uc.Key, err = updateKey(text, p.Credentials); err != nil {
+			return publish.Target{}, fmt.Errorf("credentials: %w", err)
+		}
+	}
+	return update.New(uc)
+}
+
+// updateKey reads a key file of BIND's, or the private half of a SIG(0) key, whose
+// public one lies beside it.
+func updateKey(text []byte, path string) (update.Key, error) {
+	base, private := strings.CutSuffix(path, ".private")
+	if !private {
+		return update.ParseKey(text)
+	}
+	public, _, err := readFile(base+".key", maxCredentials)
+	if err != nil {
+		return update.Key{}, fmt.Errorf("the public half of the key: %w", err)
+	}
+	return update.ParseSIG0(public, text)
 }
 
 // targets are the words of --to, the places first.

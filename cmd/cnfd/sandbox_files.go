@@ -110,7 +110,7 @@ func (p *playground) commands() string {
 
   # withdraw a key: leaving.jwt is confirmed before, and refuted (record_absent) two seconds after; then publish it again
   %[14]s publish remove --config %[6]s --subject https://leaving.example --key %[15]s
-  %[14]s publish add --config %[6]s --subject https://leaving.example --key %[15]s
+  %[14]s publish add --config %[6]s --subject https://leaving.example --key %[15]s --ttl 2
   # the same by hand
   printf 'server %[12]s %[11]d\nzone leaving.example\nupdate delete jwk.cnf.leaving.example TLSA\nsend\n' | nsupdate -k %[13]s
 `, p.path("vendor.jwt"), at.API, p.path("vendor.cwt"), at.Unix, p.path("leaving.jwt"), p.path(configFile), p.path("stranger.jwt"),

@@ -89,7 +89,13 @@ func sandboxFiles(t *testing.T) (string, *sandbox.Wallet) {
 	hint := net.Hints()[0]
 	// The same Internet, by somebody who trusts another root.
 	const stranger = ". IN DS 1 13 2 0000000000000000000000000000000000000000000000000000000000000000"
-	for file, anchor := range map[string]string{"resolver.yaml": net.Anchor(), "untrusted.yaml": stranger} {
+	name, algorithm, secret := net.TSIG()
+	key := fmt.Sprintf("key %q { algorithm %s; secret %q; };\n", name, algorithm, secret)
+	if err := os.WriteFile(filepath.Join(dir, keyFile), []byte(key), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	publishes := fmt.Sprintf("publish: {to: rfc2136, credentials: %q, wait: 1m}\n", filepath.Join(dir, keyFile))
+	for file, anchor := range map[string]string{"resolver.yaml": net.Anchor(), "untrusted.yaml": stranger, "publish.yaml": net.Anchor()} {
 		text := fmt.Sprintf(`testing: true
 resolver:
   root_hints: [{name: %s, addresses: ["%s"]}]
@@ -98,6 +104,9 @@ resolver:
   allow_local_servers: true
   ipv6: false
 `, hint.Name, hint.Addresses[0], anchor, net.Port())
+		if file == "publish.yaml" {
+			text += publishes
+		}
 		if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}

@@ -82,6 +82,9 @@ func NewKey(algorithm uint8, flags uint16, shared crypto.Signer) (*Key, error) {
 	case ed25519.PublicKey:
 		k.public = base64Of(pub)
 	}
+	if shared == nil && k.record(".").KeyTag() == 0 {
+		return NewKey(algorithm, flags, nil) // one key in 65536, which the library takes for one without a tag
+	}
 	return k, nil
 }
 

@@ -54,6 +54,9 @@ func worse(a, b Level) Level {
 type Finding struct {
 	What What
 	Name string // of the set, or of the zone that it is about; "" where it is about none
+	// Record is the one that it is about: of a key that is not published, or one that is
+	// not usable. The zero Record where it is about none.
+	Record Record
 	// Text is one line for people. What is in it from the DNS is not made fit for a terminal.
 	Text string
 }
@@ -118,20 +121,26 @@ func (j *judgement) find(w What, name, format string, args ...any) {
 	j.found = append(j.found, Finding{What: w, Name: name, Text: fmt.Sprintf(format, args...)})
 }
 
+// about is find for one record.
+func (j *judgement) about(r Record, w What, name, format string, args ...any) {
+	j.find(w, name, format, args...)
+	j.found[len(j.found)-1].Record = r
+}
+
 // set judges one name: first whether anything is known of it, in the order of
 // docs/profile.md §5, then what that is.
 func (j *judgement) set(s *SeenSet) {
 	switch {
 	case s.Trouble.Budget:
-		j.find(TooCostly, s.Name, "verifying it costs too much: %s", s.Trouble.Text)
+		j.find(TooCostly, s.Name, "verifiers give up: %s", s.Trouble.Text)
 	case s.Trouble.Unreachable:
 		j.find(NotReached, s.Name, "no server could be asked: %s", s.Trouble.Text)
 	case s.Security == dnssec.Bogus:
-		j.find(Bogus, s.Name, "bogus: %s", s.Trouble.Text)
+		j.find(Bogus, s.Name, "%s", orElse(s.Trouble.Text, "what should prove it does not hold"))
 	case s.Differ:
 		j.find(ServersDiffer, s.Name, "%s", differing(s))
 	case s.Kind == dnssec.NoAnswer || s.Security != dnssec.Secure && s.Security != dnssec.Insecure:
-		j.find(Indeterminate, s.Name, "%s: %s", s.Security, orElse(s.Trouble.Text, "nothing proves it, or that it may be unsigned"))
+		j.find(Indeterminate, s.Name, "%s", orElse(s.Trouble.Text, "nothing proves it, or that it may be unsigned"))
 	default:
 		j.known(s)
 	}
@@ -145,8 +154,10 @@ func (j *judgement) known(s *SeenSet) {
 	switch {
 	case s.Overridden:
 		j.find(Overridden, s.Name, "a negative trust anchor of this configuration covers it: whether it is proven elsewhere is not known")
+	case s.Security == dnssec.Insecure && len(s.Aliases) > 0:
+		j.find(Insecure, s.Name, "nothing proves it, or what its alias leads to, %s%s", s.Aliases[len(s.Aliases)-1], because(s.Trouble.Text))
 	case s.Security == dnssec.Insecure:
-		j.find(Insecure, s.Name, "the zone %s is not signed, or nothing vouches for its signatures%s", s.Zone, because(s.Trouble.Text))
+		j.find(Insecure, s.Name, "nothing proves what the zone %s says of it%s", s.Zone, because(s.Trouble.Text))
 	}
 	j.keys(s)
 	if s.Delegated() {
@@ -172,16 +183,18 @@ func (j *judgement) keys(s *SeenSet) {
 	}
 	there := "no record is there"
 	if len(s.Records) > 0 {
-		there = counted(len(s.Records), "record") + " there"
+		there = counted(len(s.Records), "record") + " there, and not the key's"
+	} else if s.Negative > 0 {
+		there += fmt.Sprintf(", which caches may know for %v", s.Negative)
 	}
 	for _, w := range s.Wanted {
 		if !s.Has(w) {
-			j.find(KeyNotPublished, s.Name, "the key's record is not: %s; %s", short(w), there)
+			j.about(w, KeyNotPublished, s.Name, "%s: want %s", there, short(w))
 		}
 	}
 	switch {
 	case len(s.Wanted) == 0 && len(s.Records) > 0 && usable == 0:
-		j.find(NothingPublished, s.Name, "%s, and none that verifiers can use", there)
+		j.find(NothingPublished, s.Name, "%s there, and none that verifiers can use", counted(len(s.Records), "record"))
 	case len(s.Wanted) == 0 && usable == 0:
 		j.find(NothingPublished, s.Name, "%s", there)
 	case len(s.Wanted) > 0 && others > 0:
@@ -201,7 +214,7 @@ func (j *judgement) records(s *SeenSet) {
 	}
 	for _, r := range s.Records {
 		if !r.Usable {
-			j.find(UnusableRecord, s.Name, "verifiers skip %s: %s", short(r.Record), r.Why)
+			j.about(r.Record, UnusableRecord, s.Name, "verifiers skip %s: %s", short(r.Record), r.Why)
 		}
 	}
 	if j.Revocation > 0 && s.TTL > j.Revocation {

@@ -123,9 +123,7 @@ func see(s SeenSet, e *dnssec.Each, now time.Time) SeenSet {
 		last := i == len(e.Hops)-1
 		for j := range h.Servers {
 			from := &h.Servers[j]
-			if from.Answer != nil {
-				s.Until = earlier(s.Until, signaturesEnd(from.Answer, now))
-			}
+			s.Until = earlier(s.Until, signaturesEnd(from.Answer, now))
 			if last {
 				s.Servers = append(s.Servers, seeServer(from))
 				s.TTL = max(s.TTL, ttlIn(from.Answer))
@@ -272,9 +270,10 @@ func counted(n int, thing string) string {
 	return fmt.Sprintf("%d %ss", n, thing)
 }
 
-// ttlIn is the longest TTL of an answer's TLSA records; zero where it has none.
+// ttlIn is the longest TTL of an answer's TLSA records; zero where it has none, or they
+// are not what the zone holds.
 func ttlIn(a *dnssec.Answer) (ttl time.Duration) {
-	if a == nil {
+	if a == nil || a.Security == dnssec.Bogus {
 		return 0
 	}
 	for _, rr := range a.AnswerSection.RRs() {
@@ -287,7 +286,7 @@ func ttlIn(a *dnssec.Answer) (ttl time.Duration) {
 
 // negativeIn is how long an answer's absence may be cached, where it says so.
 func negativeIn(a *dnssec.Answer) time.Duration {
-	if a.Kind != dnssec.NoData && a.Kind != dnssec.NoName {
+	if a == nil || a.Security == dnssec.Bogus || a.Kind != dnssec.NoData && a.Kind != dnssec.NoName {
 		return 0
 	}
 	for _, rr := range a.AuthoritySection.RRs() {
@@ -307,7 +306,7 @@ func signaturesEnd(a *dnssec.Answer, now time.Time) (end time.Time) {
 		covered   uint16
 		algorithm uint8
 	}
-	if a == nil {
+	if a == nil || a.Security == dnssec.Bogus {
 		return end
 	}
 	last := map[over]time.Time{}

@@ -68,11 +68,13 @@ type checkDoc struct {
 
 // findingDoc is one thing to say, the worst first.
 type findingDoc struct {
-	Level string `json:"level"`
-	What  string `json:"what"`           // one word, such as key_not_published
-	Name  string `json:"name,omitempty"` // of the record, or of the zone
-	Text  string `json:"text"`
-	Do    string `json:"do,omitempty"`
+	Level  string   `json:"level"`
+	What   string   `json:"what"`             // one word, such as key_not_published
+	Name   string   `json:"name,omitempty"`   // of the record, or of the zone
+	Record string   `json:"record,omitempty"` // that is not there, or not usable
+	Keys   []string `json:"keys,omitempty"`   // of the given ones those that the record vouches for
+	Text   string   `json:"text"`
+	Do     string   `json:"do,omitempty"`
 }
 
 func (o *monitorOptions) run(cmd *cobra.Command) (publish.Level, error) {
@@ -109,7 +111,7 @@ func (o *monitorOptions) run(cmd *cobra.Command) (publish.Level, error) {
 		within = -1 // which is Check's word for none
 	}
 	v := publish.Check(l, publish.CheckConfig{Revocation: o.revocation, Within: within})
-	doc := newCheckDoc(&v, s.doc(o.subject, &l, c.Testing))
+	doc := s.checkDoc(&v, s.doc(o.subject, &l, c.Testing))
 	if o.json {
 		return v.Level, printJSON(cmd.OutOrStdout(), doc)
 	}
@@ -117,10 +119,13 @@ func (o *monitorOptions) run(cmd *cobra.Command) (publish.Level, error) {
 	return v.Level, nil
 }
 
-func newCheckDoc(v *publish.Verdict, seen listDoc) checkDoc {
+func (s *sought) checkDoc(v *publish.Verdict, seen listDoc) checkDoc {
 	d := checkDoc{Level: v.Level.String(), Findings: []findingDoc{}, listDoc: seen}
 	for _, f := range v.Findings {
-		d.Findings = append(d.Findings, findingDoc{f.What.Level().String(), f.What.String(), f.Name, f.Text, f.What.Do()})
+		d.Findings = append(d.Findings, findingDoc{
+			Level: f.What.Level().String(), What: f.What.String(), Name: f.Name,
+			Record: f.Record.String(), Keys: s.labels[f.Record], Text: f.Text, Do: f.What.Do(),
+		})
 	}
 	d.Summary = fitForMonitor(strings.ToUpper(d.Level) + ": " + d.summary())
 	return d
@@ -154,7 +159,11 @@ func (f *findingDoc) line() string {
 	if f.Name != "" {
 		text += " " + f.Name
 	}
-	return text + ": " + f.Text
+	text += ": " + f.Text
+	if len(f.Keys) > 0 {
+		text += " (" + strings.Join(f.Keys, ", ") + ")"
+	}
+	return text
 }
 
 // print shows it for people, and for monitoring systems, which take the first line.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"time"
@@ -213,28 +212,34 @@ func stateOfSet(s *publish.SeenSet) string {
 	return stateUnknown
 }
 
-// printSet shows a name for people.
-func printSet(w io.Writer, d *seenSetDoc) {
-	line := func(indent, format string, args ...any) {
-		fmt.Fprintf(w, "%s%s\n", indent, shown(fmt.Sprintf(format, args...)))
-	}
-	line("  ", "%s  method %s, %s form", d.Name, d.Method, d.Form)
-	line("    ", "%s", strings.Join(d.facts(), ", "))
+// heading is a set's first line, for people.
+func (d *seenSetDoc) heading() string {
+	return shown(fmt.Sprintf("%s  method %s, %s form", d.Name, d.Method, d.Form))
+}
+
+// body is what there is to say of a set behind its heading, for people.
+func (d *seenSetDoc) body() string {
+	lines := []string{strings.Join(d.facts(), ", ")}
 	if d.Trouble != "" {
-		line("    ", "%s", d.Trouble)
+		lines = append(lines, d.Trouble)
 	}
 	for _, r := range d.Records {
 		note := strings.Join(r.Keys, ", ")
 		if !r.Usable {
 			note = "not usable: " + r.Why
 		}
-		line("    ", "%s", strings.TrimSpace(r.Record+"  "+note))
+		lines = append(lines, strings.TrimSpace(r.Record+"  "+note))
 	}
 	for _, v := range d.Servers {
 		if d.ServersDiffer || v.Skipped {
-			line("    ", "%s: %s", v.Server, v.Says)
+			lines = append(lines, v.Server+": "+v.Says)
 		}
 	}
+	var b strings.Builder
+	for _, line := range lines {
+		fmt.Fprintf(&b, "    %s\n", shown(line))
+	}
+	return b.String()
 }
 
 // facts is what there is to say of a set in a line.

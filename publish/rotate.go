@@ -108,7 +108,6 @@ func (t *turn) publish(ctx context.Context) error {
 	if k := kindOf(err); !there(report, t.r.new()) || err != nil && k != Stopped && k != NotProven {
 		return err
 	}
-	t.r.Since, t.r.Until = time.Time{}, time.Time{}
 	if serr := t.save(NextPublished); serr != nil {
 		return serr
 	}

@@ -106,8 +106,8 @@ func (r *Rotation) new() (entries []Entry) {
 	return entries
 }
 
-// underway is how long an answer can be on its way to a cache after a server was
-// seen to say something else: longer than resolvers wait for one.
+// underway is how long an answer can be on its way to a cache after its server was seen
+// to say something else.
 const underway = 2 * time.Second
 
 // pause is how long caches have to be waited for.
@@ -117,5 +117,5 @@ func (r *Rotation) pause() time.Duration { return r.TTL + underway }
 // before the wait's beginning has gone backwards, and tells nothing of how much of it
 // has passed: all of it is to be waited anew.
 func (r *Rotation) waiting(now time.Time) bool {
-	return !r.Since.IsZero() && !now.Before(r.Since) && r.Until.Sub(r.Since) >= r.pause()
+	return !r.Since.IsZero() && !now.Before(r.Since)
 }

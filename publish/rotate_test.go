@@ -1,0 +1,603 @@
+package publish
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"cnfd/dnssec"
+
+	"github.com/miekg/dns"
+)
+
+// change is a rotation in a scene: from ours to next, at two names, beside others'
+// records. What a crash leaves is what was kept, and nothing else.
+type changeover struct {
+	*scene
+	kept     []byte // the state, as it is on the disk
+	saves    int
+	failSave func(n int, r *Rotation) (before, after error) // of the n-th: without and with the work done
+	switched time.Time                                      // when the holder began to use the new key
+	switches int
+	others   map[string][]Record
+}
+
+const owner2 = "1.8.vendor.example."
+
+var next = recordWith(3)
+
+func newChangeover() *changeover {
+	c := &changeover{scene: newScene(), others: map[string][]Record{owner: {theirs, odd}, owner2: {odd}}}
+	for name, others := range c.others {
+		set := Set{Name: name, TTL: 300 * time.Second, Records: append([]Record{ours}, others...)}
+		c.sets[name] = set
+		c.history = append(c.history, moment{time.Time{}, name, set})
+	}
+	c.servers[1].lag = 40 * time.Second
+	return c
+}
+
+func entriesOf(r Record) []Entry {
+	return []Entry{entry(r), {Name: owner2, Domain: domain, Method: "1", Form: "dotted", Record: r}}
+}
+
+// fresh is the rotation as the command line asks for it.
+func fresh() Rotation {
+	r, err := NewRotation("https://vendor.example", "urn:old", "urn:new", entriesOf(ours), entriesOf(next))
+	if err != nil {
+		panic(err)
+	}
+	return r
+}
+
+// state is what a new process finds.
+func (c *changeover) state(t testing.TB) Rotation {
+	t.Helper()
+	if c.kept == nil {
+		return fresh()
+	}
+	r, err := ParseRotation(c.kept)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func (c *changeover) save(r Rotation) error {
+	n := c.saves
+	c.saves++
+	var before, after error
+	if c.failSave != nil {
+		before, after = c.failSave(n, &r)
+	}
+	if before != nil {
+		return before
+	}
+	c.kept = r.Text()
+	return after
+}
+
+// use is the operator's program: it may be called again, and does no harm then.
+func (c *changeover) use(context.Context) error {
+	c.switches++
+	if c.switched.IsZero() {
+		c.switched = time.Now()
+	}
+	return nil
+}
+
+// rotate is one call of the command, by a process of its own.
+func (c *changeover) rotate(t testing.TB, ctx context.Context, o Orders, changes ...func(*Config)) (Rotation, Report, error) {
+	t.Helper()
+	r := c.state(t)
+	o.Save = c.save
+	report, err := c.publisher(t, changes...).Rotate(ctx, &r, o)
+	if c.kept != nil {
+		if disk := c.state(t); err == nil && disk.Stage != r.Stage {
+			t.Errorf("at %v, and %v is kept", r.Stage, disk.Stage)
+		}
+	}
+	return r, report, err
+}
+
+// done fails the test where the end is not what it has to be.
+func (c *changeover) done(t testing.TB) {
+	t.Helper()
+	for name, others := range c.others {
+		want := append(slices.Clone(others), next)
+		if got := c.sets[name]; !got.Same(Set{Name: name, Records: want}) {
+			t.Errorf("%s ends with %v, want %v", name, got.Records, want)
+		}
+	}
+	if got := c.state(t).Stage; got != Retired {
+		t.Errorf("kept at %v", got)
+	}
+	c.never(t)
+}
+
+// never fails the test where, at any moment, a cache could hold a set without a key that
+// is in use then: the old one until it is retired, since its tokens are about, and the
+// new one from the switch on; or where a record of others was ever gone.
+func (c *changeover) never(t testing.TB) {
+	t.Helper()
+	began, end := c.history[0].at, time.Now().Add(time.Hour)
+	for name, others := range c.others {
+		var at []moment
+		for _, m := range c.history {
+			if m.name == name {
+				at = append(at, m)
+			}
+		}
+		for i, m := range at {
+			if missing := without(others, m.set.Records); len(missing) > 0 {
+				t.Errorf("%s lacked %v of others at %v", name, missing, m.at)
+			}
+			last := i == len(at)-1
+			for _, v := range c.servers {
+				from, until := m.at.Add(v.lag), end
+				if m.at.IsZero() {
+					from = began
+				}
+				if !last {
+					until = at[i+1].at.Add(v.lag).Add(m.set.TTL)
+				}
+				if !c.switched.IsZero() && !m.set.Has(next) && until.After(c.switched) {
+					t.Errorf("%s: a cache could hold a set without the new key until %v, and the key was switched at %v", name, until, c.switched)
+				}
+				if !m.set.Has(ours) && !last && at[i+1].set.Has(ours) {
+					t.Errorf("%s: the old key was gone at %v, and came back", name, from)
+				}
+				if !m.set.Has(ours) && c.switched.IsZero() {
+					t.Errorf("%s: the old key was gone at %v, before the switch", name, from)
+				}
+			}
+		}
+	}
+}
+
+func TestRotate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newChangeover()
+		began := time.Now()
+		r, report, err := c.rotate(t, t.Context(), Orders{})
+		if err != nil || r.Stage != Spread || !report.Written() || !report.Proven() {
+			t.Fatalf("%v, %+v, %v", r.Stage, report, err)
+		}
+		if took := time.Since(began); took < 340*time.Second {
+			t.Errorf("spread after %v: the second server's lag is 40s, the TTL 300s", took)
+		}
+		c.switched = time.Now()
+		now := time.Now()
+		if r, _, err = c.rotate(t, t.Context(), Orders{Switched: true}); err != nil || r.Stage != Aged || time.Since(now) < 300*time.Second {
+			t.Fatalf("%v after %v, %v", r.Stage, time.Since(now), err)
+		}
+		for range 2 { // without the operator's word nothing is retired, however often
+			if r, report, err = c.rotate(t, t.Context(), Orders{}); err != nil || r.Stage != Aged || report.Written() || !report.Proven() {
+				t.Fatalf("%v, %+v, %v", r.Stage, report, err)
+			}
+		}
+		r, report, err = c.rotate(t, t.Context(), Orders{Retire: true})
+		if err != nil || r.Stage != Retired || !report.Written() || !report.Proven() {
+			t.Fatalf("%v, %+v, %v", r.Stage, report, err)
+		}
+		c.done(t)
+		writes := c.writes
+		if r, report, err = c.rotate(t, t.Context(), Orders{Retire: true}); err != nil || r.Stage != Retired || c.writes != writes || report.Written() || !report.Proven() {
+			t.Errorf("once more: %v, %+v, %v", r.Stage, report, err)
+		}
+	})
+}
+
+func TestRotateInOneCall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newChangeover()
+		o := Orders{Retire: true, Switch: c.use}
+		if r, _, err := c.rotate(t, t.Context(), o); err != nil || r.Stage != Retired {
+			t.Fatalf("%v, %v", r.Stage, err)
+		}
+		c.done(t)
+	})
+}
+
+// TestRotateRefuses begins each time with the rotation that TestRotateInOneCall shows to
+// go well, and changes one thing.
+func TestRotateRefuses(t *testing.T) {
+	removed := func(r Record) func(*changeover) {
+		return func(c *changeover) {
+			set := c.sets[owner2]
+			c.put(set.Without(r))
+		}
+	}
+	tests := []struct {
+		claim  string
+		at     Stage // where it has come to before
+		spoil  func(c *changeover)
+		orders Orders
+		kind   Kind
+		says   string
+		stays  Stage // what is kept afterwards
+	}{
+		{"an old key that is not published", Planned, removed(ours), Orders{}, Missing, "1.8.vendor.example.: the old key is not published there", Planned},
+		{"an old key that is not proven", Planned, func(c *changeover) { c.servers[1].silent = true }, Orders{}, NotProven, "no answer", Planned},
+		{"a switch that is told of before its time", Planned, nil, Orders{Switched: true}, NotProven, "cannot have been switched", Planned},
+		{"a switch told of while caches may hold old sets", NextPublished, nil, Orders{Switched: true}, NotProven, "cannot have been switched", NextPublished},
+		{"a new key that somebody removed during the wait", NextPublished, removed(next), Orders{}, Missing, "somebody has removed it", Planned},
+		{"a new key that somebody removed before the switch", Spread, removed(next), Orders{}, Missing, "somebody has removed it", Planned},
+		{"an old key that is gone before the switch", Spread, removed(ours), Orders{}, Missing, "the old key, which is in use, is not published there", Spread},
+		{"a server that has lost the new key before the switch", Spread, func(c *changeover) { c.servers[0].stuck = true }, Orders{}, NotProven, "still without the record", NextPublished},
+		{"a server that says nothing before the switch", Spread, func(c *changeover) { c.servers[0].silent = true }, Orders{}, NotProven, "no answer", Spread},
+		{"a new key that is gone before the old is retired", Aged, removed(next), Orders{Retire: true}, Missing, "the new key, which is in use, is not published there", Aged},
+		{"a new key that a server lacks before the old is retired", Aged, func(c *changeover) { c.servers[0].stuck = true }, Orders{Retire: true}, NotProven, "still without the record", Aged},
+		{"an old key that is published again after all", Retired, func(c *changeover) { c.put(c.sets[owner].With(ours, 0)) }, Orders{Retire: true}, Conflict, "published again", Retired},
+	}
+	for _, tt := range tests {
+		t.Run(tt.claim, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := newChangeover()
+				c.comeTo(t, tt.at)
+				if tt.spoil != nil {
+					tt.spoil(c)
+				}
+				writes, before := c.writes, c.sets[owner2]
+				tt.orders.Switch = func(context.Context) error { t.Error("the key was switched"); return nil }
+				r, _, err := c.rotate(t, t.Context(), tt.orders)
+				var e *Error
+				if !errors.As(err, &e) || e.Kind != tt.kind || !strings.Contains(err.Error(), tt.says) {
+					t.Errorf("%v, want %v with %q", err, tt.kind, tt.says)
+				}
+				if r.Stage != tt.stays || c.state(t).Stage != tt.stays {
+					t.Errorf("at %v, kept %v, want %v", r.Stage, c.state(t).Stage, tt.stays)
+				}
+				if c.writes != writes || !c.sets[owner2].Same(before) {
+					t.Errorf("%d writes more, %v", c.writes-writes, c.sets[owner2])
+				}
+			})
+		})
+	}
+}
+
+// comeTo has the rotation go well until a stage: by calls that end there.
+func (c *changeover) comeTo(t testing.TB, s Stage) {
+	t.Helper()
+	stop := func(at Stage) (context.Context, func()) {
+		ctx, cancel := context.WithCancel(t.Context())
+		c.failSave = func(_ int, r *Rotation) (error, error) {
+			if r.Stage == at && (at != NextPublished || !r.Since.IsZero()) {
+				cancel()
+			}
+			return nil, nil
+		}
+		return ctx, cancel
+	}
+	switch {
+	case s == Planned:
+		return
+	case s == Retired:
+		c.rotate(t, t.Context(), Orders{Switch: c.use, Retire: true})
+	case s == Aged:
+		c.rotate(t, t.Context(), Orders{Switch: c.use})
+	case s == Spread:
+		c.rotate(t, t.Context(), Orders{})
+	default:
+		ctx, cancel := stop(s)
+		defer cancel()
+		c.rotate(t, ctx, Orders{Switch: c.use})
+	}
+	c.failSave = nil
+	if got := c.state(t).Stage; got != s {
+		t.Fatalf("came to %v, want %v", got, s)
+	}
+}
+
+// TestRotateGuardsTheWriteItself has somebody take away the record that has to stay between
+// the last look and the write.
+func TestRotateGuardsTheWriteItself(t *testing.T) {
+	for _, tt := range []struct {
+		claim  string
+		at     Stage
+		gone   Record
+		orders Orders
+		says   string
+	}{
+		{"the old key, when the new is to be written", Planned, ours, Orders{}, "the old key is not published there"},
+		{"the new key, when the old is to be retired", Aged, next, Orders{Retire: true}, "the new key is not published there"},
+	} {
+		t.Run(tt.claim, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := newChangeover()
+				c.comeTo(t, tt.at)
+				first := c.writes
+				c.meanwhile = func(n int) {
+					if n == first {
+						c.put(c.sets[owner].Without(tt.gone))
+					}
+				}
+				r, _, err := c.rotate(t, t.Context(), tt.orders)
+				if kindOf(err) != Missing || !strings.Contains(err.Error(), tt.says) || r.Stage != tt.at {
+					t.Errorf("%v at %v", err, r.Stage)
+				}
+				both := []Record{ours, next}
+				both = slices.DeleteFunc(both, func(r Record) bool { return r == tt.gone })
+				if tt.at == Aged && !c.sets[owner].Has(both[0]) {
+					t.Error("both keys are gone")
+				}
+				if missing := without(c.others[owner], c.sets[owner].Records); len(missing) > 0 {
+					t.Errorf("others' %v is gone", missing)
+				}
+			})
+		})
+	}
+}
+
+// TestRotateWaits holds every wait to the TTL, also where it is cut and gone on with.
+func TestRotateWaits(t *testing.T) {
+	for _, at := range []Stage{NextPublished, Switched} {
+		t.Run(at.String(), func(t *testing.T) {
+			left := func(t *testing.T, spend time.Duration, clock func() time.Time) time.Duration {
+				var took time.Duration
+				synctest.Test(t, func(t *testing.T) {
+					c := newChangeover()
+					c.comeTo(t, at)
+					time.Sleep(spend)
+					if c.state(t).Stage != at {
+						t.Fatal("not there")
+					}
+					began := time.Now()
+					r, _, err := c.rotate(t, t.Context(), Orders{}, func(conf *Config) {
+						if clock != nil {
+							conf.Now = clock
+						}
+					})
+					if err != nil || r.Stage != map[Stage]Stage{NextPublished: Spread, Switched: Aged}[at] {
+						t.Fatalf("%v, %v", r.Stage, err)
+					}
+					took = time.Since(began)
+				})
+				return took
+			}
+			const whole = 300*time.Second + underway
+			if got := left(t, 0, nil); got != whole {
+				t.Errorf("at once: %v, want %v", got, whole)
+			}
+			if got := left(t, 100*time.Second, nil); got != whole-100*time.Second {
+				t.Errorf("after 100s: %v, want what is left", got)
+			}
+			if got := left(t, time.Hour, nil); got != 0 {
+				t.Errorf("after an hour: %v, want nothing", got)
+			}
+			if got := left(t, time.Hour, func() time.Time { return time.Now().Add(-24 * time.Hour) }); got != whole {
+				t.Errorf("after an hour, with a clock that went back a day: %v, want %v", got, whole)
+			}
+			if got := left(t, 100*time.Second, func() time.Time { return time.Now().Add(-50 * time.Second) }); got != whole-50*time.Second {
+				t.Errorf("after 100s, with a clock that went back 50s: %v, want as long as the clock says", got)
+			}
+		})
+	}
+}
+
+func TestRotateRemembersTheLongestTTL(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newChangeover()
+		c.failSave = func(_ int, r *Rotation) (error, error) {
+			if r.Stage == NextPublished && r.Since.IsZero() {
+				for _, name := range []string{owner, owner2} { // lowered when it is written: caches hold what they hold
+					set := c.sets[name]
+					set.TTL = 5 * time.Second
+					c.put(set)
+				}
+			}
+			return nil, nil
+		}
+		began := time.Now()
+		if r, _, err := c.rotate(t, t.Context(), Orders{Switch: c.use}); err != nil || r.Stage != Aged || r.TTL != 300*time.Second || time.Since(began) < 640*time.Second {
+			t.Errorf("%v, TTL %v after %v, %v", r.Stage, r.TTL, time.Since(began), err)
+		}
+		c.never(t)
+	})
+}
+
+// TestRotateGoesByTheSignedTTL: a place may not know what TTL its servers give the set.
+func TestRotateGoesByTheSignedTTL(t *testing.T) {
+	for _, signed := range []uint32{60, 900} {
+		synctest.Test(t, func(t *testing.T) {
+			c := newChangeover()
+			c.before = func(a *dnssec.Answer) {
+				if a.Type == dnssec.TypeTLSA {
+					a.AnswerSection = dnssec.PackRecords([]dns.RR{&dns.RRSIG{
+						Hdr: dns.RR_Header{Name: a.Name, Rrtype: dns.TypeRRSIG, Class: dns.ClassINET}, TypeCovered: dns.TypeTLSA, OrigTtl: signed, SignerName: c.apex,
+					}})
+				}
+			}
+			want := max(300*time.Second, time.Duration(signed)*time.Second)
+			if r, _, err := c.rotate(t, t.Context(), Orders{}); err != nil || r.TTL != want || !r.Until.Equal(time.Now()) || r.Until.Sub(r.Since) != want+underway {
+				t.Errorf("TTL %v, %v to %v, %v", r.TTL, r.Since, r.Until, err)
+			}
+		})
+	}
+}
+
+// TestRotateWaitsForAbsence: a server that was seen to have nothing at all may have told
+// caches so, which hold that for the zone's negative TTL.
+func TestRotateWaitsForAbsence(t *testing.T) {
+	for _, negative := range []time.Duration{time.Minute, time.Hour} {
+		synctest.Test(t, func(t *testing.T) {
+			c := newChangeover()
+			c.negative = negative
+			for i := range c.history {
+				c.history[i].at = time.Now()
+			}
+			time.Sleep(time.Minute)
+			c.comeTo(t, Spread)
+			c.servers[0].stuck = true // in what was before there was anything
+			if r, _, err := c.rotate(t, t.Context(), Orders{}); kindOf(err) != NotProven || r.Stage != NextPublished {
+				t.Fatalf("%v, %v", r.Stage, err)
+			}
+			c.servers[0].stuck = false
+			began := time.Now()
+			if r, _, err := c.rotate(t, t.Context(), Orders{}); err != nil || r.Stage != Spread {
+				t.Fatalf("%v, %v", r.Stage, err)
+			}
+			if took, want := time.Since(began), max(300*time.Second, negative)+underway; took != want {
+				t.Errorf("waited %v, want %v", took, want)
+			}
+		})
+	}
+}
+
+// TestRotateSeesAServerFallBack: one that was without the new key for a moment, before the
+// switch or before the old key is retired, has all waited for anew.
+func TestRotateSeesAServerFallBack(t *testing.T) {
+	for at, o := range map[Stage]Orders{Spread: {}, Aged: {Retire: true}} {
+		t.Run(at.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := newChangeover()
+				c.comeTo(t, at)
+				began := time.Now()
+				if r, _, err := c.rotate(t, t.Context(), Orders{}); err != nil || r.Stage != at || time.Since(began) != 0 {
+					t.Fatalf("without trouble: %v after %v, %v", r.Stage, time.Since(began), err)
+				}
+				c.servers[0].stuck = true
+				time.AfterFunc(30*time.Second, func() { c.servers[0].stuck = false })
+				if _, _, err := c.rotate(t, t.Context(), o); err != nil {
+					t.Fatal(err)
+				}
+				if took := time.Since(began); took < 330*time.Second {
+					t.Errorf("went on after %v", took)
+				}
+			})
+		})
+	}
+}
+
+func TestRotateWritesNothingThatCannotBeKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newChangeover()
+		c.failSave = func(int, *Rotation) (error, error) { return errors.New("disk full"), nil }
+		if _, _, err := c.rotate(t, t.Context(), Orders{}); err == nil || !strings.Contains(err.Error(), "could not be kept: disk full") || c.writes > 0 {
+			t.Errorf("%v after %d writes", err, c.writes)
+		}
+	})
+}
+
+// TestRotateSwitch is of the operator's program and of what is known of it.
+func TestRotateSwitch(t *testing.T) {
+	fault := errors.New("exit status 4")
+	for _, tt := range []struct {
+		claim string
+		run   func(c *changeover, cancel func()) func(context.Context) error
+		fail  func(n int, r *Rotation) (error, error)
+		stays Stage
+		says  string
+		kind  Kind
+	}{
+		{"it goes well", func(c *changeover, _ func()) func(context.Context) error { return c.use }, nil, Aged, "", Failed},
+		{"it fails", func(c *changeover, _ func()) func(context.Context) error {
+			return func(context.Context) error { return fault }
+		}, nil, Spread, "the key was not switched: exit status 4", Failed},
+		{"it is cut short", func(c *changeover, cancel func()) func(context.Context) error {
+			return func(context.Context) error { cancel(); return fault }
+		}, nil, SwitchBegun, "whether the key was switched is not known", Stopped},
+		{"that it begins cannot be kept", func(c *changeover, _ func()) func(context.Context) error { return c.use }, func(_ int, r *Rotation) (error, error) {
+			if r.Stage == SwitchBegun {
+				return fault, nil
+			}
+			return nil, nil
+		}, Spread, "could not be kept", Failed},
+		{"that it ended cannot be kept", func(c *changeover, _ func()) func(context.Context) error { return c.use }, func(_ int, r *Rotation) (error, error) {
+			if r.Stage == Switched {
+				return fault, nil
+			}
+			return nil, nil
+		}, SwitchBegun, "the key was switched, but the rotation's state could not be kept", Failed},
+	} {
+		t.Run(tt.claim, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := newChangeover()
+				c.failSave = tt.fail
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				_, _, err := c.rotate(t, ctx, Orders{Switch: tt.run(c, cancel)})
+				if (err == nil) != (tt.says == "") || err != nil && (!strings.Contains(err.Error(), tt.says) || kindOf(err) != tt.kind) || c.state(t).Stage != tt.stays {
+					t.Errorf("%v, kept at %v, want %v %v with %q", err, c.state(t).Stage, tt.stays, tt.kind, tt.says)
+				}
+				if tt.claim == "that it begins cannot be kept" && c.switches > 0 {
+					t.Error("the key was switched without a word of it kept")
+				}
+				c.failSave = nil
+				if tt.stays == SwitchBegun { // without a word it is not run again, and not taken for done
+					if r, _, err := c.rotate(t, t.Context(), Orders{Retire: true}); err != nil || r.Stage != SwitchBegun {
+						t.Errorf("%v, %v", r.Stage, err)
+					}
+				}
+				if _, _, err := c.rotate(t, t.Context(), Orders{Switch: c.use, Retire: true}); err != nil {
+					t.Error(err)
+				}
+				c.done(t)
+			})
+		})
+	}
+}
+
+func TestRotateSaysSo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newChangeover()
+		if _, _, err := c.rotate(t, t.Context(), Orders{Switch: c.use}); err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range []struct {
+			step Step
+			text string
+		}{
+			{Waiting, "until no cache can hold a set without the new key: at 2000-01-01 00:0"},
+			{Switching, "having the key switched"},
+			{Waiting, "until no cache holds anything from before the switch"},
+		} {
+			if !c.said(want.step, want.text) {
+				t.Errorf("no %v with %q in %v", want.step, want.text, c.events)
+			}
+		}
+	})
+}
+
+func TestRotateNeedsARotationAndSomewhereToKeepIt(t *testing.T) {
+	c := newChangeover()
+	p := c.publisher(t)
+	r := fresh()
+	for claim, call := range map[string]func() error{
+		"nowhere to keep it": func() error { _, err := p.Rotate(t.Context(), &r, Orders{}); return err },
+		"the zero rotation":  func() error { _, err := p.Rotate(t.Context(), &Rotation{}, Orders{Save: c.save}); return err },
+		"no waiting": func() error {
+			_, err := c.publisher(t, func(c *Config) { c.Timeout = -1 }).Rotate(t.Context(), &r, Orders{Save: c.save})
+			return err
+		},
+	} {
+		if err := call(); err == nil || c.writes+c.saves > 0 {
+			t.Errorf("%s: %v, %d writes", claim, err, c.writes)
+		}
+	}
+}
+
+func TestNewRotation(t *testing.T) {
+	other := entriesOf(next)
+	other[1].Name = "5.8.vendor.example."
+	for claim, tt := range map[string]struct {
+		old, next []Entry
+		want      string
+	}{
+		"two keys":        {entriesOf(ours), entriesOf(next), ""},
+		"one key":         {entriesOf(ours), entriesOf(ours), "they are one key"},
+		"no records":      {nil, nil, "want as many"},
+		"more of one":     {entriesOf(ours), entriesOf(next)[:1], "want as many"},
+		"the zero record": {entriesOf(ours), entriesOf(Record{}), "no record"},
+		"other names":     {entriesOf(ours), other, "want the same names"},
+	} {
+		if _, err := NewRotation("s", "a", "b", tt.old, tt.next); fmt.Sprint(err) != "<nil>" && tt.want == "" || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
+			t.Errorf("%s: %v, want %q", claim, err, tt.want)
+		}
+	}
+}

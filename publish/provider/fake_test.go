@@ -62,6 +62,7 @@ const (
 
 // fakes makes the fake of each provider, by the word that --to takes.
 var fakes = map[string]func() fake{
+	"route53":    newRoute53Fake,
 	"cloudflare": newCloudflareFake,
 	"powerdns":   newPowerDNSFake,
 }

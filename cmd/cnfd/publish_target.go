@@ -44,6 +44,9 @@ func updateTarget(c *config.Config, world publish.World, now func() time.Time) (
 	uc.Primary = func(ctx context.Context, name string) (string, []netip.AddrPort, error) {
 		return update.FindPrimary(ctx, world, name, c.Resolver.ServerPort)
 	}
+	if strings.Contains(p.Server, "/") {
+		return publish.Target{}, fmt.Errorf("server %q: want an address or a host name, and :port where that is not 53; no URL", p.Server)
+	}
 	if !p.GSS {
 		text, err := credentialsOf(p)
 		if err != nil {

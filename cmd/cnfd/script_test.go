@@ -18,6 +18,7 @@ import (
 
 	"cnfd/internal/sandbox"
 
+	"github.com/miekg/dns"
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
@@ -29,8 +30,9 @@ func TestMain(m *testing.M) {
 // testscript's own commands they have those of scriptCommands; $WORK/sandbox
 // holds a configuration and credentials for a signed Internet on loopback.
 func TestScripts(t *testing.T) {
-	dir, wallet := sandboxFiles(t)
+	internet, dir, wallet := sandboxFiles(t)
 	commands := maps.Clone(scriptCommands)
+	commands["awaits-record"] = awaitsRecord(internet)
 	maps.Copy(commands, walletCommands(wallet))
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
@@ -46,7 +48,7 @@ func TestScripts(t *testing.T) {
 }
 
 // sandboxFiles starts the signed Internet and writes what scripts need of it.
-func sandboxFiles(t *testing.T) (string, *sandbox.Wallet) {
+func sandboxFiles(t *testing.T) (*sandbox.Internet, string, *sandbox.Wallet) {
 	t.Helper()
 	net, err := sandbox.Start(sandbox.Config{Now: time.Now})
 	if err != nil {
@@ -111,7 +113,19 @@ resolver:
 			t.Fatal(err)
 		}
 	}
-	return dir, wallet
+	return net, dir, wallet
+}
+
+// awaitsRecord is awaits-record ZONE NAME: until a zone holds a TLSA record there.
+func awaitsRecord(internet *sandbox.Internet) func(*testscript.TestScript, bool, []string) {
+	return func(ts *testscript.TestScript, neg bool, args []string) {
+		for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+			if len(internet.Zone(args[0]).Records(args[1], dns.TypeTLSA)) > 0 {
+				return
+			}
+		}
+		ts.Fatalf("no record at %s", args[1])
+	}
 }
 
 // walletCommands make what the sandbox's holder makes for the moment.
@@ -160,6 +174,19 @@ var scriptCommands = map[string]func(*testscript.TestScript, bool, []string){
 		if got, want := strings.Count(ts.ReadFile(args[0]), "\n"), args[1]; strconv.Itoa(got) != want {
 			ts.Fatalf("%s has %d lines, want %s", args[0], got, want)
 		}
+	},
+	// env-file VAR FILE: puts what a file holds into a variable.
+	"env-file": func(ts *testscript.TestScript, neg bool, args []string) {
+		ts.Setenv(args[0], ts.ReadFile(args[1]))
+	},
+	// awaits-text FILE TEXT: until a file holds the text.
+	"awaits-text": func(ts *testscript.TestScript, neg bool, args []string) {
+		for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+			if octets, err := os.ReadFile(ts.MkAbs(args[0])); err == nil && strings.Contains(string(octets), args[1]) {
+				return
+			}
+		}
+		ts.Fatalf("%s never held %q", args[0], args[1])
 	},
 	// unhex FILE OUT: the octets that a file holds in hexadecimal.
 	"unhex": func(ts *testscript.TestScript, neg bool, args []string) {

@@ -601,3 +601,35 @@ func TestNewRotation(t *testing.T) {
 		}
 	}
 }
+
+func TestPlanRotate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newChangeover()
+		plan, err := c.publisher(t).PlanRotate(t.Context(), fresh())
+		if err != nil || len(plan.Publish) != 2 || len(plan.Retire) != 2 || plan.Wait != 300*time.Second+underway {
+			t.Fatalf("%+v, %v", plan, err)
+		}
+		for i, name := range []string{owner, owner2} {
+			add, drop := plan.Publish[i], plan.Retire[i]
+			if add.Name != name || !slices.Equal(add.Added(), []Record{next}) || len(add.Removed()) > 0 ||
+				!slices.Equal(drop.Removed(), []Record{ours}) || len(drop.Added()) > 0 || !drop.Before.Same(add.After) {
+				t.Errorf("%v, then %v", add.Diff(), drop.Diff())
+			}
+		}
+		for s, want := range map[Stage]int{Spread: 2, Aged: 2, Retired: 0} {
+			c := newChangeover()
+			c.comeTo(t, s)
+			writes := c.writes
+			if plan, err := c.publisher(t).PlanRotate(t.Context(), c.state(t)); err != nil || len(plan.Publish) != 0 || len(plan.Retire) != want || c.writes != writes {
+				t.Errorf("%v: %+v, %v", s, plan, err)
+			}
+		}
+		if c.writes > 0 || c.saves > 0 {
+			t.Errorf("%d writes, %d saves", c.writes, c.saves)
+		}
+		c.put(c.sets[owner].Without(ours))
+		if _, err := c.publisher(t).PlanRotate(t.Context(), fresh()); kindOf(err) != Missing {
+			t.Errorf("without the old key: %v", err)
+		}
+	})
+}

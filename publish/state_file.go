@@ -42,11 +42,14 @@ func (s *StateFile) Close() error { return s.lock.Close() }
 // Path is where the file is.
 func (s *StateFile) Path() string { return s.path }
 
-// Load returns what is kept; found says whether there is anything. What is not, octet
-// for octet, what Save writes is an error: it was cut off, damaged, edited, or is of
-// another version.
-func (s *StateFile) Load() (r Rotation, found bool, err error) {
-	f, err := os.Open(s.path)
+// Load is ReadState of the file.
+func (s *StateFile) Load() (r Rotation, found bool, err error) { return ReadState(s.path) }
+
+// ReadState returns what is kept in a file; found says whether there is one. What is
+// not, octet for octet, what Save writes is an error: it was cut off, damaged, edited, or
+// is of another version.
+func ReadState(path string) (r Rotation, found bool, err error) {
+	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return r, false, nil
 	}
@@ -59,7 +62,7 @@ func (s *StateFile) Load() (r Rotation, found bool, err error) {
 		r, err = ParseRotation(text)
 	}
 	if err != nil {
-		return Rotation{}, false, fmt.Errorf("%s: %w", s.path, err)
+		return Rotation{}, false, fmt.Errorf("%s: %w", path, err)
 	}
 	return r, true, nil
 }

@@ -62,6 +62,11 @@ const (
 
 // fakes makes the fake of each provider, by the word that --to takes.
 var fakes = map[string]func() fake{
+	"azure":      newAzureFake,
+	"desec":      newDeSECFake,
+	"gandi":      newGandiFake,
+	"hetzner":    newHetznerFake,
+	"ovh":        newOVHFake,
 	"route53":    newRoute53Fake,
 	"cloudflare": newCloudflareFake,
 	"powerdns":   newPowerDNSFake,

@@ -36,6 +36,11 @@ type Config struct {
 
 // providers makes the target of each, by the word that --to takes.
 var providers = map[string]func(Config) (publish.Target, error){
+	"azure":      newAzure,
+	"desec":      newDeSEC,
+	"gandi":      newGandi,
+	"hetzner":    newHetzner,
+	"ovh":        newOVH,
 	"route53":    newRoute53,
 	"cloudflare": newCloudflare,
 	"powerdns":   newPowerDNS,

@@ -1,0 +1,350 @@
+package provider
+
+import (
+	"cmp"
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"sync"
+	"time"
+
+	"cnfd/publish"
+)
+
+// azureVersion is the version of the API that has TLSA record sets and DNSSEC; of the
+// released ones none has.
+const (
+	azureBase    = "https://management.azure.com"
+	azureLogin   = "https://login.microsoftonline.com"
+	azureVersion = "2023-07-01-preview"
+	azureAt      = "/providers/Microsoft.Network/dnsZones"
+)
+
+// azureZone is Azure DNS (Microsoft.Network/dnsZones, api-version 2023-07-01-preview).
+// The credentials are JSON as `az ad sp create-for-rbac` prints it, with subscription and
+// resourceGroup added. A set is one resource with an etag: PUT with If-Match, or with
+// If-None-Match: * where there was none, and DELETE with If-Match are answered with 412
+// when somebody else was quicker. The fields of a record are whole numbers without stated
+// bounds, and so 255 is in order. A zone has a most of records in a set, 20 unless it was
+// raised (maxNumberOfRecordsPerRecordSet), which is looked at before anything is written.
+// The set's metadata is written back as it was.
+type azureZone struct {
+	*api
+	login *api
+	key   azureKey
+	zone  string // as configured
+	scope string
+
+	mu    sync.Mutex // guards what follows
+	token string
+	until time.Time // when another token is asked for
+}
+
+// azureKey is a service principal, under the names that Azure's tools have for its parts.
+type azureKey struct {
+	Tenant         string `json:"tenant"`
+	TenantID       string `json:"tenantId"`
+	AppID          string `json:"appId"`
+	ClientID       string `json:"clientId"`
+	Password       string `json:"password"`
+	ClientSecret   string `json:"clientSecret"`
+	Subscription   string `json:"subscription"`
+	SubscriptionID string `json:"subscriptionId"`
+	ResourceGroup  string `json:"resourceGroup"`
+	Login          string `json:"activeDirectoryEndpointUrl"` // "": that of the public cloud
+}
+
+func newAzure(c Config) (publish.Target, error) {
+	var k azureKey
+	if json.Unmarshal(c.Credentials, &k) != nil {
+		return publish.Target{}, errors.New("azure: credentials: not JSON")
+	}
+	k.Tenant, k.AppID = cmp.Or(k.Tenant, k.TenantID), cmp.Or(k.AppID, k.ClientID)
+	k.Password, k.Subscription = cmp.Or(k.Password, k.ClientSecret), cmp.Or(k.Subscription, k.SubscriptionID)
+	if k.Tenant == "" || k.AppID == "" || k.Password == "" || k.Subscription == "" || k.ResourceGroup == "" {
+		return publish.Target{}, errors.New("azure: credentials: want tenant, appId, password, subscription and resourceGroup")
+	}
+	a, err := c.api("azure", azureBase)
+	if err != nil {
+		return publish.Target{}, err
+	}
+	at := c
+	at.Endpoint = k.Login
+	login, err := at.api("azure login", azureLogin)
+	if err != nil {
+		return publish.Target{}, err
+	}
+	z := &azureZone{api: a, login: login, key: k, zone: c.Zone, scope: a.base + "/.default"}
+	a.sign, a.explain = z.authorize, azureWords
+	login.explain = loginWords
+	return publish.Target{Name: "azure", Zone: z}, nil
+}
+
+// Read returns the set that the API holds.
+func (z *azureZone) Read(ctx context.Context, name string) (publish.Set, error) {
+	at, err := z.find(ctx, name)
+	if err != nil {
+		return publish.Set{}, err
+	}
+	_, s, err := z.get(ctx, at, name)
+	return s, err
+}
+
+// Write puts or deletes the whole set, if it is still what it was.
+func (z *azureZone) Write(ctx context.Context, c publish.Change) error {
+	at, err := z.find(ctx, c.Name)
+	if err != nil {
+		return err
+	}
+	set, now, err := z.get(ctx, at, c.Name)
+	switch most := at.Properties.Most; {
+	case err != nil:
+		return err
+	case !now.Same(c.Before):
+		return z.changed(c.Name)
+	case c.None():
+		return nil
+	case most > 0 && int64(len(c.After.Records)) > most && len(c.Added()) > 0:
+		return &publish.Error{Kind: publish.Unsupported, Where: z.name, What: fmt.Sprintf("the zone takes %d records in a set", most), Do: "remove one of those at " + c.Name}
+	case len(now.Records) > 0 && set.ETag == "":
+		return z.odd(errors.New("a set without an etag"))
+	}
+	r := request{method: http.MethodPut, path: z.path(at, "TLSA", c.Name), header: http.Header{"If-Match": {set.ETag}}}
+	if set.ETag == "" {
+		r.header = http.Header{"If-None-Match": {"*"}}
+	}
+	if len(c.After.Records) == 0 {
+		r.method = http.MethodDelete
+	} else {
+		set.Properties.TTL = seconds(c.After.TTL)
+		set.Properties.TLSA = rewritten(set.records, c, azureRecord)
+		if r.body, err = json.Marshal(map[string]any{"properties": set.Properties}); err != nil {
+			return z.odd(err)
+		}
+	}
+	return untaken(z.call(ctx, r))
+}
+
+// azureApex is a zone in a reply.
+type azureApex struct {
+	Name       string `json:"name"`
+	Properties struct {
+		Most int64  `json:"maxNumberOfRecordsPerRecordSet"`
+		Kind string `json:"zoneType"` // "Private": nobody outside can see it
+	} `json:"properties"`
+}
+
+// find returns the zone that holds name.
+func (z *azureZone) find(ctx context.Context, name string) (azureApex, error) {
+	if z.zone != "" {
+		var found azureApex
+		for _, apex := range apexes(name, z.zone) {
+			_, err := z.json(ctx, http.MethodGet, z.group()+"/"+url.PathEscape(apex)+azureQuery, nil, &found)
+			return found, err
+		}
+		return found, z.noZone(name)
+	}
+	var zones []azureApex
+	var names []string
+	path := z.group() + azureQuery
+	for page := 0; path != ""; page++ {
+		var list struct {
+			Value    []azureApex `json:"value"`
+			NextLink string      `json:"nextLink"`
+		}
+		if page == maxPages {
+			return azureApex{}, z.odd(errors.New("a list without end"))
+		}
+		if _, err := z.json(ctx, http.MethodGet, path, nil, &list); err != nil {
+			return azureApex{}, err
+		}
+		for _, found := range list.Value {
+			if found.Properties.Kind != "Private" {
+				zones, names = append(zones, found), append(names, found.Name)
+			}
+		}
+		var err error
+		if path, err = z.onward(list.NextLink); err != nil {
+			return azureApex{}, err
+		}
+	}
+	apex, ok := longest(name, names)
+	for _, found := range zones {
+		if ok && found.Name == apex {
+			return found, nil
+		}
+	}
+	return azureApex{}, z.noZone(name)
+}
+
+const azureQuery = "?api-version=" + azureVersion
+
+func (z *azureZone) group() string {
+	return "/subscriptions/" + url.PathEscape(z.key.Subscription) + "/resourceGroups/" + url.PathEscape(z.key.ResourceGroup) + azureAt
+}
+
+func (z *azureZone) path(at azureApex, rrtype, name string) string {
+	return z.group() + "/" + url.PathEscape(at.Name) + "/" + rrtype + "/" + url.PathEscape(relative(name, at.Name, "@")) + azureQuery
+}
+
+// onward is the path of a link to the next page, "" for none. The link must lead to
+// the API itself: the token goes where it leads.
+func (a *api) onward(link string) (path string, err error) {
+	if link == "" {
+		return "", nil
+	}
+	next, err := url.Parse(link)
+	base, berr := url.Parse(a.base)
+	if err != nil || berr != nil || next.Scheme != base.Scheme || !strings.EqualFold(next.Host, base.Host) || next.User != nil ||
+		!strings.HasPrefix(next.EscapedPath(), base.EscapedPath()+"/") {
+		return "", a.odd(errors.New("the next page is somewhere else"))
+	}
+	return strings.TrimPrefix(next.RequestURI(), base.EscapedPath()), nil
+}
+
+// azureSet is a TLSA set in a reply and in a request; what a record is made of is kept
+// as it came, also what is not known here.
+type azureSet struct {
+	ETag       string          `json:"etag"`
+	Properties azureProperties `json:"properties"`
+	records    []held[json.RawMessage]
+}
+
+type azureProperties struct {
+	Metadata json.RawMessage   `json:"metadata,omitempty"`
+	TTL      int64             `json:"TTL"`
+	TLSA     []json.RawMessage `json:"TLSARecords"`
+}
+
+// get reads the set and the alias at name; an absent set has no etag.
+func (z *azureZone) get(ctx context.Context, at azureApex, name string) (set azureSet, s publish.Set, err error) {
+	if p, err := z.json(ctx, http.MethodGet, z.path(at, "TLSA", name), nil, &set); err != nil && !gone(p) {
+		return set, s, err
+	} else if gone(p) {
+		set = azureSet{}
+	}
+	var alias struct {
+		Properties struct {
+			CNAME struct {
+				Target string `json:"cname"`
+			} `json:"CNAMERecord"`
+		} `json:"properties"`
+	}
+	if p, err := z.json(ctx, http.MethodGet, z.path(at, "CNAME", name), nil, &alias); err != nil && !gone(p) {
+		return set, s, err
+	}
+	target := alias.Properties.CNAME.Target // a whole name, mostly without its dot
+	if target != "" && !strings.HasSuffix(target, ".") {
+		target += "."
+	}
+	if set.records, err = hold(z.api, name, set.Properties.TLSA, readAzureRecord); err != nil {
+		return set, s, err
+	}
+	s, err = setOf(z.api, name, set.Properties.TTL, set.records, strings.ToLower(target))
+	return set, s, err
+}
+
+func readAzureRecord(raw json.RawMessage) (publish.Record, error) {
+	var f struct {
+		Usage       *uint8  `json:"usage"`
+		Selector    *uint8  `json:"selector"`
+		Matching    *uint8  `json:"matchingType"`
+		Association *string `json:"certAssociationData"`
+	}
+	if err := json.Unmarshal(raw, &f); err != nil {
+		return publish.Record{}, err
+	}
+	if f.Usage == nil || f.Selector == nil || f.Matching == nil || f.Association == nil {
+		return publish.Record{}, errors.New("a field is missing")
+	}
+	association, err := hex.DecodeString(strings.Join(strings.Fields(*f.Association), ""))
+	if err != nil {
+		return publish.Record{}, errors.New("certAssociationData: not hex")
+	}
+	return publish.RecordOf(append([]byte{*f.Usage, *f.Selector, *f.Matching}, association...))
+}
+
+func azureRecord(r publish.Record) json.RawMessage {
+	usage, selector, matching, association := r.Fields()
+	return fmt.Appendf(nil, `{"usage":%d,"selector":%d,"matchingType":%d,"certAssociationData":"%X"}`, usage, selector, matching, association)
+}
+
+// authorize puts the token on a request to the API.
+func (z *azureZone) authorize(r *http.Request, _ []byte) error {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	if z.token == "" || !z.now().Before(z.until) {
+		if err := z.ask(r.Context()); err != nil {
+			return err
+		}
+	}
+	r.Header.Set("Authorization", "Bearer "+z.token)
+	return nil
+}
+
+// ask asks for a token by the client credentials grant (RFC 6749 §4.4).
+func (z *azureZone) ask(ctx context.Context) error {
+	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {z.key.AppID}, "client_secret": {z.key.Password}, "scope": {z.scope}}
+	p, err := z.login.call(ctx, request{
+		method: http.MethodPost, path: "/" + url.PathEscape(z.key.Tenant) + "/oauth2/v2.0/token",
+		body: []byte(form.Encode()), header: http.Header{"Content-Type": {"application/x-www-form-urlencoded"}},
+	})
+	var e *publish.Error
+	if errors.As(err, &e) && p.status >= 400 && p.status < 500 && e.Kind != publish.RateLimited {
+		e.Kind, e.Do = publish.BadKey, "check tenant, appId and password"
+	}
+	if err != nil {
+		return err
+	}
+	var grant struct {
+		Type    string `json:"token_type"`
+		Token   string `json:"access_token"`
+		Seconds int64  `json:"expires_in"`
+	}
+	if err := json.Unmarshal(p.body, &grant); err != nil || !strings.EqualFold(grant.Type, "Bearer") || !bearerToken.MatchString(grant.Token) {
+		return z.login.odd(errors.New("no token"))
+	}
+	// A minute early: it is still to be good when it arrives.
+	z.token, z.until = grant.Token, z.now().Add(time.Duration(min(max(grant.Seconds, 60), 86400)-60)*time.Second)
+	return nil
+}
+
+// bearerToken is what a token is made of (RFC 6750 §2.1).
+var bearerToken = regexp.MustCompile(`^[A-Za-z0-9._~+/-]+=*$`)
+
+// azureWords finds the code and message of an error, which may stand in a member of their own.
+func azureWords(body []byte) string {
+	type words struct{ Code, Message string }
+	var e struct {
+		words
+		Error words
+	}
+	if json.Unmarshal(body, &e) != nil {
+		return ""
+	}
+	if e.Error.Code != "" {
+		e.words = e.Error
+	}
+	return strings.TrimSpace(e.Code + " " + e.Message)
+}
+
+// loginWords leaves out the description, which repeats who asked.
+func loginWords(body []byte) string {
+	var e struct {
+		Error string
+		Codes []int `json:"error_codes"`
+	}
+	if json.Unmarshal(body, &e) != nil {
+		return ""
+	}
+	for _, code := range e.Codes {
+		e.Error += fmt.Sprintf(" AADSTS%d", code)
+	}
+	return e.Error
+}

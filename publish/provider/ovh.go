@@ -1,0 +1,395 @@
+package provider
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/sha1"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"cnfd/publish"
+)
+
+// ovhZone is OVHcloud's DNS (https://eu.api.ovh.com/console/?section=%2Fdomain, /domain/zone).
+// The credentials are an ovh.conf: endpoint, application_key, application_secret and
+// consumer_key. Every record is a resource of its own with an id, a fieldType (TLSA is
+// one), a subDomain, a target in presentation form and a ttl, 0 for the zone's; there is
+// neither a set nor a precondition, but what others have is not touched either. Changes
+// are served after POST /refresh. The filters of the list are SQL's LIKE, to which "_" is
+// any character. A target is validated: with matching type 1 the data must be 32 octets;
+// nothing is said of 255.
+type ovhZone struct {
+	*api
+	clock *api // for the one call that is not signed
+	key   ovhKey
+	zone  string // as configured
+
+	mu    sync.Mutex // guards what follows
+	asked bool
+	ahead time.Duration // of the API's clock before ours
+}
+
+const (
+	ovhTTL     = 60 * time.Second // the least of a record
+	finishTime = 30 * time.Second // of finishing what was begun, which goes on when the context has ended
+)
+
+// ovhBases are the endpoints, as OVH's own tools call them.
+var ovhBases = map[string]string{
+	"ovh-eu": "https://eu.api.ovh.com/1.0", "ovh-ca": "https://ca.api.ovh.com/1.0", "ovh-us": "https://api.us.ovhcloud.com/1.0",
+	"kimsufi-eu": "https://eu.api.kimsufi.com/1.0", "kimsufi-ca": "https://ca.api.kimsufi.com/1.0",
+	"soyoustart-eu": "https://eu.api.soyoustart.com/1.0", "soyoustart-ca": "https://ca.api.soyoustart.com/1.0",
+}
+
+type ovhKey struct{ endpoint, application, secret, consumer string }
+
+func newOVH(c Config) (publish.Target, error) {
+	k, err := readOVHKey(c.Credentials)
+	if err != nil {
+		return publish.Target{}, err
+	}
+	a, err := c.api("ovh", ovhBases[k.endpoint])
+	if err != nil {
+		return publish.Target{}, err
+	}
+	clock := *a
+	z := &ovhZone{api: a, clock: &clock, key: k, zone: c.Zone}
+	a.sign = z.authorize
+	a.explain = func(body []byte) string { return ovhError(body).Message }
+	return publish.Target{Name: "ovh", Zone: z, Limits: publish.Limits{MinTTL: ovhTTL, Unguarded: true}}, nil
+}
+
+// Read returns the set that the API holds.
+func (z *ovhZone) Read(ctx context.Context, name string) (publish.Set, error) {
+	zone, err := z.find(ctx, name)
+	if err != nil {
+		return publish.Set{}, err
+	}
+	_, s, err := z.get(ctx, zone, name)
+	return s, err
+}
+
+// Write adds what is new, takes away what is old, record by record, and has the zone
+// served anew. Where it fails in the middle, what it has done stays, is served, and is
+// what Read says; where it cannot be served it is taken back.
+func (z *ovhZone) Write(ctx context.Context, c publish.Change) error {
+	zone, err := z.find(ctx, c.Name)
+	if err != nil {
+		return err
+	}
+	list, now, err := z.get(ctx, zone, c.Name)
+	switch {
+	case err != nil:
+		return err
+	case !now.Same(c.Before):
+		return z.changed(c.Name)
+	case c.None():
+		return nil
+	}
+	var back []func(context.Context) error
+	for _, r := range c.Added() {
+		record := ovhRecord{Type: "TLSA", Sub: relative(c.Name, zone, ""), Target: r.String(), TTL: seconds(c.After.TTL)}
+		id, p, err := z.create(ctx, zone, record)
+		if err != nil {
+			return z.leave(ctx, zone, len(back) > 0 || unsure(p), untaken(p, err))
+		}
+		back = append(back, func(ctx context.Context) error { _, err := z.drop(ctx, zone, id); return err })
+	}
+	for _, h := range list {
+		if !slices.Contains(c.Removed(), h.Record) {
+			continue
+		}
+		if p, err := z.drop(ctx, zone, h.as.ID); err != nil {
+			return z.leave(ctx, zone, len(back) > 0 || unsure(p), err)
+		}
+		back = append(back, func(ctx context.Context) error { _, _, err := z.create(ctx, zone, h.as); return err })
+	}
+	if err = z.refresh(ctx, zone); err != nil {
+		return z.takeBack(ctx, back, err)
+	}
+	return nil
+}
+
+// unsure reports whether a call that failed may have been carried out.
+func unsure(p reply) bool { return p.status == 0 || p.status >= 500 }
+
+// leave has served what was done before err, if anything was.
+func (z *ovhZone) leave(ctx context.Context, zone string, done bool, err error) error {
+	if !done {
+		return err
+	}
+	var e *publish.Error
+	if rerr := z.refresh(ctx, zone); rerr != nil && errors.As(err, &e) {
+		e.What += "; and what was done before is not served: " + rerr.Error()
+	}
+	return err
+}
+
+// takeBack undoes what cannot be served because of err.
+func (z *ovhZone) takeBack(ctx context.Context, back []func(context.Context) error, err error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishTime)
+	defer cancel()
+	var e *publish.Error
+	errors.As(err, &e)
+	e.What += " (when the zone was to be served anew, POST /refresh)"
+	for _, undo := range slices.Backward(back) {
+		if uerr := undo(ctx); uerr != nil {
+			e.What += "; what was changed is not served, and could not be taken back: " + uerr.Error()
+			return e
+		}
+	}
+	e.What += "; what was changed was taken back"
+	return e
+}
+
+// refresh has the zone served as it is now, also after ctx has ended; it may be asked
+// for any number of times.
+func (z *ovhZone) refresh(ctx context.Context, zone string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishTime)
+	defer cancel()
+	pause := time.Second
+	for try := 1; ; try++ {
+		p, err := z.ask(ctx, http.MethodPost, ovhAt(zone)+"/refresh", nil, nil)
+		if err == nil || try == maxTries || !unsure(p) {
+			return err
+		}
+		if werr := z.wait(ctx, pause); werr != nil {
+			return err
+		}
+		pause *= 2
+	}
+}
+
+// ovhRecord is a record in a reply and in a request.
+type ovhRecord struct {
+	ID     int64  `json:"id,omitempty"`
+	Type   string `json:"fieldType"`
+	Sub    string `json:"subDomain"`
+	Target string `json:"target"`
+	TTL    int64  `json:"ttl"`
+}
+
+func ovhAt(zone string) string { return "/domain/zone/" + url.PathEscape(zone) }
+
+func (z *ovhZone) create(ctx context.Context, zone string, r ovhRecord) (id int64, p reply, err error) {
+	r.ID = 0
+	var made ovhRecord
+	if p, err = z.ask(ctx, http.MethodPost, ovhAt(zone)+"/record", r, &made); err != nil {
+		return 0, p, err
+	}
+	if made.ID == 0 {
+		return 0, reply{}, z.odd(errors.New("a record without an id"))
+	}
+	return made.ID, p, nil
+}
+
+// drop takes away a record; one that is gone is no error.
+func (z *ovhZone) drop(ctx context.Context, zone string, id int64) (reply, error) {
+	p, err := z.ask(ctx, http.MethodDelete, ovhAt(zone)+"/record/"+strconv.FormatInt(id, 10), nil, nil)
+	if gone(p) {
+		return p, nil
+	}
+	return p, err
+}
+
+// find returns the zone that holds name.
+func (z *ovhZone) find(ctx context.Context, name string) (string, error) {
+	if z.zone != "" {
+		for _, apex := range apexes(name, z.zone) {
+			return apex, nil // whether it is there the next call says
+		}
+		return "", z.noZone(name)
+	}
+	var zones []string
+	p, err := z.ask(ctx, http.MethodGet, "/domain/zone", nil, &zones)
+	if err != nil {
+		var e *publish.Error
+		if errors.As(err, &e) && p.status == http.StatusForbidden && e.Kind == publish.Refused {
+			e.Do = "grant GET /domain/zone too, or name the zone in the configuration"
+		}
+		return "", err
+	}
+	zone, ok := longest(name, zones)
+	if !ok {
+		return "", z.noZone(name)
+	}
+	return zone, nil
+}
+
+// get reads the set and the alias at name.
+func (z *ovhZone) get(ctx context.Context, zone, name string) (list []held[ovhRecord], s publish.Set, err error) {
+	records, err := z.list(ctx, zone, "TLSA", relative(name, zone, ""))
+	if err != nil {
+		return nil, s, err
+	}
+	aliases, err := z.list(ctx, zone, "CNAME", relative(name, zone, ""))
+	if err != nil {
+		return nil, s, err
+	}
+	if list, err = hold(z.api, name, records, func(r ovhRecord) (publish.Record, error) { return publish.ParseRecord(r.Target) }); err != nil {
+		return nil, s, err
+	}
+	ttl, err := z.ttl(ctx, zone, records)
+	if err != nil {
+		return nil, s, err
+	}
+	alias := ""
+	if len(aliases) > 0 {
+		alias = absolute(aliases[0].Target, zone)
+	}
+	s, err = setOf(z.api, name, ttl, list, alias)
+	return list, s, err
+}
+
+// ttl is the longest that any of the records has: caches may hold the set for as long.
+func (z *ovhZone) ttl(ctx context.Context, zone string, records []ovhRecord) (longest int64, err error) {
+	for _, r := range records {
+		if r.TTL == 0 {
+			var soa struct {
+				TTL int64 `json:"ttl"`
+			}
+			if _, err := z.ask(ctx, http.MethodGet, ovhAt(zone)+"/soa", nil, &soa); err != nil {
+				return 0, err
+			}
+			longest = max(longest, soa.TTL)
+			break
+		}
+	}
+	for _, r := range records {
+		longest = max(longest, r.TTL)
+	}
+	return longest, nil
+}
+
+// list reads the records of a type at a name: the filter gives more.
+func (z *ovhZone) list(ctx context.Context, zone, rrtype, sub string) ([]ovhRecord, error) {
+	var ids []int64
+	query := url.Values{"fieldType": {rrtype}, "subDomain": {sub}}
+	if _, err := z.ask(ctx, http.MethodGet, ovhAt(zone)+"/record?"+query.Encode(), nil, &ids); err != nil {
+		return nil, err
+	}
+	var records []ovhRecord
+	for _, id := range ids {
+		var r ovhRecord
+		p, err := z.ask(ctx, http.MethodGet, ovhAt(zone)+"/record/"+strconv.FormatInt(id, 10), nil, &r)
+		switch {
+		case gone(p): // since the list was made
+		case err != nil:
+			return nil, err
+		case r.ID != id:
+			return nil, z.odd(fmt.Errorf("record %d in place of %d", r.ID, id))
+		case r.Type == rrtype && strings.EqualFold(r.Sub, sub):
+			records = append(records, r)
+		}
+	}
+	return records, nil
+}
+
+// ask makes a call. The API tells by a code, and not by the status, who calls wrongly.
+func (z *ovhZone) ask(ctx context.Context, method, path string, in, out any) (reply, error) {
+	p, err := z.json(ctx, method, path, in, out)
+	var e *publish.Error
+	if !errors.As(err, &e) || p.status < 400 || p.status >= 500 {
+		return p, err
+	}
+	switch ovhError(p.body).Code {
+	case "INVALID_SIGNATURE", "INVALID_KEY", "INVALID_CREDENTIAL", "NOT_CREDENTIAL":
+		e.Kind, e.Do = publish.BadKey, "check the three keys, and that the consumer key has not expired"
+	case "QUERY_TIME_OUT":
+		z.mu.Lock()
+		e.Kind, e.Theirs, e.Do = publish.BadTime, z.now().Add(z.ahead), "this machine's clock has jumped: try again"
+		z.asked = false
+		z.mu.Unlock()
+	}
+	return p, err
+}
+
+type ovhWords struct {
+	Code    string `json:"errorCode"`
+	Message string `json:"message"`
+}
+
+func ovhError(body []byte) (w ovhWords) {
+	if json.Unmarshal(body, &w) != nil {
+		return ovhWords{}
+	}
+	return w
+}
+
+// authorize signs a request: "$1$" and SHA-1 over the secrets, method, URL, body and
+// the API's own time, in hex.
+func (z *ovhZone) authorize(r *http.Request, body []byte) error {
+	at, err := z.time(r.Context())
+	if err != nil {
+		return err
+	}
+	stamp := strconv.FormatInt(at.Unix(), 10)
+	sum := sha1.Sum([]byte(strings.Join([]string{z.key.secret, z.key.consumer, r.Method, r.URL.String(), string(body), stamp}, "+")))
+	r.Header.Set("X-Ovh-Application", z.key.application)
+	r.Header.Set("X-Ovh-Consumer", z.key.consumer)
+	r.Header.Set("X-Ovh-Timestamp", stamp)
+	r.Header.Set("X-Ovh-Signature", "$1$"+hex.EncodeToString(sum[:]))
+	return nil
+}
+
+// time is the time by the API's clock, which is asked for once.
+func (z *ovhZone) time(ctx context.Context) (time.Time, error) {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	if !z.asked {
+		var theirs int64
+		if _, err := z.clock.json(ctx, http.MethodGet, "/auth/time", nil, &theirs); err != nil {
+			return time.Time{}, err
+		}
+		z.asked, z.ahead = true, time.Unix(theirs, 0).Sub(z.now())
+	}
+	return z.now().Add(z.ahead), nil
+}
+
+// readOVHKey reads an ovh.conf: the section [default], or none, names the endpoint; the
+// keys stand in the section called as it, or beside it.
+func readOVHKey(file []byte) (k ovhKey, err error) {
+	sections := map[string]map[string]string{"": {}}
+	section := ""
+	for lines := bufio.NewScanner(bytes.NewReader(file)); lines.Scan(); {
+		line := strings.TrimSpace(lines.Text())
+		name, value, ok := strings.Cut(line, "=")
+		switch {
+		case line == "" || line[0] == ';' || line[0] == '#':
+		case line[0] == '[' && strings.HasSuffix(line, "]"):
+			if section = strings.TrimSpace(line[1 : len(line)-1]); section == "default" {
+				section = ""
+			}
+			if sections[section] == nil {
+				sections[section] = map[string]string{}
+			}
+		case !ok:
+			return k, errors.New("ovh: credentials: want lines such as endpoint=ovh-eu")
+		default:
+			sections[section][strings.TrimSpace(name)] = strings.TrimSpace(value)
+		}
+	}
+	k.endpoint = sections[""]["endpoint"]
+	if ovhBases[k.endpoint] == "" {
+		return k, errors.New("ovh: credentials: endpoint: want ovh-eu, ovh-ca, ovh-us or another of OVH's")
+	}
+	for name, into := range map[string]*string{"application_key": &k.application, "application_secret": &k.secret, "consumer_key": &k.consumer} {
+		if *into = sections[k.endpoint][name]; *into == "" {
+			*into = sections[""][name]
+		}
+		if *into == "" {
+			return k, errors.New("ovh: credentials: want endpoint, application_key, application_secret and consumer_key")
+		}
+	}
+	return k, nil
+}

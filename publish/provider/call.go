@@ -46,8 +46,8 @@ type api struct {
 	// busy finds out whether an error reply asks for fewer calls, of a provider that
 	// says so by another status than 429. nil: none does.
 	busy    func(reply) bool
-	largest int64    // octets of a reply; zero: maxReply
-	secrets []string // what no error repeats, whatever the provider says
+	largest int64 // octets of a reply; zero: maxReply
+	hidden  *words
 }
 
 func (c Config) api(name, base string) (*api, error) {
@@ -61,7 +61,8 @@ func (c Config) api(name, base string) (*api, error) {
 	case u.Scheme != "https" && !(u.Scheme == "http" && onLoopback(u.Hostname())):
 		return nil, fmt.Errorf("%s: endpoint: want https: the credentials go there", name)
 	}
-	a := &api{name: name, base: strings.TrimSuffix(base, "/"), wait: c.Wait, now: c.Now, secrets: secretsIn(c.Credentials)}
+	a := &api{name: name, base: strings.TrimSuffix(base, "/"), wait: c.Wait, now: c.Now, hidden: new(words)}
+	a.hidden.hide(secretsIn(c.Credentials)...)
 	client := http.Client{}
 	switch {
 	case c.Client != nil:

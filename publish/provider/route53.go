@@ -81,10 +81,10 @@ func newRoute53(c Config) (publish.Target, error) {
 type route53Set struct {
 	Name       string
 	Type       string
-	Identifier string  `xml:"SetIdentifier,omitempty"` // of a routing policy
-	TTL        int64   `xml:",omitempty"`
+	Identifier string         `xml:"SetIdentifier,omitempty"` // of a routing policy
+	TTL        int64          `xml:",omitempty"`
 	Records    []route53Value `xml:"ResourceRecords>ResourceRecord,omitempty"`
-	AliasOf    string  `xml:"AliasTarget>DNSName,omitempty"` // for reading alone
+	AliasOf    string         `xml:"AliasTarget>DNSName,omitempty"` // for reading alone
 }
 
 type route53Value struct {

@@ -2,7 +2,9 @@ package provider
 
 import (
 	"regexp"
+	"slices"
 	"strings"
+	"sync"
 )
 
 // secretsIn lists whatever in a credentials file could be a secret: its one line, or
@@ -28,10 +30,33 @@ var (
 // quote makes of somebody else's words one line of bounded length without any of the
 // secrets: a provider may say back what it was sent.
 func (a *api) quote(text string) string {
-	for _, s := range a.secrets {
+	for _, s := range a.hidden.list() {
 		text = strings.ReplaceAll(text, s, "(hidden)")
 	}
 	return short(text)
+}
+
+// words are what no error repeats, whatever the provider says.
+type words struct {
+	mu  sync.Mutex // guards all
+	all []string
+}
+
+// hide adds what a provider has given for the time being, such as an access token.
+func (w *words) hide(more ...string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, word := range more {
+		if word != "" && !slices.Contains(w.all, word) {
+			w.all = append(w.all, word)
+		}
+	}
+}
+
+func (w *words) list() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.all)
 }
 
 // short makes of somebody else's words one line of bounded length.

@@ -24,7 +24,7 @@ const (
 
 // handOn gives a change to `nsupdate -g`. It takes the ticket from the Kerberos cache
 // (KRB5CCNAME), and proves the server's reply. It is run once.
-func (z *zone) handOn(ctx context.Context, s *session, apex string, c publish.Change) error {
+func (z *primary) handOn(ctx context.Context, s *session, apex string, c publish.Change) error {
 	host, port, err := net.SplitHostPort(s.conn.RemoteAddr().String())
 	if err != nil {
 		return s.at(&publish.Error{What: "the server's address is not one that nsupdate takes", Err: err})
@@ -37,9 +37,9 @@ func (z *zone) handOn(ctx context.Context, s *session, apex string, c publish.Ch
 	err = cmd.Run()
 	switch {
 	case ctx.Err() != nil:
-		return s.at(&publish.Error{Kind: publish.Stopped, What: "stopped while nsupdate was at work", Do: done(&dns.Msg{MsgHdr: dns.MsgHdr{Opcode: dns.OpcodeUpdate}}), Err: ctx.Err()})
+		return s.at(&publish.Error{Kind: publish.Stopped, What: "stopped while nsupdate was at work", Do: mayBeDone, Err: ctx.Err()})
 	case bounded.Err() != nil:
-		return s.at(&publish.Error{Kind: publish.Unreachable, What: fmt.Sprintf("nsupdate did not end within %v", z.cfg.Timeout), Do: done(&dns.Msg{MsgHdr: dns.MsgHdr{Opcode: dns.OpcodeUpdate}})})
+		return s.at(&publish.Error{Kind: publish.Unreachable, What: fmt.Sprintf("nsupdate did not end within %v", z.cfg.Timeout), Do: mayBeDone})
 	case errors.Is(err, exec.ErrNotFound):
 		return s.at(&publish.Error{Kind: publish.Unsupported, What: "program " + z.cfg.Nsupdate + " is not there", Do: "install it (Debian: bind9-dnsutils), or give a TSIG key", Err: err})
 	case err != nil:
@@ -116,7 +116,7 @@ func verdict(said, name string) error {
 	case clocks.MatchString(said):
 		return &publish.Error{Kind: publish.BadTime, What: "nsupdate: " + first, Do: "set this machine's clock, or the server's, or the KDC's"}
 	case unsaid.MatchString(said):
-		return &publish.Error{Kind: publish.Unreachable, What: "nsupdate: " + first, Do: done(&dns.Msg{MsgHdr: dns.MsgHdr{Opcode: dns.OpcodeUpdate}})}
+		return &publish.Error{Kind: publish.Unreachable, What: "nsupdate: " + first, Do: mayBeDone}
 	case noTicket.MatchString(said):
 		return &publish.Error{Kind: publish.BadKey, What: "nsupdate: " + first, Do: "see with klist whether there is a ticket, and get one with kinit; the server's is DNS/ and the name in the zone's SOA"}
 	}

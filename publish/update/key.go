@@ -66,7 +66,7 @@ const (
 //
 //	key "name" { algorithm hmac-sha256; secret "…"; };
 //
-// with comments as in named.conf, and beside statements options and server, which are
+// with comments as in named.conf, and beside what those programs write else, which is
 // passed over. One key must be there, of hmac-sha256, hmac-sha384 or hmac-sha512. An
 // error names the line, and never what stands there.
 func ParseKey(file []byte) (Key, error) {
@@ -92,8 +92,10 @@ func ParseKey(file []byte) (Key, error) {
 			return Key{}, l.fault("a second key: give a file with one")
 		case word == "key":
 			key, err = l.key()
-		case word == "options" || word == "server":
+		case word == "options" || word == "server" || word == "update-policy":
 			err = l.skip()
+		case word == "nsupdate" && key != nil: // a hint for people with which ddns-confgen ends
+			return keyOf(secret{tsig: key}), nil
 		default:
 			return Key{}, l.fault(`no key statement; want key "name" { algorithm hmac-sha256; secret "…"; };`)
 		}

@@ -28,7 +28,7 @@ type session struct {
 
 // open connects to the first of a primary's addresses that takes a connection. Nothing
 // has been sent before, so that trying the next repeats nothing.
-func (z *zone) open(ctx context.Context, p place) (*session, error) {
+func (z *primary) open(ctx context.Context, p place) (*session, error) {
 	bounded, cancel := context.WithTimeout(ctx, z.cfg.Timeout)
 	s := &session{ctx: bounded, caller: ctx, key: z.cfg.Key, now: z.cfg.Now, found: p.found}
 	err := errors.New("no address")
@@ -138,17 +138,21 @@ func (s *session) exchange(m *dns.Msg) (*dns.Msg, error) {
 	case len(wire) > dns.MaxMsgSize:
 		return nil, s.at(&publish.Error{Kind: publish.Unsupported, What: "set is too large for one message", Do: "remove records that nobody needs"})
 	}
+	do := ""
+	if m.Opcode == dns.OpcodeUpdate {
+		do = mayBeDone
+	}
 	_, err = s.conn.Write(append(binary.BigEndian.AppendUint16(nil, uint16(len(wire))), wire...))
 	if err != nil {
-		return nil, s.unheard(err, done(m))
+		return nil, s.unheard(err, do)
 	}
 	var length [2]byte
 	if _, err = io.ReadFull(s.conn, length[:]); err != nil {
-		return nil, s.unheard(err, done(m))
+		return nil, s.unheard(err, do)
 	}
 	reply := make([]byte, binary.BigEndian.Uint16(length[:]))
 	if _, err = io.ReadFull(s.conn, reply); err != nil {
-		return nil, s.unheard(err, done(m))
+		return nil, s.unheard(err, do)
 	}
 	if q.key != nil {
 		q.now = s.now()
@@ -157,13 +161,8 @@ func (s *session) exchange(m *dns.Msg) (*dns.Msg, error) {
 	return r, s.at(err)
 }
 
-// done says what can be said of an update without a reply.
-func done(m *dns.Msg) string {
-	if m.Opcode == dns.OpcodeUpdate {
-		return "whether the update was done is not known: look, then call this again"
-	}
-	return ""
-}
+// mayBeDone is what can be said of an update without a reply.
+const mayBeDone = "whether the update was done is not known: look, then call this again"
 
 // unheard is the error where no reply came.
 func (s *session) unheard(err error, do string) error {

@@ -88,7 +88,7 @@ func whole(signer crypto.Signer) bool {
 	case *ecdsa.PrivateKey:
 		return k.D != nil && k.D.Sign() > 0
 	case *rsa.PrivateKey:
-		return k.D != nil && !slices.Contains(k.Primes, nil) && k.N.BitLen() >= minRSA && k.Validate() == nil
+		return k.D != nil && k.D.BitLen() <= k.N.BitLen() && !slices.Contains(k.Primes, nil) && k.N.BitLen() >= minRSA && k.Validate() == nil
 	}
 	return false
 }

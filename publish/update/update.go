@@ -86,7 +86,7 @@ func New(c Config) (publish.Target, error) {
 	if c.Timeout <= 0 {
 		c.Timeout = defaultTimeout
 	}
-	return publish.Target{Name: name, Zone: &zone{c}}, nil
+	return publish.Target{Name: name, Zone: &primary{c}}, nil
 }
 
 // withPort adds port 53 where the server is given without one.
@@ -103,8 +103,8 @@ func withPort(server string) (string, error) {
 	return "", fmt.Errorf("rfc2136: server %q: want an address or a host name, and :port where that is not 53", server)
 }
 
-// zone is what a zone's primary lets be read and written.
-type zone struct{ cfg Config }
+// primary is what a zone's primary lets be read and written.
+type primary struct{ cfg Config }
 
 // place is where a name's updates go.
 type place struct {
@@ -114,7 +114,7 @@ type place struct {
 }
 
 // find returns where a name is read and written.
-func (z *zone) find(ctx context.Context, name string) (place, error) {
+func (z *primary) find(ctx context.Context, name string) (place, error) {
 	p := place{apex: z.cfg.Zone, servers: []string{z.cfg.Server}}
 	if z.cfg.Server == "" {
 		apex, servers, err := z.cfg.Primary(ctx, name)
@@ -136,7 +136,7 @@ func (z *zone) find(ctx context.Context, name string) (place, error) {
 }
 
 // Read asks the primary itself for the set at a name.
-func (z *zone) Read(ctx context.Context, name string) (publish.Set, error) {
+func (z *primary) Read(ctx context.Context, name string) (publish.Set, error) {
 	name, err := owner(name)
 	if err != nil {
 		return publish.Set{}, err
@@ -155,7 +155,7 @@ func (z *zone) Read(ctx context.Context, name string) (publish.Set, error) {
 
 // Write sends one update, and sends it once: after an error only Read can tell what
 // became of it.
-func (z *zone) Write(ctx context.Context, c publish.Change) error {
+func (z *primary) Write(ctx context.Context, c publish.Change) error {
 	name, err := owner(c.Name)
 	if err != nil {
 		return err

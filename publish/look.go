@@ -143,13 +143,18 @@ func signedTTL(a *dnssec.Answer, rrtype uint16) (ttl time.Duration) {
 	return ttl
 }
 
-// cached is how long caches may hold what the servers say of the set now, where that
-// is something else than what is wanted; zero where they all say it already.
-func (t *task) cached() time.Duration {
-	if ready, servers := t.states(t.facts.each, true); ready == len(servers) && ready > 0 && t.Change.None() {
+// cached is how long caches may hold what servers said before what is wanted; zero
+// where they all say that already. A record that is gone already may have gone a moment
+// ago, by a call that was cut short: then it is the TTL that it most likely had.
+func (p *Publisher) cached(t *task) time.Duration {
+	ready, servers := t.states(t.facts.each, true)
+	already := ready == len(servers) && ready > 0 && t.Change.None()
+	switch {
+	case already && t.aim == present:
 		return 0
-	}
-	if len(t.Change.Before.Records) > 0 || t.facts.ttl > 0 {
+	case already:
+		return max(t.Change.Before.TTL, t.facts.ttl, p.cfg.TTL)
+	case len(t.Change.Before.Records) > 0 || t.facts.ttl > 0:
 		return max(t.Change.Before.TTL, t.facts.ttl)
 	}
 	return t.facts.negative

@@ -114,7 +114,7 @@ func (p *Publisher) plan(ctx context.Context, a aim, entries []Entry) ([]*task, 
 			}
 		}
 		t.Change = Change{Name: e.Name, Before: before, After: p.after(a, e, before)}
-		t.SetReport.Before = t.cached()
+		t.SetReport.Before = p.cached(t)
 		held[e.Name] = t.Change.After
 		tasks = append(tasks, t)
 	}

@@ -75,6 +75,11 @@ func TestWithdraw(t *testing.T) {
 				if time.Since(began) < 20*time.Second || r.Sets[0].Before != tc.before || !r.Until.Equal(time.Now().Add(tc.before)) {
 					t.Errorf("%v after %v", r.Until, time.Since(began))
 				}
+				writes := s.writes
+				again, err := tc.do(s.publisher(t), t.Context(), []Entry{entry(ours)})
+				if err != nil || again.Written() || s.writes != writes || again.Until.Before(time.Now().Add(tc.before)) {
+					t.Errorf("once more, as after a call that was cut short: %+v, %v", again, err)
+				}
 			})
 		})
 	}

@@ -50,8 +50,8 @@ type Event struct {
 type Report struct {
 	Sets []SetReport
 	// Until is when the last cache has forgotten what was there before: until then
-	// verifiers may still say what they said. Zero where nothing changed, or not
-	// every server serves the change yet.
+	// verifiers may still say what they said. Zero where what is published was there
+	// already, or not every server serves the change yet.
 	Until time.Time
 }
 

@@ -47,7 +47,7 @@ func (p *Publisher) change(ctx context.Context, t *task) error {
 			return rerr
 		}
 		t.Change = Change{Name: t.entry.Name, Before: before, After: p.after(t.aim, t.entry, before)}
-		t.SetReport.Before = t.cached()
+		t.SetReport.Before = p.cached(t)
 		if t.Change.None() {
 			return nil
 		}

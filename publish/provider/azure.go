@@ -31,9 +31,10 @@ const (
 // resourceGroup added. A set is one resource with an etag: PUT with If-Match, or with
 // If-None-Match: * where there was none, and DELETE with If-Match are answered with 412
 // when somebody else was quicker. The fields of a record are whole numbers without stated
-// bounds, and so 255 is in order. A zone has a most of records in a set, 20 unless it was
-// raised (maxNumberOfRecordsPerRecordSet), which is looked at before anything is written.
-// The set's metadata is written back as it was.
+// bounds, and so 255 is in order. TLSA is taken only in a zone that Azure signs (it has
+// dnssecConfigs/default), and no more records in a set than the zone says
+// (maxNumberOfRecordsPerRecordSet): both are looked at before anything is written. The
+// set's metadata is written back as it was.
 type azureZone struct {
 	*api
 	login *api
@@ -114,6 +115,10 @@ func (z *azureZone) Write(ctx context.Context, c publish.Change) error {
 		return &publish.Error{Kind: publish.Unsupported, Where: z.name, What: fmt.Sprintf("the zone takes %d records in a set", most), Do: "remove one of those at " + c.Name}
 	case len(now.Records) > 0 && set.ETag == "":
 		return z.odd(errors.New("a set without an etag"))
+	case len(c.Added()) > 0:
+		if err := z.signed(ctx, at); err != nil {
+			return err
+		}
 	}
 	r := request{method: http.MethodPut, path: z.path(at, "TLSA", c.Name), header: http.Header{"If-Match": {set.ETag}}}
 	if set.ETag == "" {
@@ -129,6 +134,19 @@ func (z *azureZone) Write(ctx context.Context, c publish.Change) error {
 		}
 	}
 	return untaken(z.call(ctx, r))
+}
+
+// signed is an error unless the zone is signed. Who may not look is let through: the
+// write itself is refused then.
+func (z *azureZone) signed(ctx context.Context, at azureApex) error {
+	p, err := z.json(ctx, http.MethodGet, z.group()+"/"+url.PathEscape(at.Name)+"/dnssecConfigs/default"+azureQuery, nil, nil)
+	switch {
+	case gone(p):
+		return &publish.Error{Kind: publish.Unsupported, Where: z.name, What: "TLSA records are taken in signed zones alone, and " + at.Name + " is not", Do: "turn DNSSEC on for the zone"}
+	case p.status == http.StatusForbidden:
+		return nil
+	}
+	return err
 }
 
 // azureApex is a zone in a reply.
@@ -310,6 +328,7 @@ func (z *azureZone) ask(ctx context.Context) error {
 	if err := json.Unmarshal(p.body, &grant); err != nil || !strings.EqualFold(grant.Type, "Bearer") || !bearerToken.MatchString(grant.Token) {
 		return z.login.odd(errors.New("no token"))
 	}
+	z.hidden.hide(grant.Token)
 	// A minute early: it is still to be good when it arrives.
 	z.token, z.until = grant.Token, z.now().Add(time.Duration(min(max(grant.Seconds, 60), 86400)-60)*time.Second)
 	return nil

@@ -16,6 +16,8 @@ import (
 type azureFake struct {
 	shelf
 	most   int    // records in a set
+	plain  bool   // the zones are not signed
+	blind  bool   // who calls may not look whether they are
 	onward string // where the second page is said to be; "": where it is
 	grants int    // tokens that were given out
 	valid  map[string]caller
@@ -171,6 +173,15 @@ func (f *azureFake) zonesAt(w http.ResponseWriter, r *http.Request, parts []stri
 		azureFault(w, http.StatusNotFound, "ResourceNotFound", "The Resource 'Microsoft.Network/dnszones/"+parts[0]+"' under resource group '"+azureGroup+"' was not found.")
 	case len(parts) == 1 && r.Method == http.MethodGet:
 		say(w, http.StatusOK, f.object(z))
+	case len(parts) == 3 && parts[1] == "dnssecConfigs" && parts[2] == "default" && r.Method == http.MethodGet:
+		switch {
+		case f.blind:
+			azureFault(w, http.StatusForbidden, "AuthorizationFailed", "The client does not have authorization to perform action 'Microsoft.Network/dnszones/dnssecConfigs/read'.")
+		case f.plain:
+			azureFault(w, http.StatusNotFound, "NotFound", "The DNSSEC configuration was not found.")
+		default:
+			say(w, http.StatusOK, map[string]any{"name": "default", "etag": "d", "properties": map[string]any{"provisioningState": "Succeeded", "signingKeys": []string{}}})
+		}
 	case len(parts) == 3:
 		f.one(w, r, z, parts[1], z.whole(parts[2], "@"))
 	default:
@@ -255,6 +266,9 @@ func (f *azureFake) put1(w http.ResponseWriter, r *http.Request, z *shelfZone, k
 	switch {
 	case kind != "TLSA":
 		bad("The type is not served here.")
+		return
+	case f.plain:
+		bad("TLSA record sets are supported in DNSSEC signed zones only.")
 		return
 	case p.TTL == nil || *p.TTL < 1 || *p.TTL > maxSeconds:
 		bad("The TTL must be between 1 and 2147483647.")

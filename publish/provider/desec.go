@@ -21,8 +21,8 @@ import (
 // and are kept in canonical form: hex in lower case, no blanks. A set is made with
 // POST, which fails where there is one; it is changed with PATCH, which leaves its TTL
 // alone and takes no precondition, and taken away with DELETE. Names are of lower-case
-// letters, digits, "-", "_" and ".". Fields may be any octet: they are validated as
-// RFC 6698 §2.1 has them. What goes over the limits (2 writes a second, 15 a minute, 300
+// letters, digits, "-", "_" and "."; nothing is said of values that the fields of a TLSA
+// record may not have. What goes over the limits (2 writes a second, 15 a minute, 300
 // a day for a domain) is answered with 429 and Retry-After.
 type desecZone struct {
 	*api

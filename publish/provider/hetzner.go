@@ -110,7 +110,10 @@ func (z hetznerZone) Write(ctx context.Context, c publish.Change) error {
 	}
 	var begun hetznerAction
 	p, err := z.json(ctx, http.MethodPost, path, ask, &begun)
-	if err != nil {
+	switch {
+	case hetznerError(p.body).Code == "uniqueness_error":
+		return z.changed(c.Name)
+	case err != nil:
 		return untaken(p, err)
 	}
 	return z.done(ctx, begun)

@@ -1,8 +1,6 @@
 package provider
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"crypto/sha1"
 	"encoding/hex"
@@ -356,40 +354,24 @@ func (z *ovhZone) time(ctx context.Context) (time.Time, error) {
 	return z.now().Add(z.ahead), nil
 }
 
-// readOVHKey reads an ovh.conf: the section [default], or none, names the endpoint; the
-// keys stand in the section called as it, or beside it.
+// readOVHKey reads an ovh.conf: [default] names the endpoint, and the section called as
+// it has the keys; one section for all will do too.
 func readOVHKey(file []byte) (k ovhKey, err error) {
-	sections := map[string]map[string]string{"": {}}
-	section := ""
-	for lines := bufio.NewScanner(bytes.NewReader(file)); lines.Scan(); {
-		line := strings.TrimSpace(lines.Text())
-		name, value, ok := strings.Cut(line, "=")
-		switch {
-		case line == "" || line[0] == ';' || line[0] == '#':
-		case line[0] == '[' && strings.HasSuffix(line, "]"):
-			if section = strings.TrimSpace(line[1 : len(line)-1]); section == "default" {
-				section = ""
-			}
-			if sections[section] == nil {
-				sections[section] = map[string]string{}
-			}
-		case !ok:
-			return k, errors.New("ovh: credentials: want lines such as endpoint=ovh-eu")
-		default:
-			sections[section][strings.TrimSpace(name)] = strings.TrimSpace(value)
-		}
+	general, err := iniSection(file, "default")
+	if err != nil {
+		return k, fmt.Errorf("ovh: credentials: %w", err)
 	}
-	k.endpoint = sections[""]["endpoint"]
+	k.endpoint = general["endpoint"]
 	if ovhBases[k.endpoint] == "" {
 		return k, errors.New("ovh: credentials: endpoint: want ovh-eu, ovh-ca, ovh-us or another of OVH's")
 	}
-	for name, into := range map[string]*string{"application_key": &k.application, "application_secret": &k.secret, "consumer_key": &k.consumer} {
-		if *into = sections[k.endpoint][name]; *into == "" {
-			*into = sections[""][name]
-		}
-		if *into == "" {
-			return k, errors.New("ovh: credentials: want endpoint, application_key, application_secret and consumer_key")
-		}
+	keys, err := iniSection(file, k.endpoint)
+	if err != nil {
+		keys = general
+	}
+	k.application, k.secret, k.consumer = keys["application_key"], keys["application_secret"], keys["consumer_key"]
+	if k.application == "" || k.secret == "" || k.consumer == "" {
+		return k, errors.New("ovh: credentials: want endpoint, application_key, application_secret and consumer_key")
 	}
 	return k, nil
 }

@@ -28,13 +28,19 @@ func (f *namedFile) wrong() error {
 	return fmt.Errorf("%s: %w", f.place, f.err)
 }
 
-// namedFiles are all the files with keys and certificates that are read at the start.
+// namedFiles are all the files with keys, certificates and credentials.
 func namedFiles(c *config.Config) (all []namedFile) {
 	for _, f := range decryptionKeys(c) {
 		all = append(all, f.namedFile)
 	}
 	if _, err := callersIn(c); err != nil {
 		all = append(all, namedFile{place: "api.tls.client_ca", err: errors.Unwrap(err)})
+	}
+	if path := c.Publish.Credentials; path != "" {
+		// It is cnfd publish that needs them, and the daemon's user may have no right to.
+		if _, err := readCredentials(path); err != nil {
+			all = append(all, namedFile{place: "publish.credentials", warnings: []string{err.Error()}})
+		}
 	}
 	return append(all, issuerFiles(c)...)
 }

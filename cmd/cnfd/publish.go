@@ -33,7 +33,7 @@ The record is made from your own key, in a file: never from what a server says. 
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newPublishAdd(), newPublishRemove(), newPublishList(), newPublishCheck())
+	cmd.AddCommand(newPublishAdd(), newPublishRemove(), newPublishRotate(), newPublishList(), newPublishCheck())
 	return cmd
 }
 
@@ -76,9 +76,9 @@ func (o *publishOptions) addTargetFlags(cmd *cobra.Command, to string) {
 	f.StringVar(&o.to, to, "", "the `TARGET`: rfc2136, powerdns, cloudflare, route53, google, azure, desec, ovh, gandi, hetzner, hook; or print: zone, nsupdate, generic, octodns (default: publish.to)")
 	f.StringVar(&o.server, "server", "", "of rfc2136 the primary's `ADDRESS`, a port may follow; of the others the API's base URL (default: publish.server)")
 	f.StringVar(&o.zone, "zone", "", "the `ZONE` that is written to (default: publish.zone, or the one that holds the name)")
-	f.StringVar(&o.credentials, "credentials", "", "the `FILE` with what the target asks for (default: $CNFD_PUBLISH_CREDENTIALS, which holds the text itself, or publish.credentials)")
+	f.StringVar(&o.credentials, "credentials", "", "the `FILE` with what the target asks for (default: publish.credentials, or the text itself in $CNFD_PUBLISH_CREDENTIALS)")
 	f.Uint32Var(&o.ttl, "ttl", 0, "the TTL of a new set in `SECONDS`, which is how long a revocation takes (default: publish.ttl, 300); a set that is there keeps its own")
-	f.DurationVar(&o.wait, "wait", 0, "the longest to wait until every name server has it and it is proven, 0: not at all (default: publish.wait, 10m)")
+	f.DurationVar(&o.wait, "wait", 0, "the longest `TIME` to wait until every name server has it and it is proven, 0: not at all (default: publish.wait, 10m)")
 	f.BoolVar(&o.dryRun, "dry-run", false, "print what would be changed, and change nothing")
 	f.BoolVar(&o.insecure, "allow-insecure", false, "be content with a zone that is not signed: only verifiers that allow it confirm what stands there")
 	f.BoolVar(&o.cut, "allow-delegated", false, "be content with a record that lies in another zone than the domain: only verifiers that allow it confirm it")
@@ -95,15 +95,17 @@ func (o *publishOptions) load(cmd *cobra.Command) (*config.Config, error) {
 		return nil, err
 	}
 	p, given := &c.Publish, cmd.Flags().Changed
+	if o.targetFlag != "" && given(o.targetFlag) { // the first: what the others say is of this target
+		o.choose(p)
+	}
 	for flag, set := range map[string]func(){
-		o.targetFlag:  func() { o.choose(p) },
 		"server":      func() { p.Server = o.server },
 		"zone":        func() { p.Zone = o.zone },
 		"credentials": func() { p.Credentials = o.credentials },
 		"ttl":         func() { p.TTL = time.Duration(o.ttl) * time.Second },
 		"wait":        func() { p.Wait = o.wait },
 	} {
-		if flag != "" && given(flag) {
+		if given(flag) {
 			set()
 		}
 	}
@@ -123,10 +125,10 @@ func (o *publishOptions) load(cmd *cobra.Command) (*config.Config, error) {
 }
 
 // choose takes another target than the configuration's: what is said there of that
-// one's server, zone and secrets is no business of this one's.
+// one's server and secrets is no business of this one's.
 func (o *publishOptions) choose(p *config.Publish) {
 	if p.To != "" && p.To != o.to {
-		p.Server, p.Zone, p.Credentials, p.GSS = "", "", "", false
+		p.Server, p.Credentials, p.GSS = "", "", false
 	}
 	p.To = o.to
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -12,6 +13,7 @@ import (
 
 	"cnfd/cmd/cnfd/internal/config"
 	"cnfd/publish"
+	"cnfd/publish/hook"
 	"cnfd/publish/provider"
 	"cnfd/publish/update"
 )
@@ -26,9 +28,11 @@ func (o *publishOptions) target(c *config.Config, world publish.World, now func(
 	case printed(p.To):
 		return publish.Target{}, fmt.Errorf("--%s: %s prints what is to be written: this command writes", o.targetFlag, p.To)
 	case p.To == "rfc2136":
-		return updateTarget(c, world, now)
+		return o.updateTarget(c, world, now)
+	case p.To == "hook":
+		return hookTarget(p)
 	case slices.Contains(provider.Names(), p.To):
-		secret, err := credentialsOf(p)
+		secret, err := o.credentialsOf(p)
 		if err != nil {
 			return publish.Target{}, err
 		}
@@ -37,8 +41,19 @@ func (o *publishOptions) target(c *config.Config, world publish.World, now func(
 	return publish.Target{}, fmt.Errorf("--%s: want one of %s", o.targetFlag, strings.Join(targets(), ", "))
 }
 
+// hookTarget is what publish.hook calls.
+func hookTarget(p *config.Publish) (publish.Target, error) {
+	switch {
+	case len(p.Hook) == 0:
+		return publish.Target{}, errors.New("hook: name the program in the configuration (publish.hook)")
+	case p.Server != "" || p.Zone != "" || p.Credentials != "":
+		return publish.Target{}, errors.New("hook: the program knows its own server, zone and credentials: leave those of publish, and their flags, out")
+	}
+	return hook.New(hook.Config{Program: p.Hook[0], Args: p.Hook[1:]})
+}
+
 // updateTarget is the zone's primary, by dynamic update.
-func updateTarget(c *config.Config, world publish.World, now func() time.Time) (publish.Target, error) {
+func (o *publishOptions) updateTarget(c *config.Config, world publish.World, now func() time.Time) (publish.Target, error) {
 	p := &c.Publish
 	uc := update.Config{Server: p.Server, Zone: p.Zone, GSS: p.GSS, Now: now}
 	uc.Primary = func(ctx context.Context, name string) (string, []netip.AddrPort, error) {
@@ -48,7 +63,7 @@ func updateTarget(c *config.Config, world publish.World, now func() time.Time) (
 		return publish.Target{}, fmt.Errorf("server %q: want an address or a host name, and :port where that is not 53; no URL", p.Server)
 	}
 	if !p.GSS {
-		text, err := credentialsOf(p)
+		text, err := o.credentialsOf(p)
 		if err != nil {
 			return publish.Target{}, err
 		}
@@ -89,25 +104,37 @@ const credentialsVariable = "CNFD_PUBLISH_CREDENTIALS"
 // some 2.4 KB.
 const maxCredentials = 64 << 10
 
-// credentialsOf reads what the target asks for: from --credentials, the environment or
-// the configured file, the first that there is. No error repeats any of it.
-func credentialsOf(p *config.Publish) ([]byte, error) {
-	if text := os.Getenv(credentialsVariable); text != "" && p.Credentials == "" {
-		return []byte(text), nil
-	}
-	if p.Credentials == "" {
+// credentialsOf reads what the target asks for. No error repeats any of it.
+func (o *publishOptions) credentialsOf(p *config.Publish) ([]byte, error) {
+	text := os.Getenv(credentialsVariable)
+	switch {
+	case p.Credentials == "" && text == "":
 		return nil, fmt.Errorf("--credentials: %s asks for some: name the file that holds them, or put its text into %s", p.To, credentialsVariable)
+	case p.Credentials == "":
+		return []byte(text), nil
+	case text != "" && o.credentials == "":
+		return nil, fmt.Errorf("credentials: both publish.credentials and %s say which: leave one out, or name a file by --credentials", credentialsVariable)
 	}
-	text, mode, err := readFile(p.Credentials, maxCredentials)
+	octets, err := readCredentials(p.Credentials)
+	if err != nil {
+		return nil, fmt.Errorf("credentials: %w", err)
+	}
+	return octets, nil
+}
+
+// readCredentials refuses a file that others than its owner can read, or write their
+// own into.
+func readCredentials(path string) ([]byte, error) {
+	text, mode, err := readFile(path, maxCredentials)
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("credentials: %w", err)
+		return nil, err
 	case mode.Perm()&0o066 != 0 && runtime.GOOS != "windows":
-		return nil, fmt.Errorf("credentials: %s: others than its owner may read or write it (%04o): chmod 600 it, and have it replaced if others have read it", p.Credentials, mode.Perm())
+		return nil, fmt.Errorf("%s: others than its owner may read or write it (%04o): chmod 600 it, and have it replaced if others have read it", path, mode.Perm())
 	case len(text) > maxCredentials:
-		return nil, fmt.Errorf("credentials: %s: over %d KiB", p.Credentials, maxCredentials>>10)
+		return nil, fmt.Errorf("%s: over %d KiB", path, maxCredentials>>10)
 	case len(strings.TrimSpace(string(text))) == 0:
-		return nil, fmt.Errorf("credentials: %s: empty", p.Credentials)
+		return nil, fmt.Errorf("%s: empty", path)
 	}
 	return text, nil
 }

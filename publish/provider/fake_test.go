@@ -62,6 +62,7 @@ const (
 
 // fakes makes the fake of each provider, by the word that --to takes.
 var fakes = map[string]func() fake{
+	"google":     newGoogleFake,
 	"azure":      newAzureFake,
 	"desec":      newDeSECFake,
 	"gandi":      newGandiFake,

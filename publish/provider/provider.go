@@ -36,6 +36,7 @@ type Config struct {
 
 // providers makes the target of each, by the word that --to takes.
 var providers = map[string]func(Config) (publish.Target, error){
+	"google":     newGoogle,
 	"azure":      newAzure,
 	"desec":      newDeSEC,
 	"gandi":      newGandi,

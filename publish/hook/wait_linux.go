@@ -1,8 +1,8 @@
 package hook
 
 import (
-	"errors"
 	"os/exec"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -11,7 +11,13 @@ import (
 // program is waited for its number is nobody else's, and so the group's neither: stop,
 // after which nothing kills any more, comes before.
 func wait(cmd *exec.Cmd, stop func()) error {
-	for errors.Is(unix.Waitid(unix.P_PID, cmd.Process.Pid, nil, unix.WEXITED|unix.WNOWAIT, nil), unix.EINTR) {
+	err := unix.EINTR
+	for err == unix.EINTR {
+		err, _ = unix.Waitid(unix.P_PID, cmd.Process.Pid, nil, unix.WEXITED|unix.WNOWAIT, nil).(syscall.Errno)
+	}
+	if err != 0 { // a sandbox may forbid it
+		defer stop()
+		return cmd.Wait()
 	}
 	stop()
 	kill(cmd)

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"cnfd/publish"
@@ -44,8 +45,8 @@ func ParseFormat(word string) (Format, error) {
 
 // Options says what is known beside the changes. The zero value is nothing.
 type Options struct {
-	// Zone is the apex of the zone that holds every name, "vendor.example.". OctoDNS
-	// needs it, since its names are relative. With it a script of nsupdate is one
+	// Zone is the apex of the zone that holds every name, with or without the trailing
+	// dot. OctoDNS needs it, since its names are relative. With it a script of nsupdate is one
 	// message, all of which is done or nothing; without it nobody knows whether the
 	// names share a zone, and each is a message of its own.
 	Zone string
@@ -124,7 +125,7 @@ const maxTTL = (1<<31 - 1) * time.Second
 
 func read(f Format, o Options, changes []publish.Change) (sets []set, zone name, err error) {
 	if o.Zone != "" {
-		if zone, err = parseName(o.Zone); err != nil {
+		if zone, err = parseName(strings.TrimSuffix(o.Zone, ".") + "."); err != nil {
 			return nil, nil, unsaid(fmt.Sprintf("zone %.300q", o.Zone), err.Error())
 		}
 	}

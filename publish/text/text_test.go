@@ -125,7 +125,8 @@ func TestRefused(t *testing.T) {
 		{"a format that there is not", 9, fine, []publish.Change{at(plain)}, publish.Unsupported, "no format"},
 		{"octoDNS without a zone", OctoDNS, Options{BeforeKnown: true}, []publish.Change{at(plain)}, publish.Failed, "zone is not known"},
 		{"a name of another zone", Zone, Options{Zone: "endor.example."}, []publish.Change{at(plain)}, publish.WrongZone, "not in the zone endor.example."},
-		{"a zone without a dot at its end", Zone, Options{Zone: "vendor.example"}, []publish.Change{at(plain)}, publish.Unsupported, "not absolute"},
+		{"a zone with an empty label", Zone, Options{Zone: "vendor..example"}, []publish.Change{at(plain)}, publish.Unsupported, "label"},
+		{"a zone that ends in an escaped dot", Zone, Options{Zone: `vendor.example\.`}, []publish.Change{at(plain)}, publish.Unsupported, "not absolute"},
 		{"a name without a dot at its end", Zone, Options{}, []publish.Change{at("jwk.cnf.vendor.example")}, publish.Unsupported, "not absolute"},
 		{"a name that ends in an escaped dot", Zone, Options{}, []publish.Change{at(`jwk.cnf.vendor.example\.`)}, publish.Unsupported, "not absolute"},
 		{"no name", Zone, Options{}, []publish.Change{at("")}, publish.Unsupported, "not absolute"},
@@ -155,6 +156,19 @@ func TestRefused(t *testing.T) {
 				t.Errorf("error %v (%q printed), want one of kind %s that says %q, and nothing printed", err, b.String(), tc.kind, tc.what)
 			}
 		})
+	}
+}
+
+// TestZoneWithoutItsDot: the apex is taken as people write it.
+func TestZoneWithoutItsDot(t *testing.T) {
+	c := change(t, "jwk.cnf.vendor.example.", nil, []string{old})
+	for _, f := range []Format{Zone, NSUpdate, Generic, OctoDNS} {
+		if with, without := printed(t, f, Options{Zone: "vendor.example."}, c), printed(t, f, Options{Zone: "Vendor.example"}, c); with != without {
+			t.Errorf("%s: with a dot\n%s\nwithout\n%s", f, with, without)
+		}
+	}
+	if root := printed(t, NSUpdate, Options{Zone: "."}, c); !strings.Contains(root, "\nzone .\n") {
+		t.Errorf("the root: %s", root)
 	}
 }
 

@@ -185,7 +185,7 @@ func (j *judgement) keys(s *SeenSet) {
 	if len(s.Records) > 0 {
 		there = counted(len(s.Records), "record") + " there, and not the key's"
 	} else if s.Negative > 0 {
-		there += fmt.Sprintf(", which caches may know for %v", s.Negative)
+		there += ", which caches may know for " + brief(s.Negative)
 	}
 	for _, w := range s.Wanted {
 		if !s.Has(w) {
@@ -218,7 +218,7 @@ func (j *judgement) records(s *SeenSet) {
 		}
 	}
 	if j.Revocation > 0 && s.TTL > j.Revocation {
-		j.find(TTLTooLong, s.Name, "its TTL is %v: a record taken away may be believed for so long, and %v is wanted", s.TTL, j.Revocation)
+		j.find(TTLTooLong, s.Name, "its TTL is %s: a record taken away may be believed for so long, and %s is wanted", brief(s.TTL), brief(j.Revocation))
 	}
 	j.ending(s.Name, "the first of its signatures", s.Until)
 }
@@ -232,7 +232,7 @@ func (j *judgement) ending(name, what string, end time.Time) {
 	if end.IsZero() || j.Within < 0 || end.Sub(j.at) >= j.Within {
 		return
 	}
-	j.find(SignatureEndsSoon, name, "%s ends at %s, in %v", what, end.UTC().Format(time.RFC3339), end.Sub(j.at).Round(time.Minute))
+	j.find(SignatureEndsSoon, name, "%s ends at %s, in %s", what, end.UTC().Format(time.RFC3339), brief(end.Sub(j.at).Round(time.Minute)))
 }
 
 // differing says what each server says, where they do not all say the same.
@@ -252,6 +252,18 @@ func short(r Record) string {
 		return text
 	}
 	return text[:most] + "…"
+}
+
+// brief is a duration without the parts that are zero at its end: "5m", "72h".
+func brief(d time.Duration) string {
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
 }
 
 func orElse(text, other string) string {

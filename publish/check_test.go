@@ -88,7 +88,7 @@ func TestCheck(t *testing.T) {
 			s.Trouble = dnssec.Trouble{Text: "more than 255 records", Budget: true}
 		}, publish.LevelCritical, "too_costly", "more than 255 records"},
 		{"no record is there", func(s set) { s.Kind, s.Records, s.Negative = dnssec.NoData, nil, time.Minute },
-			publish.LevelCritical, "key_not_published", "no record is there, which caches may know for 1m0s"},
+			publish.LevelCritical, "key_not_published", "no record is there, which caches may know for 1m:"},
 		{"another key's record is there", func(s set) {
 			s.Records = []publish.SeenRecord{{Record: anotherKey, Usable: true}}
 		}, publish.LevelCritical, "key_not_published other_keys", "1 record there, and not the key's: want 255 255 255 1111"},
@@ -102,7 +102,7 @@ func TestCheck(t *testing.T) {
 			s.Wanted, s.Records = nil, []publish.SeenRecord{{Record: noKey, Why: "3 1 1"}}
 		}, publish.LevelCritical, "nothing_published unusable_record", "1 record there, and none that verifiers can use"},
 		{"a signature that ends in under three days", func(s set) { s.Until = seenAt.Add(72*time.Hour - time.Second) },
-			publish.LevelWarning, "signature_ends_soon", "ends at 2026-11-25T06:39:59Z, in 72h0m0s"},
+			publish.LevelWarning, "signature_ends_soon", "ends at 2026-11-25T06:39:59Z, in 72h"},
 		{"an unusable record beside the key's", func(s set) {
 			s.Records = append(s.Records, publish.SeenRecord{Record: noKey, Why: "it begins with 3 1 1"})
 		}, publish.LevelWarning, "unusable_record", "verifiers skip 3 1 1 1111"},

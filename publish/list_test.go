@@ -221,6 +221,11 @@ func TestListSees(t *testing.T) {
 		}, func(s *publish.SeenSet) bool {
 			return s.Kind == dnssec.NoData && s.Negative == 30*time.Second && s.TTL == 0 && s.Until.Equal(seenAt.Add(4*day)) && !s.Has(theKey)
 		}},
+		{"a TTL that a cache has counted down", func(e *dnssec.Each) {
+			for i := range e.Hops[0].Servers {
+				e.Hops[0].Servers[i].Answer = says(watched, dnssec.Secure, dnssec.Positive, strings.Replace(line, "300", "0", 1), strings.Replace(signed(watched, "TLSA", 13, 10*day), "300", "0", 1))
+			}
+		}, func(s *publish.SeenSet) bool { return s.TTL == 300*time.Second && s.Has(theKey) }},
 		{"an alias, and where it leads", func(e *dnssec.Each) {
 			first := says(watched, dnssec.Secure, dnssec.Positive, watched+" 900 CNAME key.other.example.", signed(watched, "CNAME", 13, 2*day))
 			e.Hops = []dnssec.Hop{{Name: watched, Zone: "vendor.example.", Servers: []dnssec.Server{serverAt(1, first)}}, e.Hops[0]}

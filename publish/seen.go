@@ -271,15 +271,20 @@ func counted(n int, thing string) string {
 }
 
 // ttlIn is the longest TTL of an answer's TLSA records; zero where it has none, or they
-// are not what the zone holds.
+// are not what the zone holds. What a cache has counted down stands whole in the
+// signature (RFC 4034 §3.1.4).
 func ttlIn(a *dnssec.Answer) (ttl time.Duration) {
 	if a == nil || a.Security == dnssec.Bogus {
 		return 0
 	}
 	for _, rr := range a.AnswerSection.RRs() {
-		if h := rr.Header(); h.Rrtype == dnssec.TypeTLSA {
-			ttl = max(ttl, time.Duration(h.Ttl)*time.Second)
+		seconds := uint32(0)
+		if sig, ok := rr.(*dns.RRSIG); ok && sig.TypeCovered == dns.TypeTLSA {
+			seconds = sig.OrigTtl
+		} else if rr.Header().Rrtype == dns.TypeTLSA {
+			seconds = rr.Header().Ttl
 		}
+		ttl = max(ttl, time.Duration(seconds)*time.Second)
 	}
 	return ttl
 }

@@ -14,7 +14,8 @@ func secretsIn(credentials []byte) []string {
 	if whole := strings.TrimSpace(string(credentials)); whole != "" && !strings.ContainsAny(whole, "\n{") {
 		found = append(found, whole)
 	}
-	for _, word := range runs.FindAllString(string(credentials), -1) {
+	text := strings.ReplaceAll(string(credentials), `\n`, "\n") // the lines of a PEM in JSON
+	for _, word := range runs.FindAllString(text, -1) {
 		if len(word) >= 8 && !plain.MatchString(word) {
 			found = append(found, word)
 		}

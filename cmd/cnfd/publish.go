@@ -48,7 +48,8 @@ type publishOptions struct {
 	dryRun, json, insecure, cut, yes, all bool
 	targetFlag                            string // what the flag of o.to is called
 
-	now func() time.Time // the engine's clock, while there is one
+	now    func() time.Time // the engine's clock, while there is a Publisher
+	teller *teller          // what tells of its progress
 }
 
 // addFlags adds the flags of a command that writes the record of one key.
@@ -215,16 +216,18 @@ func (o *publishOptions) withPublisherTo(cmd *cobra.Command, c *config.Config, t
 }
 
 func (o *publishOptions) publisher(cmd *cobra.Command, c *config.Config, t publish.Target, e *engine, now func() time.Time, f func(*publish.Publisher, publish.Target, *engine) error) error {
-	o.now = now
-	teller := newTeller(cmd.ErrOrStderr())
-	defer teller.close()
+	o.now, o.teller = now, newTeller(cmd.ErrOrStderr())
+	defer o.teller.close()
+	out := cmd.OutOrStdout()
+	cmd.SetOut(quietly{out, o.teller})
+	defer cmd.SetOut(out)
 	wait := c.Publish.Wait
 	if wait == 0 {
 		wait = -1 // which is the Publisher's word for not at all
 	}
 	p, err := publish.New(publish.Config{
 		Target: t, World: e.resolver, Now: now, TTL: c.Publish.TTL, Timeout: wait,
-		Insecure: o.insecure, Delegated: o.cut, Progress: teller.tell,
+		Insecure: o.insecure, Delegated: o.cut, Progress: o.teller.tell,
 	})
 	if err != nil {
 		return err

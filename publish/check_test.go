@@ -3,6 +3,8 @@ package publish_test
 import (
 	"bytes"
 	"fmt"
+	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -258,5 +260,30 @@ func TestLevels(t *testing.T) {
 	}
 	if w := publish.What(200); w.Level() != publish.LevelUnknown || w.String() != "indeterminate" {
 		t.Errorf("what nobody knows is %s, %s", w, w.Level())
+	}
+}
+
+// TestFindingsOnThePage holds the table of docs/publish.md to the findings that there are.
+func TestFindingsOnThePage(t *testing.T) {
+	page, err := os.ReadFile("../docs/publish.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var listed []string
+	level := ""
+	for _, row := range regexp.MustCompile("(?m)^\\| ([a-z]*) ?\\| ([0-3]?) ?\\| `([a-z_]+)` \\| .+ \\|$").FindAllStringSubmatch(string(page), -1) {
+		if row[1] != "" {
+			level = row[1] + " " + row[2]
+		}
+		listed = append(listed, level+" "+row[3])
+	}
+	var all []string
+	for w := publish.Indeterminate; w <= publish.ServerSkipped; w++ {
+		all = append(all, fmt.Sprintf("%s %d %s", w.Level(), w.Level().Exit(), w))
+	}
+	slices.Sort(listed)
+	slices.Sort(all)
+	if !slices.Equal(listed, all) {
+		t.Errorf("docs/publish.md has\n%s\nand there are\n%s", strings.Join(listed, "\n"), strings.Join(all, "\n"))
 	}
 }

@@ -80,6 +80,7 @@ func printDiff(w io.Writer, changes []publish.Change) {
 // consent returns nil where the changes may be made. Records of others are removed only
 // with --yes; anything else is asked only of a person at a terminal.
 func (o *publishOptions) consent(cmd *cobra.Command, changes []publish.Change, entries []publish.Entry) error {
+	o.teller.rest()
 	if theirs := notOurs(changes, entries); len(theirs) > 0 {
 		fmt.Fprintf(cmd.ErrOrStderr(), "Not of the given key, and to be removed:\n")
 		for _, line := range theirs {
@@ -178,6 +179,7 @@ func (o *publishOptions) finish(cmd *cobra.Command, doc *publishDoc, r *publish.
 		}
 	}
 	if err != nil {
+		o.teller.rest()
 		fmt.Fprintf(cmd.ErrOrStderr(), "%s: %s\n", cmd.CommandPath(), strings.Join(strings.Fields(err.Error()), " "))
 	}
 	if code != 0 {

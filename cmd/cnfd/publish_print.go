@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
-	"sync"
 	"time"
 
 	"cnfd/dnssec"
@@ -182,75 +180,4 @@ func serverWord(s *publish.SetReport, v *publish.ServerState) string {
 		return "has the record"
 	}
 	return "has it no more"
-}
-
-// teller writes the progress of a command, a line an event; to a terminal also how
-// long the last one has been waited on. close ends it.
-type teller struct {
-	w       io.Writer
-	stop    chan struct{}
-	stopped chan struct{}
-
-	mu      sync.Mutex      // guards what follows, and w
-	since   int             // seconds that the last line stands
-	looking map[string]bool // what was told of the plan, which is not told again
-}
-
-func newTeller(w io.Writer) *teller {
-	t := &teller{w: w, stop: make(chan struct{}), stopped: make(chan struct{}), looking: map[string]bool{}}
-	if !terminal(w) {
-		close(t.stopped)
-		return t
-	}
-	go t.count()
-	return t
-}
-
-func (t *teller) count() {
-	defer close(t.stopped)
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
-	for {
-		select {
-		case <-tick.C:
-			t.mu.Lock()
-			t.since++
-			fmt.Fprintf(t.w, "\r\033[K… %d s", t.since)
-			t.mu.Unlock()
-		case <-t.stop:
-			fmt.Fprint(t.w, "\r\033[K")
-			return
-		}
-	}
-}
-
-// tell writes one event: its time in UTC, the name it is about, what has come about.
-func (t *teller) tell(e publish.Event) {
-	var b strings.Builder
-	b.WriteString(e.At.UTC().Format("15:04:05 "))
-	if e.Name != "" {
-		b.WriteString(strings.TrimSuffix(e.Name, ".") + ": ")
-	}
-	if e.Step == publish.Warning {
-		b.WriteString("warning: ")
-	}
-	b.WriteString(shown(e.Text))
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if e.Step == publish.Looking {
-		if t.looking[e.Name] {
-			return
-		}
-		t.looking[e.Name] = true
-	}
-	if t.since > 0 {
-		fmt.Fprint(t.w, "\r\033[K")
-		t.since = 0
-	}
-	fmt.Fprintln(t.w, b.String())
-}
-
-func (t *teller) close() {
-	close(t.stop)
-	<-t.stopped
 }

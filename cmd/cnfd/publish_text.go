@@ -36,7 +36,7 @@ func (o *publishOptions) printChange(cmd *cobra.Command, c *config.Config, v ver
 	if v.removes {
 		changes = text.Blind(nil, entries, c.Publish.TTL)
 	}
-	if err := text.Write(cmd.OutOrStdout(), format, opts, changes); err != nil || !cmd.Flags().Changed("wait") || o.dryRun {
+	if err := text.Write(cmd.OutOrStdout(), format, opts, changes); err != nil || o.wait == 0 || o.dryRun {
 		return err
 	}
 	cmd.SetOut(cmd.ErrOrStderr()) // standard output holds what is to be written, and nothing else

@@ -88,6 +88,11 @@ func sandboxFiles(t *testing.T) (*sandbox.Internet, string, *sandbox.Wallet) {
 			t.Fatal(err)
 		}
 	}
+	// Records of others, which publish_add.txtar puts its own beside and takes it from.
+	const others = "jwk.cnf.others.vendor.test. 300 IN TLSA "
+	if err := net.Replace("vendor.test.", others+"3 1 1 c0ffee", others+"255 255 255 00c0ffee", others+"2 0 1 "+strings.Repeat("ab", 32)); err != nil {
+		t.Fatal(err)
+	}
 	hint := net.Hints()[0]
 	// The same Internet, by somebody who trusts another root.
 	const stranger = ". IN DS 1 13 2 0000000000000000000000000000000000000000000000000000000000000000"

@@ -15,7 +15,7 @@ import (
 // of version 2023-07-01-preview has them. A text of its shelf is a record's JSON.
 type azureFake struct {
 	shelf
-	most   int    // records in a set
+	most   int    // records in a set; 0: it does not say
 	plain  bool   // the zones are not signed
 	blind  bool   // who calls may not look whether they are
 	onward string // where the second page is said to be; "": where it is
@@ -190,9 +190,13 @@ func (f *azureFake) zonesAt(w http.ResponseWriter, r *http.Request, parts []stri
 }
 
 func (f *azureFake) object(z *shelfZone) map[string]any {
+	properties := map[string]any{"maxNumberOfRecordSets": 10000, "maxNumberOfRecordsPerRecordSet": nil, "zoneType": "Public"}
+	if f.most > 0 {
+		properties["maxNumberOfRecordsPerRecordSet"] = f.most
+	}
 	return map[string]any{
 		"id": "/subscriptions/" + azureSubscription, "name": strings.TrimSuffix(z.name, "."), "type": "Microsoft.Network/dnszones", "location": "global", "etag": "e",
-		"properties": map[string]any{"maxNumberOfRecordSets": 10000, "maxNumberOfRecordsPerRecordSet": f.most, "zoneType": "Public"},
+		"properties": properties,
 	}
 }
 
@@ -273,7 +277,7 @@ func (f *azureFake) put1(w http.ResponseWriter, r *http.Request, z *shelfZone, k
 	case p.TTL == nil || *p.TTL < 1 || *p.TTL > maxSeconds:
 		bad("The TTL must be between 1 and 2147483647.")
 		return
-	case len(p.TLSA) > f.most:
+	case f.most > 0 && len(p.TLSA) > f.most:
 		bad("The number of records in the set exceeds the limit.")
 		return
 	case z.find(name, "CNAME") != nil:

@@ -194,7 +194,7 @@ type hetznerBody struct {
 	}
 }
 
-var hetznerTLSA = regexp.MustCompile(`^\d+ \d+ \d+ [0-9a-fA-F ]+$`)
+var hetznerTLSA = regexp.MustCompile(`^\d+\s+\d+\s+\d+\s+[0-9a-fA-F ]+$`)
 
 // refuses tells what is wrong with the records or the TTL of a request.
 func (b *hetznerBody) refuses(w http.ResponseWriter, kind string) bool {

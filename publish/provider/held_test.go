@@ -1,0 +1,269 @@
+package provider
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"cnfd/publish"
+)
+
+// shelved are the providers whose fakes keep a shelf.
+var shelved = []string{"azure", "desec", "gandi", "hetzner", "ovh"}
+
+// asText are those of them that keep a record's text as it was left.
+var asText = []string{"gandi", "hetzner", "ovh"}
+
+func TestCredentialsThatAreNone(t *testing.T) {
+	good := map[string][]byte{}
+	for _, word := range shelved {
+		f := fakes[word]()
+		good[word] = f.credentials("http://127.0.0.1:1", owner)
+		if _, err := New(word, Config{Credentials: good[word], Now: noon}); err != nil {
+			t.Fatalf("%s: the same without the fault: %v", word, err)
+		}
+	}
+	for _, tt := range []struct {
+		name, word, file string
+	}{
+		{"no token", "desec", ""},
+		{"two tokens", "desec", "i-T3b1h_OI-H9ab8tRS98 stGtURei-T3b1h"},
+		{"a token with a line in it", "gandi", "e18a2cbf0a4d4c1f\n9b3e2d5a6c7b8d9e"},
+		{"a token that is no ASCII", "hetzner", "jEheVytlAoFl7F8MqUQ7jAo2hOXASzt\u00e9"},
+		{"no JSON", "azure", "tenant=6f1d5a2c-3b4e-4f7a"},
+		{"no secret", "azure", strings.Replace(string(good["azure"]), `"password"`, `"pass"`, 1)},
+		{"no resource group", "azure", strings.Replace(string(good["azure"]), `"resourceGroup"`, `"group"`, 1)},
+		{"a login over http to somewhere else", "azure", strings.Replace(string(good["azure"]), "http://127.0.0.1:1/login", "http://192.0.2.1/login", 1)},
+		{"no endpoint", "ovh", strings.Replace(string(good["ovh"]), "endpoint", "point", 1)},
+		{"an endpoint of nobody's", "ovh", strings.Replace(string(good["ovh"]), "endpoint=ovh-eu", "endpoint=https://api.example/", 1)},
+		{"no consumer key", "ovh", strings.Replace(string(good["ovh"]), "consumer_key", "consumer", 1)},
+		{"keys of another endpoint", "ovh", strings.Replace(string(good["ovh"]), "[ovh-eu]", "[ovh-ca]", 1)},
+		{"a line that is no setting", "ovh", string(good["ovh"]) + "MtSwSrPpNjqfVSmJhLbPyr2i45lSwPU1\n"},
+	} {
+		t.Run(tt.word+": "+tt.name, func(t *testing.T) {
+			_, err := New(tt.word, Config{Credentials: []byte(tt.file), Now: noon})
+			if err == nil {
+				t.Fatal("taken")
+			}
+			for _, secret := range []string{azureSecret, ovhApplication, ovhSecret, ovhConsumer, desecOwner[:12], gandiOwner[:12], hetznerOwner[:12]} {
+				if strings.Contains(err.Error(), secret) {
+					t.Errorf("error %q repeats %q", err, secret)
+				}
+			}
+		})
+	}
+}
+
+func TestWhatAPlaceCannotDo(t *testing.T) {
+	want := map[string]publish.Limits{
+		"azure": {}, "desec": {MinTTL: time.Hour, Unguarded: true}, "gandi": {MinTTL: 5 * time.Minute, Unguarded: true},
+		"hetzner": {MinTTL: time.Minute, CannotSign: true, Unguarded: true}, "ovh": {MinTTL: time.Minute, Unguarded: true},
+	}
+	for _, word := range shelved {
+		target := play(t, word, owner).target
+		if target.Limits != want[word] || target.Name != word {
+			t.Errorf("%s: %q %+v, want %+v", word, target.Name, target.Limits, want[word])
+		}
+		if !overwriting[word] || target.Limits.Unguarded {
+			continue
+		}
+		t.Errorf("%s overwrites what others do, and does not say so", word)
+	}
+}
+
+// oddly are records of others in forms that a person may have typed.
+var oddly = []string{
+	"3 1 1 D2ab DE24 0d7cd3ee6b4b28c54df034b9 7983A1D16E8a410e4561cb106618e971",
+	"255  255 255 A5a5" + strings.Repeat("a5A5", 23),
+	"0 0 1 d2abde240d7cd3ee6b4b28c54df034b97983a1d16e8a410e4561cb106618e972",
+}
+
+func TestOddFormsOfOthersAreWrittenBack(t *testing.T) {
+	for _, word := range asText {
+		t.Run(word, func(t *testing.T) {
+			s := play(t, word, owner)
+			s.set(here, 7200, oddly...)
+			before := s.lines()
+			a, b := tlsa(t, ours), tlsa(t, later)
+			if err := s.write(t, s.adding(t, here, a)); err != nil {
+				t.Fatal(err)
+			}
+			onlyOurs(t, before, s.lines(), a)
+			c := publish.Change{Name: here, Before: s.read(t, here)} // both at once: the whole set is written
+			c.After = c.Before.Without(a).With(b, time.Hour)
+			if err := s.write(t, c); err != nil {
+				t.Fatal(err)
+			}
+			onlyOurs(t, before, s.lines(), b)
+			if err := s.write(t, s.removing(t, here, b)); err != nil {
+				t.Fatal(err)
+			}
+			unchanged(t, before, s.lines())
+		})
+	}
+}
+
+func TestOneRecordInTwoForms(t *testing.T) {
+	lower := strings.ToLower(ours)
+	for _, word := range asText {
+		t.Run(word, func(t *testing.T) {
+			s := play(t, word, owner)
+			s.set(here, 7200, theirs[0])
+			before := s.lines()
+			s.set(here, 7200, theirs[0], ours, lower)
+			if got := s.read(t, here); len(got.Records) != 2 || !got.Has(tlsa(t, ours)) {
+				t.Fatalf("read %+v, want two records", got)
+			}
+			if err := s.write(t, s.removing(t, here, tlsa(t, ours))); err != nil {
+				t.Fatal(err)
+			}
+			unchanged(t, before, s.lines())
+		})
+	}
+}
+
+func TestASetThatCannotBeReadIsNotWritten(t *testing.T) {
+	for _, word := range asText {
+		for _, odd := range []string{"255 255 256 00", "3 1 1 xyz", `\# 35 0301`, "3 1"} {
+			t.Run(word+" "+odd, func(t *testing.T) {
+				s := play(t, word, owner)
+				s.set(here, 7200, theirs[0])
+				c := s.adding(t, here, tlsa(t, ours)) // the same without the fault
+				s.set(here, 7200, theirs[0], odd)
+				before := s.lines()
+				_, err := s.target.Zone.Read(t.Context(), here)
+				wantKind(t, s, err, publish.Failed)
+				wantKind(t, s, s.write(t, c), publish.Failed)
+				unchanged(t, before, s.lines())
+			})
+		}
+	}
+}
+
+func TestARecordThatIsNotTaken(t *testing.T) {
+	for _, word := range shelved {
+		t.Run(word, func(t *testing.T) {
+			s := play(t, word, owner)
+			add := s.adding(t, here, tlsa(t, ours))
+			add.After.TTL = 30 * time.Second // less than any of these takes, but for Azure
+			if word == "azure" {
+				add.After.TTL = 0
+			}
+			before := s.lines()
+			wantKind(t, s, s.write(t, add), publish.Unsupported)
+			unchanged(t, before, s.lines())
+			add.After.TTL = time.Hour
+			if err := s.write(t, add); err != nil {
+				t.Fatal("the same without the fault:", err)
+			}
+		})
+	}
+}
+
+func TestNothingToDoIsNotSent(t *testing.T) {
+	for _, word := range shelved {
+		s := play(t, word, owner)
+		s.set(here, 7200, theirs...)
+		set, before := s.read(t, here), s.lines()
+		s.next(s.writes, failBefore)
+		if err := s.write(t, publish.Change{Name: here, Before: set, After: set}); err != nil || !s.pending() {
+			t.Errorf("%s: error %v, something was sent: %v", word, err, !s.pending())
+		}
+		unchanged(t, before, s.lines())
+	}
+}
+
+// The names of methods with other characters, and what only looks like the name.
+func TestNamesThatLookAlike(t *testing.T) {
+	for _, at := range []string{"_jwk_cnf.vendor.example.", "1.8.vendor.example.", "x5t#s256.cnf.vendor.example.", "jwk.cnf.a.b.c.vendor.example."} {
+		for _, word := range shelved {
+			t.Run(word+" "+at, func(t *testing.T) {
+				s := play(t, word, owner)
+				for _, other := range []string{"xjwk.cnf.vendor.example.", "1x8.vendor.example.", "jwk.cnf.vendor.example.", "vendor.example."} {
+					s.set(other, 7200, ours)
+				}
+				before := s.lines()
+				if got := s.read(t, at); len(got.Records) != 0 || got.Name != at {
+					t.Fatalf("read %+v, want nothing", got)
+				}
+				err := s.write(t, s.adding(t, at, tlsa(t, ours)))
+				if strings.Contains(at, "#") && word == "desec" {
+					wantKind(t, s, err, publish.Unsupported)
+					unchanged(t, before, s.lines())
+					return
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				come := less(s.lines(), before)
+				if len(come) != 1 || !strings.Contains(come[0], " "+at+" ") || len(less(before, s.lines())) != 0 {
+					t.Fatalf("lines come: %q", come)
+				}
+				if err := s.write(t, s.removing(t, at, tlsa(t, ours))); err != nil {
+					t.Fatal(err)
+				}
+				unchanged(t, before, s.lines())
+			})
+		}
+	}
+}
+
+func TestAZoneThatIsConfigured(t *testing.T) {
+	for _, word := range shelved {
+		t.Run(word, func(t *testing.T) {
+			s := play(t, word, owner, func(c *Config) { c.Zone = "Vendor.Example." })
+			r, before := tlsa(t, ours), s.lines()
+			if err := s.write(t, s.adding(t, here, r)); err != nil {
+				t.Fatal(err)
+			}
+			onlyOurs(t, before, s.lines(), r)
+			for _, call := range s.calls {
+				if slices.Contains([]string{"GET /zones?page=1&per_page=50", "GET /domain/zone"}, call) || strings.Contains(call, "owns_qname") {
+					t.Errorf("%s: the zone need not be looked for", call)
+				}
+			}
+		})
+	}
+}
+
+// What is lost where whole sets are written is said here, so that nobody thinks otherwise.
+func TestOverwritingProvidersLoseWhatComesInTheSameMoment(t *testing.T) {
+	for word := range overwriting {
+		s := play(t, word, owner)
+		s.set(here, 7200, theirs...)
+		c := s.adding(t, here, tlsa(t, ours))
+		s.next(s.writes, meanwhile(func() { s.set(here, 7200, append(slices.Clone(theirs), later)...) }))
+		if err := s.write(t, c); err != nil || s.read(t, here).Has(tlsa(t, later)) || !s.target.Limits.Unguarded {
+			t.Errorf("%s: error %v: it is guarded after all, and the table of faults and Limits can say so", word, err)
+		}
+	}
+}
+
+// A reply that is a success and says something else than the API promises is an error.
+func TestRepliesThatAreNotTheAPIs(t *testing.T) {
+	for _, word := range shelved {
+		for _, body := range []string{"", "null", "[]", "{}", "<html>", `{"error":null}`, `"x"`, "7", "[7]", `[{"rrset_ttl":-1}]`} {
+			t.Run(word+" "+body, func(t *testing.T) {
+				s := play(t, word, owner)
+				c := s.adding(t, here, tlsa(t, ours))
+				before := s.lines()
+				var again fault
+				again = func(_ fake, w http.ResponseWriter, _ func(http.ResponseWriter)) {
+					s.next(s.reads, again)
+					w.Header().Set("Content-Type", "application/json")
+					_, _ = w.Write([]byte(body))
+				}
+				s.next(s.reads, again)
+				// An empty list is an answer, which says that no zone is there.
+				var e *publish.Error
+				if err := s.write(t, c); !errors.As(err, &e) {
+					t.Fatalf("error %v", err)
+				}
+				unchanged(t, before, s.lines())
+			})
+		}
+	}
+}

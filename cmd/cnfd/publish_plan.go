@@ -196,14 +196,18 @@ const (
 )
 
 func exitOf(r *publish.Report, e *publish.Error) int {
-	unsure := slices.ContainsFunc(r.Sets, func(s publish.SetReport) bool { return s.Unsure })
 	switch {
 	case e == nil && r.Proven():
 		return 0
-	case e == nil, e.Kind == publish.NotProven, r.Written(), unsure:
+	case e == nil, e.Kind == publish.NotProven, r.Written(), unsure(r):
 		return exitNotProven
 	}
 	return exitUnwritten
+}
+
+// unsure reports whether something may be written without anybody knowing.
+func unsure(r *publish.Report) bool {
+	return slices.ContainsFunc(r.Sets, func(s publish.SetReport) bool { return s.Unsure })
 }
 
 // outcome is the first line of a report.
@@ -216,6 +220,8 @@ func outcome(command string, r *publish.Report, code int) string {
 		return done + " before, and proven: nothing was written"
 	case code == exitNotProven && r.Written():
 		return "written, not proven"
+	case unsure(r):
+		return "not known whether it was written, and not proven"
 	case code == exitNotProven:
 		return "not proven: nothing was written now"
 	}

@@ -108,11 +108,21 @@ func TestSandboxFiles(t *testing.T) {
 			t.Errorf("verify %s: exit code %d, want %d: %s", file, code, want, errs.String())
 		}
 	}
+	// What is printed to try: every zone's updates are found by its SOA.
+	for _, args := range [][]string{
+		{"publish", "remove", "--subject", "https://leaving.example"}, {"publish", "add", "--subject", "https://leaving.example", "--ttl", "2"},
+		{"publish", "add", "--subject", "https://glueless.example"}, {"publish", "add", "--subject", "https://empty.test"},
+	} {
+		errs.Reset()
+		if code := run(append(args, "--config", p.path(configFile), "--key", p.path(clientFile)), strings.NewReader(""), &out, &errs); code != 0 {
+			t.Errorf("%q: exit code %d: %s", args, code, errs.String())
+		}
+	}
 	out.Reset()
 	if err := p.print(&out); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{p.daemon.Addresses().API, p.daemon.Addresses().DNS, p.internet.Anchor(), "hmac-sha256:sandbox.:", "nsupdate -k", "curl", program() + " verify --server unix:", "record_differs", "wrongds.example."} {
+	for _, want := range []string{p.daemon.Addresses().API, p.daemon.Addresses().DNS, p.internet.Anchor(), "hmac-sha256:sandbox.:", "nsupdate -k", "curl", program() + " verify --server unix:", program() + " publish remove --config " + p.path(configFile) + " --subject https://leaving.example --key " + p.path(clientFile), "record_differs", "wrongds.example."} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("what is printed lacks %q", want)
 		}

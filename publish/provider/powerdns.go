@@ -29,7 +29,7 @@ import (
 // A PATCH takes whole sets and no precondition (EXTEND and PRUNE of 4.9.12 and 5.0.2
 // are for one record, and what they do to a TTL and to disabled records is not
 // written down: not used). The set is therefore read again just before, and the
-// zone's serial after: one that went up by more than our own change is a Conflict,
+// zone's serial after: one that went up by more than our own change is told of,
 // after the fact. That needs SOA-EDIT-API to be DEFAULT or INCREASE, as zones made
 // over the API have it.
 //
@@ -264,7 +264,7 @@ func (p *powerdns) undisturbed(ctx context.Context, before powerdnsZone, name st
 		return nil
 	}
 	return &publish.Error{
-		Kind: publish.Conflict, Where: "powerdns: zone " + before.Name,
+		Where: "powerdns: zone " + before.Name,
 		What: fmt.Sprintf("somebody else changed the zone in the same moment (serial %d, then %d), and records of theirs at %s may be overwritten", before.Serial, after.Serial, name),
 		Do:   "look whether all of theirs are there, and try again",
 	}

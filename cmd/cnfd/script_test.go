@@ -180,9 +180,9 @@ var scriptCommands = map[string]func(*testscript.TestScript, bool, []string){
 			ts.Fatalf("%s has %d lines, want %s", args[0], got, want)
 		}
 	},
-	// env-file VAR FILE: puts what a file holds into a variable.
+	// env-file VAR FILE: puts what a file holds, but for its last line end, into a variable.
 	"env-file": func(ts *testscript.TestScript, neg bool, args []string) {
-		ts.Setenv(args[0], ts.ReadFile(args[1]))
+		ts.Setenv(args[0], strings.TrimSuffix(ts.ReadFile(args[1]), "\n"))
 	},
 	// awaits-text FILE TEXT: until a file holds the text.
 	"awaits-text": func(ts *testscript.TestScript, neg bool, args []string) {

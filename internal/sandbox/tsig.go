@@ -19,7 +19,10 @@ func (s *server) proven(w dns.ResponseWriter, q, r *dns.Msg) bool {
 	now := s.now().Unix()
 	r.SetTsig(t.Hdr.Name, t.Algorithm, 300, now)
 	err := w.TsigStatus()
-	if err == nil {
+	switch {
+	case t.Hdr.Name == KeyName && dns.CanonicalName(t.Algorithm) != KeyAlgorithm:
+		err = dns.ErrSecret // a key is of one algorithm
+	case err == nil:
 		return true
 	}
 	r.Rcode = dns.RcodeNotAuth

@@ -61,10 +61,11 @@ func script(host, port, apex string, c publish.Change) string {
 	for _, r := range c.Before.Records {
 		fmt.Fprintf(&b, "prereq yxrrset %s IN TLSA %s\n", name, generic(r))
 	}
-	for _, r := range c.Removed() {
+	taken, added := steps(c)
+	for _, r := range taken {
 		fmt.Fprintf(&b, "update delete %s IN TLSA %s\n", name, generic(r))
 	}
-	for _, r := range put(c) {
+	for _, r := range added {
 		fmt.Fprintf(&b, "update add %s %d IN TLSA %s\n", name, c.After.TTL/time.Second, generic(r))
 	}
 	b.WriteString("send\nquit\n")

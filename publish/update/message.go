@@ -22,21 +22,22 @@ func updateOf(apex string, c publish.Change) *dns.Msg {
 	if len(c.Before.Records) == 0 {
 		m.RRsetNotUsed([]dns.RR{&dns.ANY{Hdr: dns.RR_Header{Name: c.Name, Rrtype: dns.TypeTLSA}}})
 	}
+	taken, put := steps(c)
 	m.Used(rrsOf(c.Name, 0, c.Before.Records))
-	m.Remove(rrsOf(c.Name, 0, c.Removed()))
-	m.Insert(rrsOf(c.Name, c.After.TTL, put(c)))
+	m.Remove(rrsOf(c.Name, 0, taken))
+	m.Insert(rrsOf(c.Name, c.After.TTL, put))
 	return m
 }
 
-// put are the records that a change adds. Where the set's TTL changes those that stay
-// are among them: a record that is there takes the TTL of the one that is added (RFC
-// 2136 §3.4.2.2), and a set has one TTL (RFC 2181 §5.2). BIND gives the whole set
-// the TTL of the last that is added; others would be left with two.
-func put(c publish.Change) []publish.Record {
+// steps are the records that a change takes out, and then puts in. Where the set's TTL
+// changes those that stay are among both, since a set has one TTL (RFC 2181 §5.2), and
+// servers do not agree what becomes of it when a record comes with another: BIND and
+// PowerDNS give it to the whole set, Knot DNS passes over it.
+func steps(c publish.Change) (taken, put []publish.Record) {
 	if c.Before.TTL != c.After.TTL {
-		return c.After.Records
+		return c.Before.Records, c.After.Records
 	}
-	return c.Added()
+	return c.Removed(), c.Added()
 }
 
 // rrsOf are records in the form that packs to just their octets, whatever they mean.

@@ -63,12 +63,12 @@ func (q *asked) same(m *dns.Msg) bool {
 func (q *asked) prove(m *dns.Msg, wire []byte) error {
 	t := m.IsTsig()
 	if t == nil {
-		return unsigned(m.Rcode)
+		return q.unsigned(m.Rcode)
 	}
 	if m.Rcode == dns.RcodeNotAuth && t.MACSize == 0 {
 		switch t.Error {
 		case dns.RcodeBadKey:
-			return &publish.Error{Kind: publish.BadKey, What: fmt.Sprintf("key %s is not known there (BADKEY)", q.key.name), Do: "check the key's name and its algorithm on both sides"}
+			return &publish.Error{Kind: publish.BadKey, What: fmt.Sprintf("key %s is not known there (BADKEY)", q.key.name), Do: "check the key's name and its algorithm on both sides, and that it may update: Knot DNS says this of one that may not"}
 		case dns.RcodeBadSig, dns.RcodeBadTrunc:
 			return &publish.Error{Kind: publish.BadKey, What: fmt.Sprintf("signature of key %s refused (%s)", q.key.name, dns.RcodeToString[int(t.Error)]), Do: "check the key's secret on both sides"}
 		}
@@ -93,21 +93,24 @@ func (q *asked) prove(m *dns.Msg, wire []byte) error {
 }
 
 // unsigned is the error of a reply without a signature to a request that had one. A
-// server that knows the key signs; PowerDNS gives no TSIG record at all where it
-// does not know it, and none where it refuses an update.
-func unsigned(rcode int) error {
-	e := &publish.Error{What: "reply to a signed request is not signed"}
-	switch rcode {
-	case dns.RcodeSuccess:
-	case dns.RcodeNotAuth:
-		e.Kind, e.What = publish.BadKey, e.What+", and says NOTAUTH: the key is not known there, or its secret is another"
-		e.Do = "check the key's name, algorithm and secret on both sides"
-	default:
-		if r, ok := refusal(rcode, "request").(*publish.Error); ok {
-			r.What = fmt.Sprintf("%s, and says %s, which is proven by nothing", e.What, words(rcode))
-			return r
-		}
+// server that has checked the request's signs its reply. PowerDNS gives no TSIG record
+// at all where the check fails, whatever the cause; Knot DNS none where it has not the
+// zone, since keys belong to zones there. No question gets a NOTAUTH but for its key.
+func (q *asked) unsigned(rcode int) error {
+	const what = "reply to a signed request is not signed"
+	switch {
+	case rcode == dns.RcodeSuccess || rcode == dns.RcodeNameError:
+		return &publish.Error{What: what, Do: "the server, or something before it, does not know TSIG: set publish.server to the zone's primary"}
+	case rcode == dns.RcodeNotAuth && q.opcode == dns.OpcodeQuery:
+		return &publish.Error{Kind: publish.BadKey, What: what + ", and says NOTAUTH: the key is not known there, its secret is another, or the clocks differ", Do: "check the key's name, algorithm and secret, and the clocks, on both sides"}
+	case rcode == dns.RcodeNotAuth:
+		return &publish.Error{Kind: publish.NotAuth, What: what + ", and says NOTAUTH: it has not the zone, or not the key", Do: setServer}
 	}
+	e := refusal(rcode, "request").(*publish.Error)
+	if e.Kind == publish.Conflict { // Conflict is that nothing was done, of which this is no proof
+		e.Kind, e.Do = publish.Failed, "look what is there, then call this again"
+	}
+	e.What = fmt.Sprintf("%s, and says %s, which is proven by nothing", what, words(rcode))
 	return e
 }
 
@@ -142,7 +145,7 @@ func refusal(rcode int, of string) error {
 	case dns.RcodeNXRrset, dns.RcodeYXRrset, dns.RcodeNameError, dns.RcodeYXDomain:
 		e.Kind, e.What, e.Do = publish.Conflict, of+": what is there is not what was read before ("+words(rcode)+")", "somebody else writes the same records: try again"
 	case dns.RcodeNotAuth:
-		e.Kind, e.What, e.Do = publish.NotAuth, of+": the server is not the zone's primary ("+words(rcode)+")", setServer
+		e.Kind, e.What, e.Do = publish.NotAuth, of+": the server is not the zone's primary ("+words(rcode)+")", setServer+"; Knot DNS says this too where a key is missing"
 	case dns.RcodeNotZone:
 		e.Kind, e.What, e.Do = publish.WrongZone, of+": the name is not in the zone ("+words(rcode)+")", "set publish.zone to the zone that holds it, or leave it out"
 	case dns.RcodeRefused:

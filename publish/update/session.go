@@ -110,6 +110,8 @@ func (s *session) ask(name string, rrtype uint16) (*dns.Msg, error) {
 		return nil, err
 	}
 	switch {
+	case m.Rcode == dns.RcodeRefused:
+		return nil, &publish.Error{Kind: publish.Refused, Where: s.where, What: "query for " + name + " refused (REFUSED): it does not serve the zone, or not to this key", Do: setServer}
 	case m.Rcode != dns.RcodeSuccess && m.Rcode != dns.RcodeNameError:
 		return nil, s.at(refusal(m.Rcode, "query for "+name))
 	case !m.Authoritative:

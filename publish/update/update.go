@@ -26,7 +26,8 @@ import (
 // Config says where updates go and how they are signed. Server or Primary is required.
 type Config struct {
 	// Server is the zone's primary: address or host name, with ":port" where that is
-	// not 53. Default: what Primary finds.
+	// not 53. A secondary that hands updates on (RFC 2136 §6) does the work too, and
+	// Read sees it there late. Default: what Primary finds.
 	Server string
 	// Zone is the apex of the zone that is updated. Default: what the server's SOA
 	// says for the name (RFC 2136 §4.1).

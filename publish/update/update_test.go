@@ -196,7 +196,11 @@ var faults = []fault{
 	{"octets behind the signature", onWire(func(r []byte) []byte { return append(r, 0) }), publish.Failed, "signature is not that of key lab.", true},
 	{"an unsigned success", onUpdate(func(r *dns.Msg) { r.Extra = nil }), publish.Failed, "reply to a signed request is not signed", true},
 	{"an unsigned REFUSED", onUpdate(func(r *dns.Msg) { r.Extra = nil; r.Rcode = dns.RcodeRefused }), publish.Refused, "is not signed, and says REFUSED, which is proven by nothing", true},
-	{"an unsigned NOTAUTH", onUpdate(func(r *dns.Msg) { r.Extra = nil; r.Rcode = dns.RcodeNotAuth }), publish.BadKey, "is not signed, and says NOTAUTH", true},
+	{"an unsigned NOTAUTH", onUpdate(func(r *dns.Msg) { r.Extra = nil; r.Rcode = dns.RcodeNotAuth }), publish.NotAuth, "is not signed, and says NOTAUTH: it has not the zone, or not the key", true},
+	{"an unsigned NXRRSET, which is no proof that nothing was done", onUpdate(func(r *dns.Msg) { r.Extra = nil; r.Rcode = dns.RcodeNXRrset }), publish.Failed, "is not signed, and says NXRRSET", true},
+	{"an unsigned NOTAUTH to a question", func(s *server, c *Config) {
+		s.edit = func(_, r *dns.Msg) { r.Extra = nil; r.Rcode = dns.RcodeNotAuth }
+	}, publish.BadKey, "is not signed, and says NOTAUTH: the key is not known there", false},
 	{"a success under BADKEY's empty signature", onUpdate(func(r *dns.Msg) { r.IsTsig().Error = dns.RcodeBadKey }), publish.Failed, "signature is not that of key lab.", true},
 	{"a NOTAUTH under no error's empty signature", onWire(func(r []byte) []byte { return unsign(r, dns.RcodeNotAuth, 0) }), publish.Failed, "signature is not that of key lab.", true},
 	{"a BADTIME that is not signed", onWire(func(r []byte) []byte { return unsign(r, dns.RcodeNotAuth, dns.RcodeBadTime) }), publish.Failed, "signature is not that of key lab.", true},

@@ -1,0 +1,420 @@
+package integration
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"cnfd/internal/testneeds"
+	"cnfd/publish"
+	rfc2136 "cnfd/publish/update"
+
+	"github.com/miekg/dns"
+)
+
+// A writable is a primary of somebody else's that takes updates, and what stands around it.
+type writable struct {
+	server, zone string // its address, and a zone that it signs
+	key, reader  string // files: of the key that may update, and of one that is known and may not
+	stranger     string // a server like it that has other zones and knows the same keys
+	secondary    string // a server that has the zone from it; "" where there is none
+	otherZone    string // another zone of its own
+	alias        string // a name with a CNAME to ns.<zone>
+	takesEmpty   bool   // records without data
+	fail         func(t *testing.T)
+	want         map[string]expected // where it says other things than the rest, by the fault's claim
+}
+
+// expected is the end of a Write: nothing is made.
+type expected struct {
+	kind  publish.Kind
+	words string
+}
+
+const (
+	updateTheirs = "3 1 1 00112233445566778899AABBCCDDEEFF00112233445566778899AABBCCDDEEFF"
+	updateOurs   = "255 255 255 80D55420B98633C5F4DA599C2159872A78EB2657E15D87F4662F1D5A1C97196B"
+	otherSecret  = "b3RoZXIgc2VjcmV0IG9mIG1vcmUgdGhhbiBlbm91Z2ggb2N0ZXRz"
+	labKey       = "key \"lab\" {\n\talgorithm hmac-sha256;\n\tsecret \"bGFib3JhdG9yeSBvbmx5LCBubyBzZWNyZXQgYXQgYWxs\";\n};\n"
+	readerKey    = "key \"reader\" {\n\talgorithm hmac-sha512;\n\tsecret \"cmVhZHMgYW5kIG5ldmVyIHdyaXRlcyBhbnl0aGluZw==\";\n};\n"
+)
+
+// oddRecords are what few programs make and every server has to carry.
+var oddRecords = []string{
+	"0 0 1 01", updateTheirs, "255 255 255 " + strings.Repeat("AB", 48), "1 2 200 FF", "255 255 255 " + strings.Repeat("00", 32),
+}
+
+// target is the primary as `cnfd publish` would reach it, with one thing changed or none.
+func (w *writable) target(t testing.TB, edit func(*rfc2136.Config)) publish.Zone {
+	t.Helper()
+	c := rfc2136.Config{Server: w.server, Key: updateKey(t, w.key), Now: time.Now}
+	if edit != nil {
+		edit(&c)
+	}
+	target, err := rfc2136.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return target.Zone
+}
+
+func updateKey(t testing.TB, file string) rfc2136.Key {
+	t.Helper()
+	k, err := rfc2136.ParseKey([]byte(file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+func tlsaOf(t testing.TB, texts ...string) (records []publish.Record) {
+	t.Helper()
+	for _, text := range texts {
+		r, err := publish.ParseRecord(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		records = append(records, r)
+	}
+	return records
+}
+
+func readSet(t testing.TB, z publish.Zone, name string) publish.Set {
+	t.Helper()
+	set, err := z.Read(t.Context(), name)
+	if err != nil {
+		t.Fatalf("read %s: %v", name, err)
+	}
+	return set
+}
+
+func writeSet(t testing.TB, z publish.Zone, before, after publish.Set) {
+	t.Helper()
+	if err := z.Write(t.Context(), publish.Change{Name: before.Name, Before: before, After: after}); err != nil {
+		t.Fatalf("write %s: %v", before.Name, err)
+	}
+}
+
+// all is what owners have put into the zone, by a transfer; what signing makes, and the serial, are left out.
+func (w *writable) all(t testing.TB) []string {
+	t.Helper()
+	m := new(dns.Msg).SetAxfr(w.zone)
+	c, err := (&dns.Transfer{DialTimeout: patience, ReadTimeout: patience}).In(m, w.server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lines []string
+	for e := range c {
+		if e.Error != nil {
+			t.Fatal(e.Error)
+		}
+		for _, rr := range e.RR {
+			switch h := rr.Header(); {
+			case slices.Contains([]uint16{dns.TypeSOA, dns.TypeRRSIG, dns.TypeNSEC, dns.TypeNSEC3, dns.TypeNSEC3PARAM, dns.TypeDNSKEY, dns.TypeCDS, dns.TypeCDNSKEY, 65534}, h.Rrtype):
+			default:
+				lines = append(lines, rr.String())
+			}
+		}
+	}
+	slices.Sort(lines)
+	return lines
+}
+
+// others are all but the records of one name.
+func (w *writable) others(t testing.TB, name string) string {
+	t.Helper()
+	return strings.Join(slices.DeleteFunc(w.all(t), func(l string) bool { return strings.HasPrefix(l, name+"\t") }), "\n")
+}
+
+// asked is the set that the server answers with to somebody else's client: dig, which does not read records without
+// data, or the library.
+func (w *writable) asked(t testing.TB, name string) (records []publish.Record, ttl time.Duration) {
+	t.Helper()
+	var answer []dns.RR
+	if w.takesEmpty {
+		m, _, err := (&dns.Client{Net: "tcp"}).Exchange(new(dns.Msg).SetQuestion(name, dns.TypeTLSA), w.server)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer = m.Answer
+	} else {
+		testneeds.Binary(t, "dig", "bind9-dnsutils")
+		host, port, _ := net.SplitHostPort(w.server)
+		out := run(t, "", "", "dig", "+norec", "+tcp", "+noall", "+answer", "@"+host, "-p", port, name, "TLSA")
+		p := dns.NewZoneParser(strings.NewReader(out), ".", "")
+		for rr, ok := p.Next(); ok; rr, ok = p.Next() {
+			answer = append(answer, rr)
+		}
+		if p.Err() != nil {
+			t.Fatal(p.Err())
+		}
+	}
+	for _, rr := range answer {
+		if tlsa, ok := rr.(*dns.TLSA); ok {
+			records = append(records, tlsaOf(t, fmt.Sprintf("%d %d %d %s", tlsa.Usage, tlsa.Selector, tlsa.MatchingType, tlsa.Certificate))...)
+			ttl = time.Duration(rr.Header().Ttl) * time.Second
+		}
+	}
+	return records, ttl
+}
+
+// prove runs everything that holds of every primary.
+func (w *writable) prove(t *testing.T) {
+	t.Run("changes are made, and nothing beside", w.changes)
+	t.Run("the zone need not be told", func(t *testing.T) { w.edge(t, func(c *rfc2136.Config) { c.Zone = "" }) })
+	t.Run("the zone may be told", func(t *testing.T) { w.edge(t, func(c *rfc2136.Config) { c.Zone = w.zone }) })
+	t.Run("the primary may be found", func(t *testing.T) {
+		w.edge(t, func(c *rfc2136.Config) {
+			c.Server = ""
+			c.Primary = func(context.Context, string) (string, []netip.AddrPort, error) {
+				return w.zone, []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:9"), netip.MustParseAddrPort(w.server)}, nil
+			}
+		})
+	})
+	for i, f := range updateFaults {
+		t.Run(f.claim, func(t *testing.T) { w.faulty(t, fmt.Sprintf("faulty%d.cnf.%s", i, w.zone), f) })
+	}
+	t.Run("somebody else writes in between", w.concurrent)
+	t.Run("a CNAME stands there", w.aliased)
+	t.Run("the server fails", w.failing)
+}
+
+// changes takes odd sets through every kind of change and back.
+func (w *writable) changes(t *testing.T) {
+	name := "changes.cnf." + w.zone
+	z, rest := w.target(t, nil), w.others(t, name)
+	texts := oddRecords
+	if w.takesEmpty {
+		texts = append(slices.Clone(texts), "0 0 0", "255 255 255")
+	}
+	records := tlsaOf(t, texts...)
+	ours := tlsaOf(t, updateOurs)[0]
+	steps := []struct {
+		claim string
+		after func(s publish.Set) publish.Set
+	}{
+		{"the first", func(s publish.Set) publish.Set { return s.With(records[0], 2*time.Minute) }},
+		{"all others", func(s publish.Set) publish.Set {
+			for _, r := range records {
+				s = s.With(r, time.Hour)
+			}
+			return s
+		}},
+		{"ours", func(s publish.Set) publish.Set { return s.With(ours, time.Hour) }},
+		{"one in another's place", func(s publish.Set) publish.Set {
+			return s.Without(records[1]).With(tlsaOf(t, "2 0 0 AA")[0], time.Hour)
+		}},
+		{"another TTL", func(s publish.Set) publish.Set { s.TTL = 10 * time.Minute; return s }},
+		{"ours goes", func(s publish.Set) publish.Set { return s.Without(ours) }},
+		{"all go", func(s publish.Set) publish.Set { return s.Without(s.Records...) }},
+	}
+	for _, step := range steps {
+		before := readSet(t, z, name)
+		want := step.after(before)
+		writeSet(t, z, before, want)
+		got := readSet(t, z, name)
+		if !got.Same(want) || got.TTL != want.TTL {
+			t.Errorf("%s: read back %v %v, want %v %v", step.claim, got.TTL, got.Records, want.TTL, want.Records)
+		}
+		seen, ttl := w.asked(t, name)
+		if s := (publish.Set{Name: name, Records: seen}); !s.Same(want) || ttl != want.TTL {
+			t.Errorf("%s: dig sees %v %v, want %v %v", step.claim, ttl, seen, want.TTL, want.Records)
+		}
+		if now := w.others(t, name); now != rest {
+			t.Errorf("%s: others' records are\n%s\nand were\n%s", step.claim, now, rest)
+		}
+	}
+}
+
+// edge writes and takes back one record with another configuration.
+func (w *writable) edge(t *testing.T, edit func(*rfc2136.Config)) {
+	name := "edge.cnf." + w.zone
+	z, rest := w.target(t, edit), w.others(t, name)
+	before := readSet(t, z, name)
+	after := before.With(tlsaOf(t, updateOurs)[0], time.Minute)
+	writeSet(t, z, before, after)
+	if seen, _ := w.asked(t, name); !after.Same(publish.Set{Name: name, Records: seen}) {
+		t.Errorf("dig sees %v", seen)
+	}
+	writeSet(t, z, readSet(t, z, name), before)
+	if seen, _ := w.asked(t, name); len(seen) != 0 || w.others(t, name) != rest {
+		t.Errorf("dig sees %v", seen)
+	}
+}
+
+// updateFault is one thing that is wrong, and what a Write says then.
+type updateFault struct {
+	claim string
+	flip  func(t *testing.T, w *writable, c *rfc2136.Config)
+	expected
+}
+
+var updateFaults = []updateFault{
+	{"the secret is another", func(t *testing.T, w *writable, c *rfc2136.Config) {
+		c.Key = updateKey(t, strings.Replace(w.key, secretIn(w.key), otherSecret, 1))
+	}, expected{publish.BadKey, "BADSIG"}},
+	{"the key is unknown", func(t *testing.T, w *writable, c *rfc2136.Config) {
+		c.Key = updateKey(t, strings.Replace(w.key, `key "`, `key "x`, 1))
+	}, expected{publish.BadKey, "BADKEY"}},
+	{"the algorithm is another", func(t *testing.T, w *writable, c *rfc2136.Config) {
+		c.Key = updateKey(t, strings.Replace(w.key, "hmac-sha256", "hmac-sha512", 1))
+	}, expected{publish.BadKey, "BADKEY"}},
+	{"the clock is an hour late", func(t *testing.T, w *writable, c *rfc2136.Config) {
+		c.Now = func() time.Time { return time.Now().Add(-time.Hour) }
+	}, expected{publish.BadTime, "clocks differ by "}},
+	{"the clock is an hour early", func(t *testing.T, w *writable, c *rfc2136.Config) {
+		c.Now = func() time.Time { return time.Now().Add(time.Hour) }
+	}, expected{publish.BadTime, "clocks differ by "}},
+	{"the zone is another of the server's", func(t *testing.T, w *writable, c *rfc2136.Config) { c.Zone = w.otherZone }, expected{publish.WrongZone, "not in the zone"}},
+	{"the zone is the one above", func(t *testing.T, w *writable, c *rfc2136.Config) {
+		_, above, _ := strings.Cut(w.zone, ".")
+		c.Zone = above
+	}, expected{publish.WrongZone, "is in the zone"}},
+	{"the server has other zones", func(t *testing.T, w *writable, c *rfc2136.Config) { c.Server, c.Zone = w.stranger, w.zone }, expected{publish.NotAuth, "NOTAUTH"}},
+	{"the server has other zones, and the zone is not told", func(t *testing.T, w *writable, c *rfc2136.Config) { c.Server = w.stranger }, expected{publish.Refused, "publish.server"}},
+	{"the key may not", func(t *testing.T, w *writable, c *rfc2136.Config) {
+		if w.reader == "" {
+			t.Skip("it knows one key")
+		}
+		c.Key = updateKey(t, w.reader)
+	}, expected{publish.Refused, "REFUSED"}},
+	{"there is no key", func(t *testing.T, w *writable, c *rfc2136.Config) { c.Key = rfc2136.Key{} }, expected{publish.Refused, "REFUSED"}},
+	{"the server is a secondary", func(t *testing.T, w *writable, c *rfc2136.Config) {
+		if c.Server = w.secondary; c.Server == "" {
+			t.Skip("there is none: the secondaries are BIND's and Knot's")
+		}
+	}, expected{publish.NotAuth, "publish.server"}},
+	{"nobody listens there", func(t *testing.T, w *writable, c *rfc2136.Config) {
+		host, _, _ := net.SplitHostPort(c.Server)
+		c.Server = host + ":9"
+	}, expected{publish.Unreachable, "connection refused"}},
+}
+
+func secretIn(file string) string { return strings.Split(file, `"`)[3] }
+
+// faulty writes with nothing wrong, then again with one thing wrong.
+func (w *writable) faulty(t *testing.T, name string, f updateFault) {
+	z := w.target(t, nil)
+	before := readSet(t, z, name)
+	after := before.With(tlsaOf(t, updateTheirs)[0], time.Minute)
+	writeSet(t, z, before, after)
+	if now := readSet(t, z, name); !now.Same(after) {
+		t.Fatalf("with nothing wrong: %v", now)
+	}
+	rest := w.all(t)
+	wrong := w.target(t, func(c *rfc2136.Config) { f.flip(t, w, c) })
+	err := wrong.Write(t.Context(), publish.Change{Name: name, Before: after, After: after.With(tlsaOf(t, updateOurs)[0], time.Minute)})
+	want := f.expected
+	if other, ok := w.want[f.claim]; ok {
+		want = other
+	}
+	w.refused(t, err, want)
+	if now := w.all(t); !slices.Equal(now, rest) {
+		t.Errorf("the zone is\n%s\nand was\n%s", strings.Join(now, "\n"), strings.Join(rest, "\n"))
+	}
+}
+
+func (w *writable) refused(t *testing.T, err error, want expected) {
+	t.Helper()
+	var e *publish.Error
+	if !errors.As(err, &e) || e.Kind != want.kind || !strings.Contains(err.Error(), want.words) {
+		t.Errorf("%v; want %s: %s", err, want.kind, want.words)
+		return
+	}
+	t.Log(err)
+	if want.kind == publish.BadTime && (e.Theirs.IsZero() || time.Since(e.Theirs).Abs() > time.Minute) {
+		t.Errorf("their clock says %v", e.Theirs)
+	}
+}
+
+// nsupdate changes the zone as somebody else does.
+func (w *writable) nsupdate(t testing.TB, lines ...string) {
+	t.Helper()
+	testneeds.Binary(t, "nsupdate", "bind9-dnsutils")
+	host, port, _ := net.SplitHostPort(w.server)
+	file := t.TempDir() + "/key"
+	write(t, file, w.key)
+	run(t, "", fmt.Sprintf("server %s %s\nzone %s\n%s\nsend\n", host, port, w.zone, strings.Join(lines, "\n")), "nsupdate", "-v", "-k", file)
+}
+
+// concurrent has somebody change the set between Read and Write.
+func (w *writable) concurrent(t *testing.T) {
+	for i, c := range []struct {
+		claim  string
+		before []string
+		lines  []string // NAME stands for the name
+	}{
+		{"and adds a record", []string{updateTheirs}, []string{"update add NAME 60 TLSA 3 0 1 AABB"}},
+		{"and replaces a record", []string{updateTheirs}, []string{"update delete NAME TLSA " + updateTheirs, "update add NAME 60 TLSA 3 0 1 AABB"}},
+		{"and adds the first record", nil, []string{"update add NAME 60 TLSA 3 0 1 AABB"}},
+		{"and removes the last record", []string{updateTheirs}, []string{"update delete NAME TLSA"}},
+	} {
+		t.Run(c.claim, func(t *testing.T) {
+			name := fmt.Sprintf("concurrent%d.cnf.%s", i, w.zone)
+			z := w.target(t, nil)
+			before := readSet(t, z, name)
+			if c.before != nil {
+				want := before.With(tlsaOf(t, c.before...)[0], time.Minute)
+				writeSet(t, z, before, want)
+				before = readSet(t, z, name)
+			}
+			change := publish.Change{Name: name, Before: before, After: before.With(tlsaOf(t, updateOurs)[0], time.Minute)}
+			writeSet(t, z, change.Before, change.After) // nobody is in between
+			writeSet(t, z, change.After, change.Before)
+			for i := range c.lines {
+				c.lines[i] = strings.ReplaceAll(c.lines[i], "NAME", name)
+			}
+			w.nsupdate(t, c.lines...)
+			rest := w.all(t)
+			w.refused(t, z.Write(t.Context(), change), expected{publish.Conflict, "what is there is not what was read before"})
+			if now := w.all(t); !slices.Equal(now, rest) {
+				t.Errorf("the zone is\n%s\nand was\n%s", strings.Join(now, "\n"), strings.Join(rest, "\n"))
+			}
+			now := readSet(t, z, name) // and who reads anew has his way
+			writeSet(t, z, now, now.With(tlsaOf(t, updateOurs)[0], time.Minute))
+		})
+	}
+}
+
+// aliased finds a CNAME at the name, and one that comes between Read and Write.
+func (w *writable) aliased(t *testing.T) {
+	z := w.target(t, nil)
+	rest := w.all(t)
+	if set := readSet(t, z, w.alias); set.Alias != "ns."+w.zone || len(set.Records) != 0 {
+		t.Fatalf("read %v", set)
+	}
+	stale := publish.Set{Name: w.alias}
+	after := stale.With(tlsaOf(t, updateOurs)[0], time.Minute)
+	w.refused(t, z.Write(t.Context(), publish.Change{Name: w.alias, Before: stale, After: after}), expected{publish.Alias, "a CNAME to ns." + w.zone})
+	if now := w.all(t); !slices.Equal(now, rest) {
+		t.Errorf("the zone is\n%s", strings.Join(now, "\n"))
+	}
+	name := "turned.cnf." + w.zone
+	before := readSet(t, z, name)
+	after.Name = name
+	writeSet(t, z, before, after)
+	writeSet(t, z, after, before)
+	w.nsupdate(t, "update add "+name+" 60 CNAME ns."+w.zone)
+	rest = w.all(t)
+	w.refused(t, z.Write(t.Context(), publish.Change{Name: name, Before: before, After: after}), expected{publish.Alias, "a CNAME to ns." + w.zone})
+	if now := w.all(t); !slices.Equal(now, rest) {
+		t.Errorf("the zone is\n%s", strings.Join(now, "\n"))
+	}
+}
+
+// failing comes last: the server does not recover.
+func (w *writable) failing(t *testing.T) {
+	name := "failing.cnf." + w.zone
+	z := w.target(t, nil)
+	before := readSet(t, z, name)
+	after := before.With(tlsaOf(t, updateOurs)[0], time.Minute)
+	writeSet(t, z, before, after)
+	w.fail(t)
+	w.refused(t, z.Write(t.Context(), publish.Change{Name: name, Before: after, After: before}), expected{publish.ServFail, "SERVFAIL"})
+}

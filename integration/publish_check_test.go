@@ -294,6 +294,22 @@ func TestPublishCheckOfADelegatedName(t *testing.T) {
 	m.finds(t, "ok", "one server address")
 }
 
+// TestPublishCheckOfTheZoneAbove: one of the parent's servers has an old delegation.
+func TestPublishCheckOfTheZoneAbove(t *testing.T) {
+	t.Parallel()
+	n := newUpper(t, 117, knotSecondary)
+	m := newMonitor(t, &n.trust, n.leaf, pairDomain, settings{})
+	m.finds(t, "ok", "one server address")
+	ds := records(t, pairDomain+" DS 4711 13 2 "+strings.Repeat("5A", 32))
+	n.delegate(t, nil, ds)
+	const intro = "the servers of . do not all delegate paired.example. alike; "
+	m.finds(t, "critical servers_differ", intro)
+	m.finds(t, "critical servers_differ", " and 4711 13 2 "+strings.Repeat("5a", 32))
+	m.finds(t, "critical servers_differ", "ns2. "+n.second.addr+": to ns.paired.example., DS ")
+	n.inStep(t)
+	m.finds(t, "ok", "one server address")
+}
+
 // TestPublishCheckOfAnImpostor: what stands at a server's address and is not the zone's is never taken for it.
 func TestPublishCheckOfAnImpostor(t *testing.T) {
 	t.Parallel()

@@ -235,9 +235,13 @@ func (j *judgement) ending(name, what string, end time.Time) {
 	j.find(SignatureEndsSoon, name, "%s ends at %s, in %s", what, end.UTC().Format(time.RFC3339), brief(end.Sub(j.at).Round(time.Minute)))
 }
 
-// differing says what each server says, where they do not all say the same.
+// differing says what each server says, where they do not all say the same, and how those
+// of the zone above delegate, where it is these.
 func differing(s *SeenSet) string {
 	var all []string
+	for _, p := range s.Parents {
+		all = append(all, p.Server+": "+p.Says)
+	}
 	for i := range s.Servers {
 		all = append(all, s.Servers[i].Server+": "+s.Servers[i].Says(s.Wanted))
 	}

@@ -85,6 +85,10 @@ func TestCheck(t *testing.T) {
 			s.Servers[1].Kind, s.Servers[1].Records = dnssec.NoData, nil
 		}, publish.LevelCritical, "servers_differ", "ns1.vendor.example. 192.0.2.1: 1 record with the key; ns2.vendor.example. 192.0.2.2: no record"},
 		{"servers that differ, with an answer beside it all the same", func(s set) { s.Differ = true }, publish.LevelCritical, "servers_differ", ""},
+		{"servers of the zone above that do not delegate alike", func(s set) {
+			s.Differ, s.Kind, s.Security, s.Records = true, dnssec.NoAnswer, dnssec.Indeterminate, nil
+			s.Trouble.Text, s.Parents = "they do not delegate alike", []publish.SeenParent{{Server: "a.example. 192.0.2.3", Says: "to ns9.vendor.example., DS none"}}
+		}, publish.LevelCritical, "servers_differ", "they do not delegate alike; a.example. 192.0.2.3: to ns9.vendor.example., DS none; ns1.vendor.example. 192.0.2.1: 1 record with the key; ns2"},
 		{"verifiers give up", func(s set) {
 			s.Kind, s.Security, s.Records = dnssec.NoAnswer, dnssec.Indeterminate, nil
 			s.Trouble = dnssec.Trouble{Text: "more than 255 records", Budget: true}
@@ -162,6 +166,9 @@ func TestCheckAllows(t *testing.T) {
 		{"an alias that is proven", func(l *publish.Listing, _ *publish.CheckConfig) { l.Sets[0].Aliases = []string{"key.vendor.example."} }},
 		{"an underscored name in a zone of its own: no host can have it", func(l *publish.Listing, _ *publish.CheckConfig) {
 			l.Sets[0].Form, l.Sets[0].Zone = "underscore", "_jwk_cnf.vendor.example."
+		}},
+		{"the legacy name in a zone of its own: no host can have it either", func(l *publish.Listing, _ *publish.CheckConfig) {
+			l.Sets[0].Form, l.Sets[0].Zone = "legacy_did", "_did.vendor.example."
 		}},
 		{"a domain without a zone of its own", func(l *publish.Listing, _ *publish.CheckConfig) { l.Sets[0].Zone = "example." }},
 		{"signatures that end in three days to the second", func(l *publish.Listing, _ *publish.CheckConfig) { l.Sets[0].Until = seenAt.Add(72 * time.Hour) }},
@@ -286,4 +293,21 @@ func TestFindingsOnThePage(t *testing.T) {
 	if !slices.Equal(listed, all) {
 		t.Errorf("docs/publish.md has\n%s\nand there are\n%s", strings.Join(listed, "\n"), strings.Join(all, "\n"))
 	}
+}
+
+// A domain is seen, and judged as a monitoring system would: here by what was seen once.
+func ExampleCheck() {
+	l := allRight()
+	fmt.Println(publish.Check(l, publish.CheckConfig{}).Level)
+	l.Sets[0].Security = dnssec.Insecure
+	v := publish.Check(l, publish.CheckConfig{Revocation: time.Minute})
+	fmt.Println(v.Level, v.Level.Exit())
+	for _, f := range v.Findings {
+		fmt.Println(f.What.Level(), f.What, f.Name)
+	}
+	// Output:
+	// ok
+	// critical 2
+	// critical insecure jwk.cnf.vendor.example.
+	// warning ttl_too_long jwk.cnf.vendor.example.
 }

@@ -215,6 +215,22 @@ func TestListSees(t *testing.T) {
 			return s.Differ && s.Kind == dnssec.NoAnswer && s.Trouble.Text == "they differ" && !s.Has(theKey) &&
 				s.Servers[0].Says(s.Wanted) == "1 record with the key, serial 5" && s.Servers[1].Says(s.Wanted) == "no record, serial 4"
 		}},
+		{"servers of the zone above that do not delegate alike", func(e *dnssec.Each) {
+			h := &e.Hops[0]
+			e.Differ, h.Parted = true, true
+			e.Answer = &dnssec.Answer{Name: watched, Type: dnssec.TypeTLSA, Zone: "vendor.example.", Trouble: dnssec.Trouble{Text: "not alike"}}
+			h.Parents = []dnssec.Delegator{
+				{Name: "a.example.", Address: netip.MustParseAddr("192.0.2.3"), Heard: true, NS: []string{"ns1.vendor.example.", "ns2.vendor.example."}, DS: []string{"1 13 2 aa"}},
+				{Name: "b.example.", Heard: true, NS: []string{"ns1.vendor.example."}, DS: []string{}},
+				{Name: "c.example.", Heard: true}, {Name: "d.example."}, {Name: "e.example.", Heard: true, NS: []string{"x."}, Trouble: dnssec.Trouble{Text: "a bad DS"}},
+			}
+		}, func(s *publish.SeenSet) bool {
+			return s.Differ && !s.Has(theKey) && slices.Equal(s.Parents, []publish.SeenParent{
+				{Server: "a.example. 192.0.2.3", Says: "to ns1.vendor.example. and ns2.vendor.example., DS 1 13 2 aa"},
+				{Server: "b.example.", Says: "to ns1.vendor.example., DS none"}, {Server: "c.example.", Says: "holds the zone itself"},
+				{Server: "d.example.", Says: "nothing was heard"}, {Server: "e.example.", Says: "a bad DS"},
+			})
+		}},
 		{"an absence, and how long caches know it", func(e *dnssec.Each) {
 			e.Answer = says(watched, dnssec.Secure, dnssec.NoData, "vendor.example. 60 SOA a. b. 4 1 1 1 30", signed("vendor.example.", "SOA", 13, 4*day))
 			e.Hops[0].Servers = []dnssec.Server{serverAt(1, e.Answer)}

@@ -46,6 +46,13 @@ type seenSetDoc struct {
 	Trouble         string          `json:"trouble,omitempty"`
 	Records         []seenRecordDoc `json:"records"`
 	Servers         []seenServerDoc `json:"servers"`
+	Parents         []seenParentDoc `json:"parents,omitempty"` // of the zone above, where they do not all delegate alike
+}
+
+// seenParentDoc is one address of a server of the zone above.
+type seenParentDoc struct {
+	Server string `json:"server"`
+	Says   string `json:"says"` // for people
 }
 
 // seenRecordDoc is one record of a set.
@@ -191,6 +198,9 @@ func (s *sought) set(seen *publish.SeenSet) seenSetDoc {
 		}
 		d.Servers = append(d.Servers, one)
 	}
+	for _, p := range seen.Parents {
+		d.Parents = append(d.Parents, seenParentDoc(p))
+	}
 	return d
 }
 
@@ -229,6 +239,9 @@ func (d *seenSetDoc) body() string {
 			note = "not usable: " + r.Why
 		}
 		lines = append(lines, strings.TrimSpace(r.Record+"  "+note))
+	}
+	for _, p := range d.Parents {
+		lines = append(lines, p.Server+": "+p.Says)
 	}
 	for _, v := range d.Servers {
 		if d.ServersDiffer || v.Skipped {

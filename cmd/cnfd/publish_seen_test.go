@@ -56,6 +56,7 @@ func listed(t *testing.T) (*sought, *publish.Listing) {
 		set("1.8.vendor.example.", "1", "dotted", func(s *publish.SeenSet) {
 			s.Security, s.Differ, s.TTL, s.Trouble.Text = dnssec.Indeterminate, true, time.Minute, "the servers do not all say the same"
 			s.Servers = []publish.SeenServer{numbered(server(one, dnssec.Positive, key, next), 7), numbered(server(two, dnssec.NoData), 6)}
+			s.Parents = []publish.SeenParent{{Server: "a.example. 192.0.2.3", Says: "to ns1.vendor.example."}}
 		}),
 		set("5.8.vendor.example.", "5", "dotted", func(s *publish.SeenSet) {
 			s.Kind, s.Wildcard, s.TTL, s.Aliases = dnssec.Positive, true, 10*time.Minute, []string{"key.vendor.example."}

@@ -44,7 +44,7 @@ func (o *rotateOptions) told(cmd *cobra.Command, t publish.Target, r *publish.Ro
 	next, more := o.next(r, err)
 	run := ""
 	if more != nil {
-		run = goOn(cmd, args, more...)
+		run = goOn(cmd, args, r.Stage >= publish.Switched, more...)
 	}
 	w := cmd.OutOrStdout()
 	if o.json {
@@ -111,13 +111,13 @@ func (o *rotateOptions) next(r *publish.Rotation, err error) (what string, more 
 
 // goOn is the command line that goes on, for a shell: as it was given, but for the
 // operator's words, which are given anew each time.
-func goOn(cmd *cobra.Command, args []string, more ...string) string {
+func goOn(cmd *cobra.Command, args []string, switched bool, more ...string) string {
 	words := strings.Fields(cmd.CommandPath())
 	cmd.Flags().Visit(func(f *pflag.Flag) {
 		switch {
 		case slices.Contains([]string{"switched", "retire", "dry-run"}, f.Name):
-		case f.Name == "exec" && slices.Contains(more, "--switched"):
-			args = nil // it has been switched
+		case f.Name == "exec" && (switched || slices.Contains(more, "--switched")):
+			args = nil // the program has nothing to do any more
 		case f.Value.Type() == "bool":
 			words = append(words, "--"+f.Name+map[bool]string{true: "", false: "=false"}[f.Value.String() == "true"])
 		case f.Value.Type() == "stringSlice":

@@ -140,7 +140,7 @@ func (p *powerdns) Write(ctx context.Context, c publish.Change) error {
 
 // replacement is the RRset to be sent: what is held of others goes back as it came.
 func replacement(c publish.Change, held powerdnsSet) powerdnsSet {
-	ttl := int64(c.After.TTL / time.Second)
+	ttl := seconds(c.After.TTL)
 	s := powerdnsSet{Name: c.Name, Type: "TLSA", TTL: &ttl, Change: "REPLACE", Records: []powerdnsRecord{}}
 	added := c.Added()
 	for _, r := range held.Records {
@@ -212,7 +212,10 @@ func (z powerdnsZone) at(name string) (set publish.Set, held powerdnsSet, err er
 			held = s
 		}
 	}
-	if len(set.Records) > 0 && held.TTL != nil {
+	switch {
+	case held.TTL == nil && len(held.Records) > 0, held.TTL != nil && (*held.TTL < 0 || *held.TTL > maxSeconds):
+		return publish.Set{}, powerdnsSet{}, fmt.Errorf("set at %s without a TTL that can be", name)
+	case len(set.Records) > 0:
 		set.TTL = time.Duration(*held.TTL) * time.Second
 	}
 	return set, held, nil
@@ -265,8 +268,8 @@ func (p *powerdns) undisturbed(ctx context.Context, before powerdnsZone, name st
 	}
 	return &publish.Error{
 		Where: "powerdns: zone " + before.Name,
-		What: fmt.Sprintf("somebody else changed the zone in the same moment (serial %d, then %d), and records of theirs at %s may be overwritten", before.Serial, after.Serial, name),
-		Do:   "look whether all of theirs are there, and try again",
+		What:  fmt.Sprintf("somebody else changed the zone in the same moment (serial %d, then %d), and records of theirs at %s may be overwritten", before.Serial, after.Serial, name),
+		Do:    "look whether all of theirs are there, and try again",
 	}
 }
 

@@ -7,15 +7,11 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"cnfd/publish"
-
-	"github.com/goccy/go-yaml"
-	"github.com/miekg/dns"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -197,144 +193,5 @@ func TestFormats(t *testing.T) {
 	}
 	if none := Format(0).String() + Format(200).String(); none != "" {
 		t.Errorf("what is no format is named %q", none)
-	}
-}
-
-// TestNames holds names to another reader's opinion of what comes out.
-func TestNames(t *testing.T) {
-	for in, want := range map[string]string{
-		"JWK.cnf.vendor.example.":                    "jwk.cnf.vendor.example.",
-		"x5t#s256.cnf.vendor.example.":               `x5t\035s256.cnf.vendor.example.`,
-		`a\.b\\c\"d.example.`:                        `a\046b\092c\034d.example.`,
-		`a\000\255\;$@( .example.`:                   `a\000\255\059\036\064\040\032.example.`,
-		"*._tcp.example.":                            "*._tcp.example.",
-		"☕.example.":                                 `\226\152\149.example.`,
-		".":                                          ".",
-		strings.Repeat("a.", 127):                    strings.Repeat("a.", 127),
-		strings.Repeat(`\120`, 63) + ".example.":     strings.Repeat("x", 63) + ".example.",
-		"line\nupdate delete vendor.example.":        `line\010update\032delete\032vendor.example.`,
-		"a\\\nprereq.example.":                       `a\010prereq.example.`,
-		`\074\087\075.cnf.vendor.example.`:           "jwk.cnf.vendor.example.",
-		"xn--53h.example.":                           "xn--53h.example.",
-		`;\032comment.example.`:                      `\059\032comment.example.`,
-		`"quoted".example.`:                          `\034quoted\034.example.`,
-		`\*.example.`:                                "*.example.",
-		`a\0468\.b.example.`:                         `a\0468\046b.example.`,
-		"_1_8.vendor.example.":                       "_1_8.vendor.example.",
-		`$include.example.`:                          `\036include.example.`,
-		`\@.example.`:                                `\064.example.`,
-		"(paren.example.":                            `\040paren.example.`,
-		"tab\there.example.":                         `tab\009here.example.`,
-		"del\x7f.example.":                           `del\127.example.`,
-		strings.Repeat("b", 63) + ".vendor.example.": strings.Repeat("b", 63) + ".vendor.example.",
-	} {
-		n, err := parseName(in)
-		if err != nil || n.String() != want {
-			t.Errorf("%q: %q, %v; want %q", in, n, err, want)
-			continue
-		}
-		if !slices.Equal(wireName(t, n.String()), wireName(t, in)) {
-			t.Errorf("%q and %q are two names", in, n)
-		}
-	}
-}
-
-// wireName is a name's octets, as miekg/dns reads it, in lower case.
-func wireName(t testing.TB, text string) []byte {
-	t.Helper()
-	wire := make([]byte, 256)
-	n, err := dns.PackDomainName(text, wire, 0, nil, false)
-	if err != nil {
-		t.Fatalf("%q: %v", text, err)
-	}
-	return bytes.ToLower(wire[:n])
-}
-
-// TestOctoDNSOrder holds the order of keys to what octoDNS wants: natsort's.
-func TestOctoDNSOrder(t *testing.T) {
-	order := []string{"", "1.8", "1.8.sub", "2.8", "3.8", "5.8", "5.8b", "05.9", "323.8", "*", "_1_8", "_5_8", "_323_8", "_jwk_cnf", "a", "a1", "a2", "a10", "a-", "ab", "jkt.cnf", "jwk.cnf", "jwk.cnf.a"}
-	for i, a := range order {
-		for j, b := range order {
-			if got, want := natural(a, b), sign(i-j); got != want {
-				t.Errorf("%q against %q: %d, want %d", a, b, got, want)
-			}
-		}
-	}
-}
-
-func sign(n int) int { return min(1, max(-1, n)) }
-
-// octoRecord is the schema of a TLSA record in octoDNS' documentation, docs/records.md,
-// and in octodns/record/tlsa.py.
-type octoRecord struct {
-	OctoDNS struct {
-		Lenient bool `yaml:"lenient"`
-	} `yaml:"octodns"`
-	TTL    int    `yaml:"ttl"`
-	Type   string `yaml:"type"`
-	Values []struct {
-		Data     string `yaml:"certificate_association_data"`
-		Usage    uint8  `yaml:"certificate_usage"`
-		Matching uint8  `yaml:"matching_type"`
-		Selector uint8  `yaml:"selector"`
-	} `yaml:"values"`
-}
-
-func readOctoDNS(t testing.TB, text string) map[string]octoRecord {
-	t.Helper()
-	file := map[string]octoRecord{}
-	if err := yaml.NewDecoder(strings.NewReader(text), yaml.Strict()).Decode(&file); err != nil && strings.Trim(text, "# \n") != "" {
-		t.Fatalf("%v\n%s", err, text)
-	}
-	return file
-}
-
-// TestOctoDNSKeysAreInOrder reads every mapping as octoDNS does that enforces order.
-func TestOctoDNSKeysAreInOrder(t *testing.T) {
-	text := printed(t, OctoDNS, Options{Zone: "vendor.example.", BeforeKnown: true},
-		change(t, "jwk.cnf.vendor.example.", []string{theirs}, []string{theirs, old}),
-		change(t, "323.8.vendor.example.", nil, []string{old}),
-		change(t, "1.8.vendor.example.", nil, []string{old}),
-		change(t, "vendor.example.", nil, []string{old}))
-	var file yaml.MapSlice
-	if err := yaml.Unmarshal([]byte(text), &file); err != nil {
-		t.Fatal(err)
-	}
-	mappings := 0
-	var walk func(v any)
-	walk = func(v any) {
-		switch v := v.(type) {
-		case []any:
-			for _, item := range v {
-				walk(item)
-			}
-		case yaml.MapSlice:
-			mappings++
-			for i, item := range v {
-				if i > 0 && natural(v[i-1].Key.(string), item.Key.(string)) >= 0 {
-					t.Errorf("key %q after %q", item.Key, v[i-1].Key)
-				}
-				walk(item.Value)
-			}
-		}
-	}
-	var ordered any
-	if err := yaml.UnmarshalWithOptions([]byte(text), &ordered, yaml.UseOrderedMap()); err != nil {
-		t.Fatal(err)
-	}
-	walk(ordered)
-	if mappings != 14 || len(file) != 4 {
-		t.Errorf("%d mappings of %d names were read, want 14 of 4", mappings, len(file))
-	}
-}
-
-// TestOctoDNSWithoutOurs: what its check takes is not told to be lenient.
-func TestOctoDNSWithoutOurs(t *testing.T) {
-	options := Options{Zone: "vendor.example.", BeforeKnown: true}
-	name := "jwk.cnf.vendor.example."
-	with := readOctoDNS(t, printed(t, OctoDNS, options, change(t, name, []string{theirs}, []string{theirs, old})))["jwk.cnf"]
-	without := readOctoDNS(t, printed(t, OctoDNS, options, change(t, name, []string{theirs, old}, []string{theirs})))["jwk.cnf"]
-	if !with.OctoDNS.Lenient || len(with.Values) != 2 || without.OctoDNS.Lenient || len(without.Values) != 1 {
-		t.Errorf("with ours %+v, without %+v", with, without)
 	}
 }

@@ -31,6 +31,9 @@ func (p *Publisher) look(ctx context.Context, a aim, e Entry) (facts, error) {
 		return f, err
 	}
 	if a != present {
+		if f.unsigned() && !p.cfg.Insecure {
+			p.tell(Event{Step: Warning, Name: e.Name, Text: "the zone " + f.apex + " is not signed: that the record is gone will not be proven (--allow-insecure is content with what its servers say)"})
+		}
 		return f, nil
 	}
 	if err := p.fit(e, f); err != nil {
@@ -51,14 +54,19 @@ func (p *Publisher) fit(e Entry, f facts) error {
 			Do: "take the delegation away, use the underscore form, or say that this is meant (--allow-delegated)",
 		}
 	}
-	unsigned := f.each.Answer != nil && (f.each.Answer.Security == dnssec.Insecure || f.each.Answer.Overridden)
-	if unsigned && !p.cfg.Insecure {
+	if f.unsigned() && !p.cfg.Insecure {
 		return &Error{
 			Kind: Unsigned, Where: e.Name, What: "the zone " + f.apex + " is not signed: nobody could prove the record",
 			Do: "sign it with DNSSEC and have its DS at the parent, or say that this is meant (--allow-insecure)",
 		}
 	}
 	return nil
+}
+
+// unsigned reports whether nothing that the zone says is ever proven.
+func (f *facts) unsigned() bool {
+	a := f.each.Answer
+	return a != nil && (a.Security == dnssec.Insecure || a.Overridden)
 }
 
 // underscore is Entry.Form's word for a name that no host can have (docs/profile.md §3).

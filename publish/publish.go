@@ -127,8 +127,12 @@ func (p *Publisher) plan(ctx context.Context, a aim, entries []Entry) ([]*task, 
 // read returns what the place holds; at an alias nothing can be put.
 func (p *Publisher) read(ctx context.Context, a aim, e Entry) (Set, error) {
 	s, err := p.cfg.Target.Zone.Read(ctx, e.Name)
-	if err == nil && s.Alias != "" && a == present {
+	switch {
+	case err != nil || s.Alias == "":
+	case a == present:
 		err = aliased(e.Name, s.Alias)
+	default:
+		p.tell(Event{Step: Warning, Name: e.Name, Text: "an alias (CNAME) to " + s.Alias + " stands there: a record to which it leads is taken away there, and not here"})
 	}
 	s.Name = e.Name
 	return s, err

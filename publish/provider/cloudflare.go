@@ -51,9 +51,9 @@ func newCloudflare(c Config) (publish.Target, error) {
 	if err != nil {
 		return publish.Target{}, err
 	}
-	token := strings.TrimSpace(string(c.Credentials))
-	if token == "" || strings.ContainsAny(token, " \r\n\t") {
-		return publish.Target{}, fmt.Errorf("cloudflare: credentials: want the API token alone, on one line")
+	token, err := c.soleToken("cloudflare")
+	if err != nil {
+		return publish.Target{}, err
 	}
 	a.sign = func(r *http.Request, _ []byte) error {
 		r.Header.Set("Authorization", "Bearer "+token)
@@ -117,7 +117,7 @@ func (f *cloudflare) Write(ctx context.Context, c publish.Change) error {
 	for _, r := range c.Added() {
 		usage, selector, matching, association := r.Fields()
 		batch.Posts = append(batch.Posts, cloudflareRecord{
-			Type: "TLSA", Name: strings.TrimSuffix(c.Name, "."), TTL: int64(c.After.TTL / time.Second),
+			Type: "TLSA", Name: strings.TrimSuffix(c.Name, "."), TTL: seconds(c.After.TTL),
 			Data: &cloudflareTLSA{&usage, &selector, &matching, hex.EncodeToString(association)},
 		})
 	}
@@ -136,7 +136,7 @@ func (f *cloudflare) carries(c publish.Change) error {
 	no := func(what, do string) error {
 		return &publish.Error{Kind: publish.Unsupported, Where: "cloudflare: " + c.Name, What: what, Do: do}
 	}
-	ttl, size := int64(c.After.TTL/time.Second), 0
+	ttl, size := seconds(c.After.TTL), 0
 	for _, r := range c.After.Records {
 		size += len(r.String())
 	}
@@ -181,7 +181,7 @@ func (r cloudflareRecord) into(set *publish.Set, ids map[publish.Record][]string
 	default:
 		return nil
 	}
-	if r.ID == "" || r.TTL <= 0 || r.Data == nil || r.Data.Usage == nil || r.Data.Selector == nil || r.Data.Matching == nil {
+	if r.ID == "" || r.TTL <= 0 || r.TTL > maxSeconds || r.Data == nil || r.Data.Usage == nil || r.Data.Selector == nil || r.Data.Matching == nil {
 		return fmt.Errorf("tlsa record of %s without its id, TTL or data", r.Name)
 	}
 	association, err := hex.DecodeString(strings.Join(strings.Fields(r.Data.Certificate), ""))

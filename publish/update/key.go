@@ -29,6 +29,8 @@ func keyOf(s secret) Key { return Key{func() *secret { return &s }} }
 // IsZero reports whether k is no key.
 func (k Key) IsZero() bool { return k.secret == nil }
 
+func (k Key) isSIG0() bool { return k.secret != nil && k.secret().sig0 != nil }
+
 // String describes the key for people, by its name and algorithm. It tells nothing
 // that is secret.
 func (k Key) String() string {

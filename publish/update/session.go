@@ -126,7 +126,17 @@ func (s *session) update(apex string, c publish.Change) error {
 	if err != nil {
 		return err
 	}
-	return s.at(refusal(m.Rcode, "update of "+c.Name+" in the zone "+apex))
+	err = s.at(refusal(m.Rcode, "update of "+c.Name+" in the zone "+apex))
+	var e *publish.Error
+	if s.key.isSIG0() && errors.As(err, &e) { // of whose signatures no reply tells
+		switch e.Kind {
+		case publish.ServFail:
+			e.Do += "; BIND says this too where a signature does not verify: check the KEY record in the zone, and the clocks"
+		case publish.Refused:
+			e.Do += "; BIND 9.18.28 and later of 9.18 take no SIG(0) at all, 9.20 does"
+		}
+	}
+	return err
 }
 
 // exchange sends one message and returns the reply to it, which is proven to come from

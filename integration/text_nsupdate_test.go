@@ -3,6 +3,7 @@ package integration
 import (
 	"fmt"
 	"net/netip"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -30,6 +31,9 @@ func newScripts(t testing.TB) *scripts {
 	lab(t)
 	testneeds.Binary(t, "nsupdate", "bind9-dnsutils")
 	h := newHost(t, bind{}, "127.187.0.1")
+	if err := os.RemoveAll(h.dir); err != nil { // of a run before this one: BIND has its zone there
+		t.Fatal(err)
+	}
 	z := newZone(t, "vendor.example.", h.addr, dns.ECDSAP256SHA256)
 	z.edit(nil, records(t, scriptName+" TLSA "+textTheirs, scriptName+" TXT \"somebody's\"", "1.8.vendor.example. TLSA "+textTheirs,
 		"alias.vendor.example. CNAME ns.vendor.example.", `a\.b.vendor.example. TXT "somebody's"`))

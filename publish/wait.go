@@ -99,7 +99,7 @@ func (p *Publisher) roll(t *task, each *dnssec.Each) {
 	t.Servers, t.Why = servers, why
 	if t.Served = counted > 0 && why == ""; t.Served {
 		if t.SetReport.Before > 0 {
-			t.Until = p.cfg.Now().Add(t.SetReport.Before)
+			t.Until = p.cfg.Now().Add(t.SetReport.Before + time.Second - 1).Truncate(time.Second) // as it is printed, and no sooner
 		}
 		p.tell(Event{Step: Served, Name: t.entry.Name, Text: fmt.Sprintf("all %d servers: %s", counted, t.wanted()), Done: ready, Of: counted})
 		return

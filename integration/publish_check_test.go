@@ -304,7 +304,7 @@ func TestPublishCheckOfTheZoneAbove(t *testing.T) {
 	n.delegate(t, nil, ds)
 	const intro = "the servers of . do not all delegate paired.example. alike; "
 	m.finds(t, "critical servers_differ", intro)
-	m.finds(t, "critical servers_differ", " and 4711 13 2 "+strings.Repeat("5a", 32))
+	m.finds(t, "critical servers_differ", "4711 13 2 "+strings.Repeat("5a", 32))
 	m.finds(t, "critical servers_differ", "ns2. "+n.second.addr+": to ns.paired.example., DS ")
 	n.inStep(t)
 	m.finds(t, "ok", "one server address")

@@ -1,6 +1,7 @@
 package publish
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -108,10 +109,7 @@ func (t *turn) publish(ctx context.Context) error {
 	if k := kindOf(err); !there(report, t.r.new()) || err != nil && k != Stopped && k != NotProven {
 		return err
 	}
-	if serr := t.save(NextPublished); serr != nil {
-		return serr
-	}
-	return err
+	return cmp.Or(t.save(NextPublished), err)
 }
 
 // there reports whether every entry's record is written, or was there before.
@@ -124,20 +122,37 @@ func there(r Report, entries []Entry) bool {
 	return len(r.Sets) == len(entries)
 }
 
-// spread waits until no cache can hold a set without the new key.
+// spread waits until no cache can hold a set without the new key. Where a server falls
+// back meanwhile (a secondary that starts with what it had on its disk), caches may hold
+// what it says, and all of the wait begins anew.
 func (t *turn) spread(ctx context.Context) error {
-	if !t.r.waiting(t.p.cfg.Now()) {
-		if _, err := t.see(ctx, t.r.new(), "the new key"); err != nil {
-			return t.lost(err)
+	for {
+		if !t.r.waiting(t.p.cfg.Now()) {
+			if _, err := t.see(ctx, t.r.new(), "the new key"); err != nil {
+				return t.lost(err)
+			}
+			if err := t.begin(NextPublished); err != nil {
+				return err
+			}
 		}
-		if err := t.begin(NextPublished); err != nil {
+		without, err := t.wait(ctx, "until no cache can hold a set without the new key", t.r.new())
+		if without {
+			err = cmp.Or(t.fallBack(), err)
+		}
+		switch {
+		case err != nil:
 			return err
+		case !without:
+			return t.save(Spread)
 		}
 	}
-	if err := t.wait(ctx, "until no cache can hold a set without the new key"); err != nil {
-		return err
-	}
-	return t.save(Spread)
+}
+
+// fallBack has a wait for the new key begin anew.
+func (t *turn) fallBack() error {
+	t.tell(Warning, "a server was without the new key just now: the wait begins anew")
+	t.r.Since, t.r.Until = time.Time{}, time.Time{}
+	return t.save(NextPublished)
 }
 
 // change has the key switched, where the new one is seen to stand everywhere.
@@ -149,12 +164,7 @@ func (t *turn) change(ctx context.Context) error {
 	}
 	without, err := t.see(ctx, t.r.new(), "the new key")
 	if without && kindOf(err) != Missing {
-		t.tell(Warning, "a server was without the new key just now: the wait begins anew")
-		t.r.Since, t.r.Until = time.Time{}, time.Time{}
-		if serr := t.save(NextPublished); serr != nil {
-			return serr
-		}
-		return err
+		return cmp.Or(t.fallBack(), err)
 	}
 	switch {
 	case err != nil:
@@ -198,7 +208,7 @@ func (t *turn) age(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := t.wait(ctx, "until no cache holds anything from before the switch"); err != nil {
+	if _, err := t.wait(ctx, "until no cache holds anything from before the switch", nil); err != nil {
 		return err
 	}
 	return t.save(Aged)

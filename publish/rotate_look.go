@@ -108,20 +108,32 @@ func (t *turn) begin(s Stage) error {
 	return t.save(s)
 }
 
-// wait sleeps until the wait that was begun is over. It goes by the time that passes,
-// so that a clock that is set meanwhile makes it neither shorter nor longer.
-func (t *turn) wait(ctx context.Context, what string) error {
+// wait sleeps until the wait that was begun is over. It goes by the time that passes, so
+// that a clock that is set meanwhile makes it neither shorter nor longer. Every now and
+// then it looks at the entries: without says that a server had lost one of them, which
+// ends the wait.
+func (t *turn) wait(ctx context.Context, what string, entries []Entry) (without bool, err error) {
 	t.report.Until = t.r.Until
 	left := t.r.Until.Sub(t.p.cfg.Now())
-	if left <= 0 {
-		return nil
+	if left > 0 {
+		t.tell(Waiting, fmt.Sprintf("%s: at %s, in %v", what, stamp(t.r.Until), left.Round(time.Second)))
 	}
-	t.tell(Waiting, fmt.Sprintf("%s: at %s, in %v", what, stamp(t.r.Until), left.Round(time.Second)))
-	if err := sleep(ctx, left); err != nil {
-		return stopped(err, "waiting "+what+", at "+stamp(t.r.Until))
+	w := &witness{World: t.p.cfg.World, entries: entries}
+	for pause := max(left/glances, leastPause); err == nil && left > 0 && !w.without; left -= pause {
+		if err = sleep(ctx, min(pause, left)); err == nil && left > pause {
+			err = w.glance(ctx)
+		}
 	}
-	return nil
+	if err != nil {
+		err = stopped(err, "waiting "+what+", at "+stamp(t.r.Until))
+	}
+	return w.without, err
 }
+
+const (
+	glances    = 20               // that are thrown at every server in one wait
+	leastPause = 10 * time.Second // between two
+)
 
 func stamp(at time.Time) string { return at.UTC().Format("2006-01-02 15:04:05 MST") }
 
@@ -189,11 +201,26 @@ func (w *witness) Lookup(ctx context.Context, q dnssec.Question) (*dnssec.Answer
 	return a, cached, err
 }
 
+// glance asks every server once.
+func (w *witness) glance(ctx context.Context) error {
+	for _, e := range w.entries {
+		if _, err := w.LookupEach(ctx, question(e.Name, dnssec.TypeTLSA)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (w *witness) hear(q dnssec.Question, a *dnssec.Answer) {
 	if a == nil || a.Kind == dnssec.NoAnswer || q.Type != dnssec.TypeTLSA {
 		return
 	}
 	w.ttl = max(w.ttl, signedTTL(a, dnssec.TypeTLSA))
+	for _, rr := range a.AnswerSection.RRs() { // where nothing is signed
+		if rr.Header().Rrtype == dnssec.TypeTLSA {
+			w.ttl = max(w.ttl, time.Duration(rr.Header().Ttl)*time.Second)
+		}
+	}
 	for _, e := range w.entries {
 		if q.Name.String() == e.Name && !slices.ContainsFunc(a.Data, func(data []byte) bool { return string(data) == e.Record.rdata }) {
 			w.without = true

@@ -2,6 +2,7 @@ package publish
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -85,6 +86,26 @@ func TestRotationsThatAreRefused(t *testing.T) {
 			if _, err := ParseRotation([]byte(text)); err == nil {
 				t.Fatalf("octet %d: read", i)
 			}
+		}
+	}
+}
+
+func TestNewRotation(t *testing.T) {
+	other := entriesOf(next)
+	other[1].Name = "5.8.vendor.example."
+	for claim, tt := range map[string]struct {
+		old, next []Entry
+		want      string
+	}{
+		"two keys":        {entriesOf(ours), entriesOf(next), ""},
+		"one key":         {entriesOf(ours), entriesOf(ours), "they are one key"},
+		"no records":      {nil, nil, "want as many"},
+		"more of one":     {entriesOf(ours), entriesOf(next)[:1], "want as many"},
+		"the zero record": {entriesOf(ours), entriesOf(Record{}), "no record"},
+		"other names":     {entriesOf(ours), other, "want the same names"},
+	} {
+		if _, err := NewRotation("s", "a", "b", tt.old, tt.next); fmt.Sprint(err) != "<nil>" && tt.want == "" || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
+			t.Errorf("%s: %v, want %q", claim, err, tt.want)
 		}
 	}
 }

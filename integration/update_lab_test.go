@@ -186,9 +186,11 @@ func (w *writable) prove(t *testing.T) {
 }
 
 // changes takes odd sets through every kind of change and back.
-func (w *writable) changes(t *testing.T) {
+func (w *writable) changes(t *testing.T) { w.change(t, nil) }
+
+func (w *writable) change(t *testing.T, edit func(*rfc2136.Config)) {
 	name := "changes.cnf." + w.zone
-	z, rest := w.target(t, nil), w.others(t, name)
+	z, rest := w.target(t, edit), w.others(t, name)
 	texts := oddRecords
 	if w.takesEmpty {
 		texts = append(slices.Clone(texts), "0 0 0", "255 255 255")

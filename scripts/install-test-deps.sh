@@ -12,6 +12,7 @@ packages=(
   nsd ldnsutils                                   # nsd, nsd-checkzone, ldns-keygen, ldns-signzone, ldns-read-zone, drill
   pdns-server pdns-backend-sqlite3 sqlite3        # pdns_server, pdnsutil
   unbound unbound-host                            # the witness
+  krb5-kdc krb5-admin-server krb5-user            # krb5kdc, kadmin.local, kinit: tickets for GSS-TSIG
   nginx caddy                                     # gateways that ask cnfd, and hand on a client's certificate
   prometheus systemd                              # promtool, systemd-analyze
   iproute2                                        # network namespaces

@@ -119,7 +119,7 @@ func verdict(said, name string) error {
 	case unsaid.MatchString(said):
 		return &publish.Error{Kind: publish.Unreachable, What: "nsupdate: " + first, Do: mayBeDone}
 	case noTicket.MatchString(said):
-		return &publish.Error{Kind: publish.BadKey, What: "nsupdate: " + first, Do: "see with klist whether there is a ticket, and get one with kinit; the server's is DNS/ and the name in the zone's SOA"}
+		return &publish.Error{Kind: publish.BadKey, What: "nsupdate: " + first, Do: "see with klist whether there is a ticket, and get one with kinit; the server must have the key of DNS/ and the name in the zone's SOA (BIND: tkey-gssapi-keytab)"}
 	}
 	return &publish.Error{What: "nsupdate: " + first}
 }

@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -34,19 +36,25 @@ func (z *primary) handOn(ctx context.Context, s *session, apex string, c publish
 	cmd := exec.CommandContext(bounded, z.cfg.Nsupdate, "-g", "-v", "-t", fmt.Sprint(int(z.cfg.Timeout/time.Second)+1))
 	said := &capped{}
 	cmd.Stdin, cmd.Stdout, cmd.Stderr, cmd.WaitDelay = strings.NewReader(script(host, port, apex, c)), said, said, lastWait
+	cmd.Env = append(slices.DeleteFunc(os.Environ(), ownVariable), "LC_ALL=C") // its words are read
 	err = cmd.Run()
+	var exit *exec.ExitError
 	switch {
 	case ctx.Err() != nil:
-		return s.at(&publish.Error{Kind: publish.Stopped, What: "stopped while nsupdate was at work", Do: mayBeDone, Err: ctx.Err()})
+		err = &publish.Error{Kind: publish.Stopped, What: "stopped while nsupdate was at work", Do: mayBeDone, Err: ctx.Err()}
 	case bounded.Err() != nil:
-		return s.at(&publish.Error{Kind: publish.Unreachable, What: fmt.Sprintf("nsupdate did not end within %v", z.cfg.Timeout), Do: mayBeDone})
-	case errors.Is(err, exec.ErrNotFound):
-		return s.at(&publish.Error{Kind: publish.Unsupported, What: "program " + z.cfg.Nsupdate + " is not there", Do: "install it (Debian: bind9-dnsutils), or give a TSIG key", Err: err})
+		err = &publish.Error{Kind: publish.Unreachable, What: fmt.Sprintf("nsupdate did not end within %v", z.cfg.Timeout), Do: mayBeDone}
+	case errors.As(err, &exit):
+		err = verdict(said.text.String(), c.Name)
 	case err != nil:
-		return s.at(verdict(said.text.String(), c.Name))
+		err = &publish.Error{Kind: publish.Unsupported, What: "nsupdate could not be run: " + err.Error(), Do: "install it (Debian: bind9-dnsutils), or give a TSIG key", Err: err}
 	}
-	return nil
+	return s.at(err)
 }
+
+// ownVariable reports whether a variable of the environment is this program's: it may
+// hold a secret, and is nobody else's business.
+func ownVariable(v string) bool { return strings.HasPrefix(v, "CNFD_") }
 
 // script is a change as nsupdate reads it. Names and data are written so that no octet
 // of them can be taken for another word or another line.

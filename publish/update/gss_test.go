@@ -92,6 +92,7 @@ func TestVerdict(t *testing.T) {
 // TestNsupdateIsRunOnce holds what becomes of the program: a stand-in that writes down
 // what it is given and ends as it is told. The real one is in the integration tests.
 func TestNsupdateIsRunOnce(t *testing.T) {
+	t.Setenv("CNFD_PUBLISH_CREDENTIALS", "a secret")
 	for _, c := range []struct {
 		claim, does string
 		kind        publish.Kind
@@ -105,7 +106,7 @@ func TestNsupdateIsRunOnce(t *testing.T) {
 		t.Run(c.claim, func(t *testing.T) {
 			dir := t.TempDir()
 			program := filepath.Join(dir, "nsupdate")
-			if err := os.WriteFile(program, []byte("#!/bin/sh\necho \"$@\" >>"+dir+"/run\ncat >>"+dir+"/stdin\n"+c.does+"\n"), 0o700); err != nil {
+			if err := os.WriteFile(program, []byte("#!/bin/sh\necho \"$@\" >>"+dir+"/run; env | grep ^CNFD_ >>"+dir+"/run\ncat >>"+dir+"/stdin\n"+c.does+"\n"), 0o700); err != nil {
 				t.Fatal(err)
 			}
 			s := newServer(t)

@@ -58,6 +58,16 @@ func newServer(t testing.TB) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s := &server{zone: zoneWith(t, key), now: noon, keys: map[string][]byte{keyName: labSecret}}
+	t.Cleanup(s.conns.Wait)
+	return s
+}
+
+// unsigned takes the zone's key away.
+func unsigned(t testing.TB, s *server) { s.zone = zoneWith(t) }
+
+func zoneWith(t testing.TB, keys ...*zone.Key) *zone.Zone {
+	t.Helper()
 	var records []dns.RR
 	p := dns.NewZoneParser(strings.NewReader(content), apex, "")
 	for rr, ok := p.Next(); ok; rr, ok = p.Next() {
@@ -66,13 +76,11 @@ func newServer(t testing.TB) *server {
 	if p.Err() != nil {
 		t.Fatal(p.Err())
 	}
-	z, err := zone.New(apex, zone.Policy{Keys: []*zone.Key{key}}, records)
+	z, err := zone.New(apex, zone.Policy{Keys: keys}, records)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &server{zone: z, now: noon, keys: map[string][]byte{keyName: labSecret}}
-	t.Cleanup(s.conns.Wait)
-	return s
+	return z
 }
 
 func (s *server) dial(context.Context, string, string) (net.Conn, error) {

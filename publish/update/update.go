@@ -167,6 +167,7 @@ func (z *primary) Write(ctx context.Context, c publish.Change) error {
 	case c.None() && c.Before.TTL == c.After.TTL:
 		return nil
 	}
+	c.Name = name
 	p, err := z.find(ctx, name)
 	if err != nil {
 		return err

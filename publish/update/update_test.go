@@ -3,6 +3,7 @@ package update
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"slices"
 	"strings"
@@ -440,6 +441,72 @@ func TestAWildcardIsWrittenOver(t *testing.T) {
 	}
 	if now := read(t, z, before.Name); len(now.Records) != 1 || !now.Has(record(t, ours)) {
 		t.Errorf("%v", now)
+	}
+}
+
+// TestAnUnsignedWildcard holds that where nobody can tell a wildcard's answer from a
+// name's own, nothing is written, and the error says what may be the matter.
+func TestAnUnsignedWildcard(t *testing.T) {
+	s := newServer(t)
+	unsigned(t, s)
+	z := s.target(t, nil)
+	for _, name := range []string{name, "any.wild." + apex} {
+		before := read(t, z, name)
+		rest := s.all()
+		err := z.Write(t.Context(), publishChange(t, before))
+		if len(before.Records) == 0 {
+			if err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		var e *publish.Error
+		if !errors.As(err, &e) || e.Kind != publish.Conflict || !strings.Contains(err.Error(), "may come from a wildcard") || s.all() != rest {
+			t.Errorf("%v\n%s", err, s.all())
+		}
+	}
+}
+
+func TestEveryAlgorithm(t *testing.T) {
+	for _, algorithm := range []string{"hmac-sha256", "hmac-sha384", "hmac-sha512"} {
+		k, err := ParseKey([]byte(`key "lab" { algorithm ` + algorithm + `; secret "` + lab256 + `"; };`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := newServer(t)
+		z := s.target(t, func(c *Config) { c.Key = k })
+		change := publishChange(t, read(t, z, name))
+		if err := z.Write(t.Context(), change); err != nil {
+			t.Errorf("%s: %v", algorithm, err)
+		}
+		if got := read(t, z, name); !got.Same(change.After) {
+			t.Errorf("%s: %v", algorithm, got)
+		}
+		s.keys[keyName] = []byte("another secret of enough octets!")
+		if _, err := z.Read(t.Context(), name); err == nil || !strings.Contains(err.Error(), "BADSIG") {
+			t.Errorf("%s: %v", algorithm, err)
+		}
+	}
+}
+
+// TestASetThatFitsNoMessage holds that it is refused before anything is sent.
+func TestASetThatFitsNoMessage(t *testing.T) {
+	s := newServer(t)
+	z := s.target(t, nil)
+	for _, n := range []int{1000, 2000} { // of about 40 octets each
+		after := publish.Set{Name: name, TTL: time.Minute}
+		for i := range n {
+			after.Records = append(after.Records, record(t, fmt.Sprintf("255 255 255 %08x", i)))
+		}
+		sent := s.updates()
+		err := z.Write(t.Context(), publish.Change{Name: name, Before: read(t, z, name), After: after})
+		var e *publish.Error
+		switch {
+		case n == 1000 && err != nil:
+			t.Fatal(err)
+		case n == 2000 && (!errors.As(err, &e) || e.Kind != publish.Unsupported || s.updates() != sent):
+			t.Errorf("%v", err)
+		}
 	}
 }
 

@@ -94,10 +94,9 @@ func saving(n int, cancel func(), before, after error) func(int, *Rotation) (err
 
 // silence has a server say nothing for a minute, from some time on.
 func (c *changeover) silence(i, n int) {
-	time.AfterFunc(time.Duration(n)*20*time.Second, func() {
-		c.servers[i].silent = true
-		time.AfterFunc(time.Minute, func() { c.servers[i].silent = false })
-	})
+	at := time.Duration(n) * 20 * time.Second
+	c.later(at, func() { c.servers[i].silent = true })
+	c.later(at+time.Minute, func() { c.servers[i].silent = false })
 }
 
 // TestRotateUnderRandomTrouble is the property itself: whatever is interrupted, fails with
@@ -169,7 +168,7 @@ func (w *weather) badDay(t *testing.T) Stage {
 		time.AfterFunc(w.seconds(1500), cancel)
 	}
 	if w.chance(15) {
-		time.AfterFunc(w.seconds(700), w.somebody)
+		w.later(w.seconds(700), w.somebody(w.chance(60), []time.Duration{5, 60, 300}[w.rand.IntN(3)]*time.Second))
 	}
 	if w.chance(20) {
 		w.behind += w.seconds(2000)
@@ -209,13 +208,14 @@ func (w *weather) program(cancel func()) func(context.Context) error {
 }
 
 // somebody takes the new key's record away while nobody uses it yet, or changes the TTL.
-func (w *weather) somebody() {
-	set := w.sets[owner]
-	switch {
-	case w.switched.IsZero() && w.chance(60):
-		w.put(set.Without(next))
-	default:
-		set.TTL = []time.Duration{5, 60, 300}[w.rand.IntN(3)] * time.Second
+func (w *weather) somebody(removes bool, ttl time.Duration) func() {
+	return func() {
+		set := w.sets[owner]
+		if removes && w.switched.IsZero() {
+			w.put(set.Without(next))
+			return
+		}
+		set.TTL = ttl
 		w.put(set)
 	}
 }

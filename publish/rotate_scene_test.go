@@ -3,20 +3,63 @@ package publish
 import (
 	"context"
 	"slices"
+	"sync"
 	"testing"
 	"time"
+
+	"cnfd/dnssec"
 )
 
 // changeover is a rotation in a scene: from ours to next, at two names, beside others'
 // records. What a crash leaves is what was kept, and nothing else.
 type changeover struct {
 	*scene
-	kept     []byte // the state, as it is on the disk
+	mu       sync.Mutex // held by who looks at the scene or writes to it, and by what later brings about
+	kept     []byte     // the state, as it is on the disk
 	saves    int
 	failSave func(n int, r *Rotation) (before, after error) // of the n-th: without and with the work done
 	switched time.Time                                      // when the holder began to use the new key
 	switches int
 	others   map[string][]Record
+}
+
+func (c *changeover) LookupEach(ctx context.Context, q dnssec.Question) (*dnssec.Each, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.scene.LookupEach(ctx, q)
+}
+
+func (c *changeover) Lookup(ctx context.Context, q dnssec.Question) (*dnssec.Answer, bool, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.scene.Lookup(ctx, q)
+}
+
+func (c *changeover) Read(ctx context.Context, name string) (Set, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.place.Read(ctx, name)
+}
+
+func (c *changeover) Write(ctx context.Context, change Change) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.place.Write(ctx, change)
+}
+
+// later has something come about.
+func (c *changeover) later(d time.Duration, f func()) {
+	time.AfterFunc(d, func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		f()
+	})
+}
+
+// publisher works where c does.
+func (c *changeover) publisher(t testing.TB, changes ...func(*Config)) *Publisher {
+	t.Helper()
+	return c.scene.publisher(t, append(changes, func(conf *Config) { conf.World, conf.Target.Zone = c, c })...)
 }
 
 const owner2 = "1.8.vendor.example."
@@ -76,6 +119,8 @@ func (c *changeover) save(r Rotation) error {
 
 // use is the operator's program: it may be called again, and does no harm then.
 func (c *changeover) use(context.Context) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.switches++
 	if c.switched.IsZero() {
 		c.switched = time.Now()
@@ -117,6 +162,8 @@ func (c *changeover) done(t testing.TB) {
 // new one from the switch on; or where a record of others was ever gone.
 func (c *changeover) never(t testing.TB) {
 	t.Helper()
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	began, end := c.history[0].at, time.Now().Add(time.Hour)
 	for name, others := range c.others {
 		var at []moment

@@ -140,8 +140,8 @@ func TestRotateSeesAServerFallBackInTheMiddleOfAWait(t *testing.T) {
 			c := newChangeover()
 			c.comeTo(t, NextPublished)
 			if falls {
-				time.AfterFunc(100*time.Second, func() { c.servers[0].stuck = true })
-				time.AfterFunc(160*time.Second, func() { c.servers[0].stuck = false })
+				c.later(100*time.Second, func() { c.servers[0].stuck = true })
+				c.later(160*time.Second, func() { c.servers[0].stuck = false })
 			}
 			began := time.Now()
 			if r, _, err := c.rotate(t, t.Context(), Orders{}); err != nil || r.Stage != Spread {
@@ -171,7 +171,7 @@ func TestRotateSeesAServerFallBack(t *testing.T) {
 					t.Fatalf("without trouble: %v after %v, %v", r.Stage, time.Since(began), err)
 				}
 				c.servers[0].stuck = true
-				time.AfterFunc(30*time.Second, func() { c.servers[0].stuck = false })
+				c.later(30*time.Second, func() { c.servers[0].stuck = false })
 				if _, _, err := c.rotate(t, t.Context(), o); err != nil {
 					t.Fatal(err)
 				}

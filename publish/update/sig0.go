@@ -86,7 +86,8 @@ func whole(signer crypto.Signer) bool {
 	case ed25519.PrivateKey:
 		return len(k) == ed25519.PrivateKeySize
 	case *ecdsa.PrivateKey:
-		return k.D != nil && k.D.Sign() > 0
+		_, err := k.Bytes()
+		return err == nil
 	case *rsa.PrivateKey:
 		return k.D != nil && k.D.BitLen() <= k.N.BitLen() && !slices.Contains(k.Primes, nil) && k.N.BitLen() >= minRSA && k.Validate() == nil
 	}

@@ -410,6 +410,7 @@ func (e *overHTTP) asTheFake(t *testing.T) {
 		{"a record twice", "PATCH", "/zones/vendor.example.", fmt.Sprintf(set, "a.vendor.example.", "TLSA", "REPLACE", record("3 1 1 aa")+","+record("3 1 1 aa")), 422, "Duplicate record"},
 		{"a change of no known type", "PATCH", "/zones/vendor.example.", fmt.Sprintf(set, "a.vendor.example.", "TLSA", "EXTEND", record("3 1 1 aa")), 422, "Changetype not understood"},
 		{"a record", "PATCH", "/zones/vendor.example.", fmt.Sprintf(set, "alias.vendor.example.", "TLSA", "REPLACE", record("3 1 1 aa")), 422, "Conflicts with pre-existing RRset"},
+		{"a name with what no host has", "PATCH", "/zones/vendor.example.", fmt.Sprintf(set, "x5t#s256.vendor.example.", "TLSA", "REPLACE", record("3 1 1 aa")), 422, "unsupported characters"},
 		{"no JSON", "PATCH", "/zones/vendor.example.", `{"rrsets":`, 400, ""},
 		{"upper-case hex", "PATCH", "/zones/vendor.example.", fmt.Sprintf(set, "a.vendor.example.", "TLSA", "REPLACE", record("3 1 1 AABB")), 204, ""},
 		{"which is kept in lower case", "GET", "/zones/vendor.example.", "", 200, `"3 1 1 aabb"`},

@@ -121,6 +121,9 @@ func (f *cloudflare) Write(ctx context.Context, c publish.Change) error {
 			Data: &cloudflareTLSA{&usage, &selector, &matching, hex.EncodeToString(association)},
 		})
 	}
+	if len(batch.Deletes)+len(batch.Posts) == 0 {
+		return nil
+	}
 	var done struct {
 		Success bool `json:"success"`
 	}

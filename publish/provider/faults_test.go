@@ -112,6 +112,29 @@ func TestARecordIsAddedAndRemovedBesideOthers(t *testing.T) {
 	})
 }
 
+// The names of both forms and of COSE methods; none of them is a host's.
+func TestNamesOfEveryForm(t *testing.T) {
+	everyProvider(t, func(t *testing.T, word string) {
+		for _, name := range []string{"jkt.cnf.vendor.example.", "_jwk_cnf.vendor.example.", "1.8.vendor.example.", "_323_8.vendor.example.", "jwk.cnf.deep.below.vendor.example."} {
+			s := play(t, word, owner)
+			s.set("jwk.cnf.other.vendor.example.", 3600, theirs...)
+			before, r := s.lines(), tlsa(t, ours)
+			add := s.adding(t, name, r)
+			if err := s.write(t, add); err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			onlyOurs(t, before, s.lines(), r)
+			if got := s.read(t, name); !got.Same(add.After) || got.Name != name {
+				t.Errorf("read %+v", got)
+			}
+			if err := s.write(t, s.removing(t, name, r)); err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			unchanged(t, before, s.lines())
+		}
+	})
+}
+
 func TestOneRecordIsExchangedForAnother(t *testing.T) {
 	everyProvider(t, func(t *testing.T, word string) {
 		s := play(t, word, owner)

@@ -68,7 +68,7 @@ func newPowerDNS(c Config) (publish.Target, error) {
 		_ = json.Unmarshal(body, &e) // some errors are plain text that says no more than the status
 		return e.Error
 	}
-	return publish.Target{Name: "powerdns", Zone: &powerdns{a, c.Zone}, Limits: publish.Limits{Unguarded: true}}, nil
+	return publish.Target{Name: "powerdns at " + a.base, Zone: &powerdns{a, c.Zone}, Limits: publish.Limits{Unguarded: true}}, nil
 }
 
 // powerdnsZone is a Zone of the API.
@@ -170,12 +170,13 @@ func (p *powerdns) whole(ctx context.Context, name string) (powerdnsZone, error)
 		if _, err := p.json(ctx, http.MethodGet, pdnsServer+"/zones?zone="+url.QueryEscape(apex+"."), nil, &found); err != nil {
 			return powerdnsZone{}, err
 		}
-		if len(found) != 1 || !strings.EqualFold(found[0].Name, apex+".") {
+		i := slices.IndexFunc(found, func(z powerdnsZone) bool { return strings.EqualFold(z.Name, apex+".") })
+		if i < 0 {
 			continue
 		}
 		var z powerdnsZone
-		_, err := p.json(ctx, http.MethodGet, found[0].path(), nil, &z)
-		z.ID = found[0].ID
+		_, err := p.json(ctx, http.MethodGet, found[i].path(), nil, &z)
+		z.ID = found[i].ID
 		return z, err
 	}
 	return powerdnsZone{}, p.noZone(name)

@@ -256,6 +256,11 @@ func (f *powerdnsFake) patch(w http.ResponseWriter, r *http.Request, z *fakePdns
 		case !strings.HasSuffix(s.Name, "."):
 			bad("DNS Name '%s' is not canonical", s.Name)
 			return
+		case strings.ContainsFunc(s.Name, func(r rune) bool {
+			return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._/*", r)
+		}):
+			bad("RRset %s IN %s: Contains unsupported characters", s.Name, s.Type)
+			return
 		case s.Name != zone && !strings.HasSuffix(s.Name, "."+zone):
 			bad("RRset %s IN %s: Name is out of zone", s.Name, s.Type)
 			return

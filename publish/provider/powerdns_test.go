@@ -34,6 +34,7 @@ func TestPowerDNSFakeIsHonest(t *testing.T) {
 		{"a record twice", "PATCH", "/zones/vendor.example.", fmt.Sprintf(set, "a.vendor.example.", "TLSA", "REPLACE", record("3 1 1 aa")+","+record("3 1 1 aa")), 422, "Duplicate record"},
 		{"a change of no known type", "PATCH", "/zones/vendor.example.", fmt.Sprintf(set, "a.vendor.example.", "TLSA", "EXTEND", record("3 1 1 aa")), 422, "Changetype not understood"},
 		{"a record", "PATCH", "/zones/vendor.example.", fmt.Sprintf(set, "alias.vendor.example.", "TLSA", "REPLACE", record("3 1 1 aa")), 422, "Conflicts with pre-existing RRset"},
+		{"a name with what no host has", "PATCH", "/zones/vendor.example.", fmt.Sprintf(set, "x5t#s256.vendor.example.", "TLSA", "REPLACE", record("3 1 1 aa")), 422, "unsupported characters"},
 		{"no JSON", "PATCH", "/zones/vendor.example.", `{"rrsets":`, 400, ""},
 		{"upper-case hex", "PATCH", "/zones/vendor.example.", fmt.Sprintf(set, "a.vendor.example.", "TLSA", "REPLACE", record("3 1 1 AABB")), 204, ""},
 		{"which is kept in lower case", "GET", "/zones/vendor.example.", "", 200, `"3 1 1 aabb"`},
@@ -200,6 +201,7 @@ func TestPowerDNSEndpointWithItsPath(t *testing.T) {
 // FuzzPowerDNSZone reads any zone, and whatever of others' it holds is in what would be sent.
 func FuzzPowerDNSZone(f *testing.F) {
 	f.Add(`{"id":"vendor.example.","name":"vendor.example.","kind":"Native","dnssec":true,"serial":2026112204,"soa_edit_api":"DEFAULT","rrsets":[{"comments":[],"name":"jwk.cnf.vendor.example.","records":[{"content":"255 255 255 aabb","disabled":false},{"content":"3 1 1 aabb","disabled":true}],"ttl":300,"type":"TLSA"}]}`)
+	f.Add(`{"rrsets":[{"name":"jwk.cnf.vendor.example.","type":"TLSA","records":[{"content":"3 1 1 aa"}]}]}`)
 	f.Add(`{"rrsets":[{"name":"JWK.cnf.vendor.example.","type":"CNAME","records":[{"content":"x."}]}]}`)
 	f.Add(`{"rrsets":[{"name":"jwk.cnf.vendor.example.","type":"TLSA","ttl":-1,"records":[{"content":"3 1 1 AA bb"},{"content":"3 1 1 aabb","disabled":true}]}]}`)
 	ourRecord, err := publish.ParseRecord(ours)

@@ -114,11 +114,12 @@ func (z *route53) Write(ctx context.Context, c publish.Change) error {
 	if !now.Same(c.Before) {
 		return z.changed(c.Name)
 	}
-	old := route53Set{Name: c.Name, Type: "TLSA", TTL: seconds(now.TTL)}
+	name := route53Name(c.Name)
+	old := route53Set{Name: name, Type: "TLSA", TTL: seconds(now.TTL)}
 	for _, h := range list {
 		old.Records = append(old.Records, h.as)
 	}
-	next := route53Set{Name: c.Name, Type: "TLSA", TTL: seconds(c.After.TTL), Records: rewritten(list, c, func(r publish.Record) route53Value { return route53Value{r.String()} })}
+	next := route53Set{Name: name, Type: "TLSA", TTL: seconds(c.After.TTL), Records: rewritten(list, c, func(r publish.Record) route53Value { return route53Value{r.String()} })}
 	batch := route53Batch{Namespace: "https://route53.amazonaws.com/doc/2013-04-01/"}
 	batch.add("DELETE", old)
 	batch.add("CREATE", next)
@@ -179,7 +180,7 @@ func (b *route53Batch) carries(name string, ttl int64) error {
 // look reads what a zone holds at name.
 func (z *route53) look(ctx context.Context, id, name string) (publish.Set, []held[route53Value], error) {
 	var sets []route53Set
-	q := url.Values{"name": {name}}
+	q := url.Values{"name": {route53Name(name)}}
 	for range maxPages {
 		var list route53List
 		if err := z.xml(ctx, "/2013-04-01/hostedzone/"+url.PathEscape(id)+"/rrset?"+sigV4Query(&url.URL{RawQuery: q.Encode()}), &list); err != nil {
@@ -238,8 +239,21 @@ func (z *route53) at(name string, sets []route53Set) (publish.Set, []held[route5
 	return set, list, err
 }
 
+// route53Name writes a name as the API takes it ("DNS domain name format").
+func route53Name(name string) string {
+	var b strings.Builder
+	for _, c := range []byte(name) {
+		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("-_.", c) >= 0 {
+			b.WriteByte(c)
+		} else {
+			fmt.Fprintf(&b, `\%03o`, c)
+		}
+	}
+	return b.String()
+}
+
 // plainName takes back the \ooo that Route 53 writes for every octet but letters,
-// digits, hyphen and underscore ("DNS domain name format").
+// digits, hyphen and underscore.
 func plainName(text string) string {
 	if !strings.Contains(text, `\`) {
 		return text

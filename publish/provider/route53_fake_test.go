@@ -324,6 +324,10 @@ func (f *route53Fake) change(w http.ResponseWriter, zone string, r *http.Request
 				return
 			}
 		}
+		if strings.ContainsFunc(s.name, func(r rune) bool { return strings.ContainsRune("#*@ ", r) }) {
+			bad("FATAL problem: UnsupportedCharacter (Value contains unsupported characters) encountered with '%s'", s.name)
+			return
+		}
 		if name := f.zones[i].name; s.name != name && !strings.HasSuffix(s.name, "."+name) {
 			bad("RRSet with DNS name %s is not permitted in zone %s", s.name, name)
 			return

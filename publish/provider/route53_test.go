@@ -262,6 +262,27 @@ func TestPlainName(t *testing.T) {
 	}
 }
 
+// The fake holds names as the real one does, and knows no other form.
+func TestRoute53NamesWithOddCharacters(t *testing.T) {
+	s, f := onRoute53(t)
+	const name = "x5t#s256.cnf.vendor.example."
+	r := tlsa(t, ours)
+	if err := s.write(t, s.adding(t, name, r)); err != nil {
+		t.Fatal(err)
+	}
+	if got := f.sets[len(f.sets)-1].name; got != `x5t\043s256.cnf.vendor.example.` {
+		t.Errorf("written at %s", got)
+	}
+	if got := s.read(t, name); !got.Has(r) || got.Name != name {
+		t.Errorf("%+v", got)
+	}
+	for _, text := range []string{name, "_jwk_cnf.vendor.example.", "1.8.vendor.example.", "*.x."} {
+		if got := plainName(route53Name(text)); got != text {
+			t.Errorf("%s became %s", text, got)
+		}
+	}
+}
+
 // FuzzRoute53List reads any list, and gives back whatever it has read as it came.
 func FuzzRoute53List(f *testing.F) {
 	f.Add(`<ListResourceRecordSetsResponse xmlns="https://route53.amazonaws.com/doc/2013-04-01/"><ResourceRecordSets><ResourceRecordSet><Name>jwk.cnf.vendor.example.</Name><Type>TLSA</Type><TTL>300</TTL><ResourceRecords><ResourceRecord><Value>3 1 1 AA bb</Value></ResourceRecord><ResourceRecord><Value>255 255 255 00</Value></ResourceRecord></ResourceRecords></ResourceRecordSet></ResourceRecordSets><IsTruncated>true</IsTruncated><NextRecordName>\052.x.</NextRecordName></ListResourceRecordSetsResponse>`)
@@ -278,7 +299,9 @@ func FuzzRoute53List(f *testing.F) {
 		if xml.Unmarshal([]byte(text), &list) != nil {
 			return
 		}
-		_ = plainName(list.NextName)
+		if plain := plainName(list.NextName); plainName(route53Name(plain)) != plain {
+			t.Fatalf("%q became %q", plain, plainName(route53Name(plain)))
+		}
 		set, held, err := z.at(here, list.Sets)
 		if err != nil {
 			return

@@ -22,7 +22,7 @@ func longest(name string, zones []string) (zone string, ok bool) {
 
 // noZone is the error where none of the provider's zones holds name.
 func (a *api) noZone(name string) error {
-	return &publish.Error{Kind: publish.WrongZone, Where: a.name, What: "no zone of the account holds " + name, Do: "check that the zone is there and that the credentials may see it"}
+	return &publish.Error{Kind: publish.WrongZone, Where: a.name, What: "no zone of the account holds " + name + ", or another one is configured", Do: "check that the zone is there and that the credentials may see it"}
 }
 
 // apexes are the names that a zone which holds name can have, from the longest on:

@@ -164,6 +164,8 @@ func (z *azureZone) find(ctx context.Context, name string) (azureApex, error) {
 		var found azureApex
 		for _, apex := range apexes(name, z.zone) {
 			_, err := z.json(ctx, http.MethodGet, z.group()+"/"+url.PathEscape(apex)+azureQuery, nil, &found)
+			err = z.same(apex, found.Name, err)
+			found.Name = apex
 			return found, err
 		}
 		return found, z.noZone(name)

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -34,28 +35,43 @@ func TestAzureSendsItsTokenNowhereElse(t *testing.T) {
 	told := 0
 	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { told++ }))
 	defer elsewhere.Close()
-	for _, tt := range []struct{ name, link string }{
-		{"another host", elsewhere.URL + "/subscriptions/x"},
-		{"another scheme", "https://127.0.0.1/subscriptions/x"},
-		{"no host", "/subscriptions/x"},
-		{"a user", strings.Replace(elsewhere.URL, "http://", "http://u@", 1) + "/"},
-		{"no URL", "http://[::1"},
-		{"without an end", "."}, // the same page for ever
+	at := "/subscriptions/" + azureSubscription + "/resourceGroups/" + azureGroup + "/providers/Microsoft.Network/dnsZones?api-version=2023-07-01-preview&$skipToken=2"
+	for _, tt := range []struct{ name, from, to string }{
+		{"another host", "http://HOST", elsewhere.URL},
+		{"another scheme", "http:", "https:"},
+		{"no host", "http://HOST", ""},
+		{"a user", "http://", "http://u@"},
+		{"no URL", "http://HOST", "http://[::1"},
+		{"nothing: the second page for ever", "", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := play(t, "azure", owner)
-			s.read(t, here) // the same without the fault
-			link := tt.link
-			if link == "." {
-				link = s.url + "/subscriptions/" + azureSubscription + "/resourceGroups/" + azureGroup + "/providers/Microsoft.Network/dnsZones?api-version=2023-07-01-preview"
-			}
-			azureOf(s).onward = link
+			host := strings.TrimPrefix(s.url, "http://")
+			azureOf(s).onward = strings.ReplaceAll(strings.Replace("http://HOST"+at, tt.from, tt.to, 1), "HOST", host)
 			_, err := s.target.Zone.Read(t.Context(), here)
 			wantKind(t, s, err, publish.Failed)
-			if told != 0 {
-				t.Error("somebody else was asked")
+			want := "somewhere else"
+			if tt.from == "" {
+				want = "without end"
+			}
+			if cause := errors.Unwrap(err); !strings.Contains(fmt.Sprint(cause), want) || told != 0 {
+				t.Errorf("error %q by %v, somebody else was asked %d times", err, cause, told)
 			}
 		})
+	}
+	a := api{base: "https://api.example/v1"}
+	for link, want := range map[string]string{
+		"":                                    "",
+		"https://api.example/v1/zones?page=2": "/zones?page=2",
+		"https://API.Example/v1/a%2Fb":        "/a%2Fb",
+		"https://api.example/v2/zones":        "error",
+		"https://api.example/v1":              "error",
+		"https://api.example/v10/zones":       "error",
+		"https://api.example:444/v1/zones":    "error",
+	} {
+		if got, err := a.onward(link); got != want && (err == nil || want != "error") {
+			t.Errorf("%s: %q, %v, want %q", link, got, err, want)
+		}
 	}
 }
 

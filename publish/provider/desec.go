@@ -128,6 +128,8 @@ func (z desecZone) find(ctx context.Context, name string) (at desecDomain, err e
 	if z.zone != "" {
 		for _, apex := range apexes(name, z.zone) {
 			_, err := z.json(ctx, http.MethodGet, "/domains/"+url.PathEscape(apex)+"/", nil, &at)
+			err = z.same(apex, at.Name, err)
+			at.Name = apex
 			return at, err
 		}
 		return at, z.noZone(name)

@@ -32,6 +32,14 @@ func hold[T any](a *api, name string, items []T, parse func(T) (publish.Record, 
 	return list, nil
 }
 
+// same is err, or else an error unless a zone that was asked for by its name is what came.
+func (a *api) same(asked, name string, err error) error {
+	if err == nil && !strings.EqualFold(asked, strings.TrimSuffix(name, ".")) {
+		return a.odd(errors.New("another zone than was asked for"))
+	}
+	return err
+}
+
 // maxSeconds is the largest TTL that there is (RFC 2181 §8).
 const maxSeconds = 1<<31 - 1
 
@@ -40,6 +48,9 @@ func setOf[T any](a *api, name string, ttl int64, list []held[T], alias string) 
 	s := publish.Set{Name: name, Alias: alias}
 	if ttl < 0 || ttl > maxSeconds {
 		return s, a.odd(fmt.Errorf("a TTL of %d", ttl))
+	}
+	if strings.ContainsFunc(alias, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return s, a.odd(errors.New("an alias that is no name"))
 	}
 	for _, h := range list {
 		if !s.Has(h.Record) {

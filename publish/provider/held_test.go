@@ -1,9 +1,12 @@
 package provider
 
 import (
+	"context"
 	"errors"
 	"net/http"
+	"net/http/httptest"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -266,4 +269,202 @@ func TestRepliesThatAreNotTheAPIs(t *testing.T) {
 			})
 		}
 	}
+}
+
+// saying answers with these words in place of the fake.
+func saying(body string) fault {
+	return func(_ fake, w http.ResponseWriter, _ func(http.ResponseWriter)) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write([]byte(body))
+	}
+}
+
+// What a reply says of another name, type or record is not taken for what was asked for.
+func TestRepliesAboutSomethingElse(t *testing.T) {
+	record := "3 1 1 d2abde240d7cd3ee6b4b28c54df034b97983a1d16e8a410e4561cb106618e971"
+	for _, tt := range []struct {
+		word, path string // of the call
+		good, bad  string
+		want       publish.Kind // of the error; zero: nothing is read
+	}{
+		{"desec", "/domains/vendor.example/rrsets/", `[{"subname":"jwk.cnf","type":"TLSA","ttl":60,"records":["` + record + `"]}]`, `"jwk.cnf"->"xjwk.cnf"`, 0},
+		{"desec", "/domains/vendor.example/rrsets/", `[{"subname":"jwk.cnf","type":"TLSA","ttl":60,"records":["` + record + `"]}]`, `"TLSA"->"SMIMEA"`, 0},
+		{"gandi", "/domains/vendor.example/records/jwk.cnf", `[{"rrset_name":"jwk.cnf","rrset_type":"TLSA","rrset_ttl":60,"rrset_values":["` + record + `"]}]`, `"jwk.cnf"->"xjwk.cnf"`, 0},
+		{"gandi", "/domains/vendor.example/records/jwk.cnf", `[{"rrset_name":"jwk.cnf","rrset_type":"TLSA","rrset_ttl":60,"rrset_values":["` + record + `"]}]`, `"TLSA"->"SMIMEA"`, 0},
+		{"hetzner", "/zones/4773/rrsets", `{"rrsets":[{"name":"jwk.cnf","type":"TLSA","ttl":60,"records":[{"value":"` + record + `"}]}]}`, `"jwk.cnf"->"xjwk.cnf"`, 0},
+		{"hetzner", "/zones/4773/rrsets", `{"rrsets":[{"name":"jwk.cnf","type":"TLSA","ttl":60,"records":[{"value":"` + record + `"}]}]}`, `"TLSA"->"SMIMEA"`, 0},
+		{"ovh", "/record/", `{"id":ID,"fieldType":"TLSA","subDomain":"jwk.cnf","target":"` + record + `","ttl":60}`, `"jwk.cnf"->"xjwk.cnf"`, 0},
+		{"ovh", "/record/", `{"id":ID,"fieldType":"TLSA","subDomain":"jwk.cnf","target":"` + record + `","ttl":60}`, `"TLSA"->"CNAME"`, 0},
+		{"ovh", "/record/", `{"id":ID,"fieldType":"TLSA","subDomain":"jwk.cnf","target":"` + record + `","ttl":60}`, `ID->1`, publish.Failed},
+	} {
+		t.Run(tt.word+" "+tt.bad, func(t *testing.T) {
+			s := play(t, tt.word, owner)
+			s.set(here, 7200, theirs[1])
+			when := func(r *http.Request) bool {
+				return r.URL.Path == tt.path || tt.word == "ovh" && strings.Contains(r.URL.Path, tt.path)
+			}
+			answer := func(body string) {
+				s.next(when, func(f fake, w http.ResponseWriter, work func(http.ResponseWriter)) {
+					id := s.calls[len(s.calls)-1]
+					saying(strings.ReplaceAll(body, "ID", id[strings.LastIndex(id, "/")+1:]))(f, w, work)
+				})
+			}
+			answer(tt.good)
+			if got := s.read(t, here); s.pending() || len(got.Records) != 1 || !got.Has(tlsa(t, record)) {
+				t.Fatalf("read %+v without the fault", got)
+			}
+			from, to, _ := strings.Cut(tt.bad, "->")
+			answer(strings.Replace(tt.good, from, to, 1))
+			got, err := s.target.Zone.Read(t.Context(), here)
+			switch {
+			case tt.want != 0 || err != nil:
+				wantKind(t, s, err, tt.want)
+			case s.pending() || len(got.Records) != 0 || got.Alias != "":
+				t.Errorf("read %+v", got)
+			}
+		})
+	}
+}
+
+func TestASetWithATTLThatCannotBe(t *testing.T) {
+	a := &api{name: "x"}
+	list := []held[string]{{tlsa(t, ours), ours}}
+	for ttl, good := range map[int64]bool{0: true, 1: true, maxSeconds: true, maxSeconds + 1: false, -1: false} {
+		s, err := setOf(a, here, ttl, list, "")
+		if (err == nil) != good || good && s.TTL != time.Duration(ttl)*time.Second {
+			t.Errorf("%d: %+v, %v", ttl, s, err)
+		}
+	}
+	if s, err := setOf(a, here, 60, list[:0], ""); err != nil || s.TTL != 0 {
+		t.Errorf("a set without records has a TTL: %+v, %v", s, err)
+	}
+}
+
+func TestNamesInZones(t *testing.T) {
+	for _, tt := range []struct{ name, zone, want string }{
+		{"jwk.cnf.vendor.example.", "vendor.example", "jwk.cnf"},
+		{"jwk.cnf.vendor.example.", "Vendor.Example.", "jwk.cnf"},
+		{"vendor.example.", "vendor.example.", "@"},
+		{"jwk.cnf.vendor.example.", "example", "jwk.cnf.vendor"},
+	} {
+		if got := relative(tt.name, tt.zone, "@"); got != tt.want {
+			t.Errorf("%s in %s: %q, want %q", tt.name, tt.zone, got, tt.want)
+		}
+	}
+	for _, tt := range []struct{ text, want string }{
+		{"a.b.", "a.b."}, {"A", "a.vendor.example."}, {"a.b", "a.b.vendor.example."}, {"", ""},
+	} {
+		if got := absolute(tt.text, "vendor.example."); got != tt.want {
+			t.Errorf("%q: %q, want %q", tt.text, got, tt.want)
+		}
+	}
+}
+
+func TestAZoneThatIsAnother(t *testing.T) {
+	for word, reply := range map[string]string{
+		"azure": `{"name":"%s","properties":{}}`, "desec": `{"name":"%s","minimum_ttl":60}`, "hetzner": `{"zone":{"id":4773,"name":"%s","mode":"primary","ttl":60}}`,
+	} {
+		for name, good := range map[string]bool{"vendor.example": true, "Vendor.Example": true, "dor.example": false, "example": false, "": false} {
+			s := play(t, word, owner, func(c *Config) { c.Zone = "vendor.example" })
+			s.next(s.reads, saying(strings.ReplaceAll(reply, "%s", name)))
+			_, err := s.target.Zone.Read(t.Context(), here)
+			if (err == nil) != good || s.pending() {
+				t.Errorf("%s: zone %q: %v", word, name, err)
+			}
+		}
+	}
+}
+
+func TestAnAliasThatIsNoName(t *testing.T) {
+	for _, word := range shelved {
+		s := play(t, word, owner)
+		s.alias(here, "a\tb.example.")
+		_, err := s.target.Zone.Read(t.Context(), here)
+		wantKind(t, s, err, publish.Failed)
+	}
+}
+
+// played answers calls with a fake, or with replies one after the other.
+type played struct {
+	fake    fake
+	replies []string // where there is no fake; the last for ever
+	heard   []string
+}
+
+func (p *played) RoundTrip(r *http.Request) (*http.Response, error) {
+	w := httptest.NewRecorder()
+	switch {
+	case p.fake != nil:
+		r.RequestURI = r.URL.RequestURI()
+		p.fake.ServeHTTP(w, r)
+		if r.Method == http.MethodGet && r.URL.Path != "/auth/time" {
+			p.heard = append(p.heard, strconv.Itoa(w.Code)+w.Body.String())
+		}
+	case strings.HasSuffix(r.URL.Path, "/token"):
+		_, _ = w.WriteString(`{"token_type":"Bearer","expires_in":3599,"access_token":"t"}`)
+	case r.URL.Path == "/auth/time":
+		_, _ = w.WriteString(strconv.FormatInt(noon().Unix(), 10))
+	default:
+		text := p.replies[0]
+		if len(p.replies) > 1 {
+			p.replies = p.replies[1:]
+		}
+		if status, err := strconv.Atoi(text[:min(3, len(text))]); err == nil && status >= 200 && status < 600 {
+			w.Code, text = status, text[3:]
+		}
+		_, _ = w.WriteString(text)
+	}
+	return w.Result(), nil
+}
+
+func (p *played) zone(t testing.TB, word string, f fake) publish.Zone {
+	wait := func(ctx context.Context, _ time.Duration) error { return ctx.Err() }
+	target, err := New(word, Config{Credentials: f.credentials("http://127.0.0.1:1", owner), Endpoint: "http://127.0.0.1:1", Zone: "vendor.example", Client: &http.Client{Transport: p}, Now: noon, Wait: wait})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return target.Zone
+}
+
+// FuzzShelvedReplies reads replies of five APIs, which are cut by NUL: what comes of
+// them is a set in order, or an *Error, and then nothing is written over it.
+func FuzzShelvedReplies(f *testing.F) {
+	for i, word := range shelved {
+		for _, records := range [][]string{nil, theirs[:1], theirs} {
+			p := &played{fake: fakes[word]()}
+			z := p.zone(f, word, p.fake)
+			p.fake.set(here, 7200, records...)
+			if _, err := z.Read(f.Context(), here); err != nil {
+				f.Fatal(err)
+			}
+			f.Add(byte(i), strings.Join(p.heard, "\x00"))
+		}
+	}
+	f.Fuzz(func(t *testing.T, which byte, text string) {
+		word := shelved[int(which)%len(shelved)]
+		p := &played{replies: strings.Split(text, "\x00")}
+		s, err := p.zone(t, word, fakes[word]()).Read(t.Context(), here)
+		if err != nil {
+			if e := (*publish.Error)(nil); !errors.As(err, &e) {
+				t.Fatalf("%T", err)
+			}
+			return
+		}
+		switch {
+		case s.Name != here || s.TTL < 0 || s.TTL > maxSeconds*time.Second || s.TTL > 0 && len(s.Records) == 0:
+			t.Fatalf("%+v", s)
+		case s.Alias != "" && !strings.HasSuffix(s.Alias, ".") || strings.ContainsAny(s.Alias, " \t\r\n\x1b"):
+			t.Fatalf("alias %q", s.Alias)
+		}
+		for i, r := range s.Records {
+			if slices.Contains(s.Records[:i], r) || r.IsZero() {
+				t.Fatalf("%+v", s)
+			}
+		}
+		p = &played{replies: strings.Split(text, "\x00")} // the same once more, and then what it has already as an answer to a write
+		err = p.zone(t, word, fakes[word]()).Write(t.Context(), publish.Change{Name: here, Before: s, After: s.With(tlsa(t, ours), time.Hour)})
+		if e := (*publish.Error)(nil); err != nil && !errors.As(err, &e) {
+			t.Fatalf("%T", err)
+		}
+	})
 }

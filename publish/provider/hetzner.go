@@ -78,7 +78,7 @@ func (z hetznerZone) Write(ctx context.Context, c publish.Change) error {
 	case c.None():
 		return nil
 	case at.Mode != "primary":
-		return &publish.Error{Kind: publish.Unsupported, Where: z.name, What: "the zone is a " + at.Mode + " one there", Do: "publish at its primary"}
+		return &publish.Error{Kind: publish.Unsupported, Where: z.name, What: "the zone is no primary one there, but " + z.quote(at.Mode), Do: "publish at its primary"}
 	case set.Protection.Change:
 		return &publish.Error{Kind: publish.Refused, Where: z.name, What: "the set is protected from changes", Do: "take away the protection of the set"}
 	}
@@ -109,11 +109,7 @@ func (z hetznerZone) Write(ctx context.Context, c publish.Change) error {
 		ask["records"] = rewritten(set.records, c, hetznerForm)
 	}
 	var begun hetznerAction
-	p, err := z.json(ctx, http.MethodPost, path, ask, &begun)
-	switch {
-	case hetznerError(p.body).Code == "uniqueness_error":
-		return z.changed(c.Name)
-	case err != nil:
+	if p, err := z.json(ctx, http.MethodPost, path, ask, &begun); err != nil {
 		return untaken(p, err)
 	}
 	return z.done(ctx, begun)
@@ -186,7 +182,7 @@ func (z hetznerZone) find(ctx context.Context, name string) (at hetznerApex, err
 		for _, apex := range apexes(name, z.zone) {
 			var one struct{ Zone hetznerApex }
 			_, err := z.json(ctx, http.MethodGet, "/zones/"+url.PathEscape(apex), nil, &one)
-			return one.Zone, err
+			return one.Zone, z.same(apex, one.Zone.Name, err)
 		}
 		return at, z.noZone(name)
 	}

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -122,13 +123,26 @@ func TestHetznerTouchesOnlyWhatChanges(t *testing.T) {
 }
 
 func TestHetznerPagesThatLeadNowhere(t *testing.T) {
-	for _, next := range []string{"1", "3", "-1", "1001"} {
+	page := func(next int) string { return fmt.Sprintf(`{"zones":[],"meta":{"pagination":{"next_page":%d}}}`, next) }
+	for _, next := range []int{1, 3, -1, 1001} {
 		s := play(t, "hetzner", owner)
 		s.read(t, here)
-		s.next(s.reads, func(_ fake, w http.ResponseWriter, _ func(http.ResponseWriter)) {
-			_, _ = w.Write([]byte(`{"zones":[],"meta":{"pagination":{"next_page":` + next + `}}}`))
-		})
+		s.next(s.reads, saying(page(next)))
 		_, err := s.target.Zone.Read(t.Context(), here)
 		wantKind(t, s, err, publish.Failed)
+	}
+	s := play(t, "hetzner", owner)
+	n := 1
+	var onward fault
+	onward = func(f fake, w http.ResponseWriter, work func(http.ResponseWriter)) {
+		n++
+		s.next(s.reads, onward)
+		saying(page(n))(f, w, work)
+	}
+	s.next(s.reads, onward)
+	_, err := s.target.Zone.Read(t.Context(), here)
+	wantKind(t, s, err, publish.Failed)
+	if n != maxPages+1 {
+		t.Errorf("%d pages were read, want %d", n-1, maxPages)
 	}
 }

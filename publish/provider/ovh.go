@@ -40,6 +40,7 @@ type ovhZone struct {
 const (
 	ovhTTL     = 60 * time.Second // the least of a record
 	finishTime = 30 * time.Second // of finishing what was begun, which goes on when the context has ended
+	maxIDs     = 4096             // of a list, each of which is a call
 )
 
 // ovhBases are the endpoints, as OVH's own tools call them.
@@ -275,6 +276,9 @@ func (z *ovhZone) list(ctx context.Context, zone, rrtype, sub string) ([]ovhReco
 	query := url.Values{"fieldType": {rrtype}, "subDomain": {sub}}
 	if _, err := z.ask(ctx, http.MethodGet, ovhAt(zone)+"/record?"+query.Encode(), nil, &ids); err != nil {
 		return nil, err
+	}
+	if len(ids) > maxIDs {
+		return nil, z.odd(fmt.Errorf("%d records at one name", len(ids)))
 	}
 	var records []ovhRecord
 	for _, id := range ids {

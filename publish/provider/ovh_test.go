@@ -144,6 +144,45 @@ func TestOVHHalfOfAChange(t *testing.T) {
 	}
 }
 
+func TestOVHServesWhatItHasDoneOfSeveral(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		first bool // the call that fails, else the second
+		fault fault
+		left  int
+	}{
+		{"the first may have been done", true, failAfter, 1},
+		{"the first is unheard of", true, dropAfter, 1},
+		{"the second fails", false, failBefore, 1},
+		{"the second is refused", false, func(_ fake, w http.ResponseWriter, _ func(http.ResponseWriter)) {
+			ovhFault(w, http.StatusBadRequest, "BAD_REQUEST", "Invalid target")
+		}, 1},
+		{"the second may have been done", false, failAfter, 2},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := play(t, "ovh", owner)
+			s.set(here, 7200, theirs...)
+			c := s.adding(t, here, tlsa(t, ours))
+			c.After = c.After.With(tlsa(t, later), time.Hour)
+			skip := !tt.first
+			s.next(func(r *http.Request) bool {
+				if !s.writes(r) || skip {
+					skip = skip && !s.writes(r)
+					return false
+				}
+				return true
+			}, tt.fault)
+			if err := s.write(t, c); err == nil || s.pending() {
+				t.Fatalf("error %v", err)
+			}
+			if got := s.read(t, here); len(got.Records) != len(theirs)+tt.left {
+				t.Errorf("read %+v, want %d of ours", got, tt.left)
+			}
+			served(t, s)
+		})
+	}
+}
+
 // What cannot be served must not look as if it had been written.
 func TestOVHCannotServeTheZone(t *testing.T) {
 	for _, tt := range []struct {

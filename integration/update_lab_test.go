@@ -8,6 +8,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -27,6 +29,7 @@ type writable struct {
 	otherZone    string // another zone of its own
 	alias        string // a name with a CNAME to ns.<zone>
 	takesEmpty   bool   // records without data
+	odd          string // labels that no host has
 	fail         func(t *testing.T)
 	want         map[string]expected // where it says other things than the rest, by the fault's claim
 }
@@ -177,6 +180,8 @@ func (w *writable) prove(t *testing.T) {
 			}
 		})
 	})
+	t.Run("a name may have any octets", w.oddName)
+	t.Run("nothing is lost where many write at once", w.race)
 	for i, f := range updateFaults {
 		t.Run(f.claim, func(t *testing.T) { w.faulty(t, fmt.Sprintf("faulty%d.cnf.%s", i, w.zone), f) })
 	}
@@ -247,6 +252,78 @@ func (w *writable) edge(t *testing.T, edit func(*rfc2136.Config)) {
 	writeSet(t, z, readSet(t, z, name), before)
 	if seen, _ := w.asked(t, name); len(seen) != 0 || w.others(t, name) != rest {
 		t.Errorf("dig sees %v", seen)
+	}
+}
+
+// oddName writes at a name that no host has.
+func (w *writable) oddName(t *testing.T) {
+	name := w.odd + "cnf." + w.zone
+	z, rest := w.target(t, nil), w.all(t)
+	before := readSet(t, z, name)
+	after := before.With(tlsaOf(t, updateOurs)[0], time.Minute)
+	writeSet(t, z, before, after)
+	if seen, _ := w.asked(t, name); !after.Same(publish.Set{Name: name, Records: seen}) {
+		t.Errorf("dig sees %v", seen)
+	}
+	if now := w.all(t); len(now) != len(rest)+1 {
+		t.Errorf("the zone is\n%s", strings.Join(now, "\n"))
+	}
+	writeSet(t, z, readSet(t, z, name), before)
+	if now := w.all(t); !slices.Equal(now, rest) {
+		t.Errorf("the zone is\n%s\nand was\n%s", strings.Join(now, "\n"), strings.Join(rest, "\n"))
+	}
+}
+
+// race has several write to one set, each reading anew where somebody else was quicker.
+func (w *writable) race(t *testing.T) {
+	const writers, each = 6, 4
+	name := "race.cnf." + w.zone
+	rest := w.others(t, name)
+	var want publish.Set
+	var running, ready sync.WaitGroup
+	var conflicts atomic.Int64
+	ready.Add(writers)
+	for i := range writers {
+		z := w.target(t, nil)
+		for j := range each {
+			want = want.With(tlsaOf(t, fmt.Sprintf("255 255 255 %02x%062x", i, j))[0], time.Minute)
+		}
+		running.Go(func() {
+			first := true
+			for j := range each {
+				r, err := publish.ParseRecord(fmt.Sprintf("255 255 255 %02x%062x", i, j))
+				for done := err != nil; !done; {
+					before, err := z.Read(t.Context(), name)
+					if first { // all have read before one writes
+						first = false
+						ready.Done()
+						ready.Wait()
+					}
+					if err == nil {
+						err = z.Write(t.Context(), publish.Change{Name: name, Before: before, After: before.With(r, time.Minute)})
+					}
+					var e *publish.Error
+					if done = err == nil; !done && (!errors.As(err, &e) || e.Kind != publish.Conflict) {
+						t.Error(err)
+						return
+					}
+					if !done {
+						conflicts.Add(1)
+					}
+				}
+			}
+		})
+	}
+	running.Wait()
+	got := readSet(t, w.target(t, nil), name)
+	if want.Name = name; !got.Same(want) {
+		t.Errorf("%d records of %d are there, after %d conflicts", len(got.Records), len(want.Records), conflicts.Load())
+	}
+	if conflicts.Load() < writers-1 {
+		t.Errorf("%d conflicts, where all but one of %d have read what is no more", conflicts.Load(), writers)
+	}
+	if now := w.others(t, name); now != rest {
+		t.Errorf("others' records are\n%s\nand were\n%s", now, rest)
 	}
 }
 

@@ -3,9 +3,7 @@ package provider
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -110,64 +108,6 @@ func TestARedirectIsNotFollowed(t *testing.T) {
 	}
 }
 
-func TestEndpoints(t *testing.T) {
-	for _, tt := range []struct {
-		endpoint string
-		ok       bool
-	}{
-		{"https://api.example/v1", true},
-		{"https://api.example/v1/", true},
-		{"http://127.0.0.1:8081", true},
-		{"http://[::1]:8081", true},
-		{"http://localhost:8081", true},
-		{"http://api.example", false},
-		{"http://192.0.2.1", false},
-		{"http://127.0.0.1.example", false},
-		{"http://localhost.example", false},
-		{"ftp://127.0.0.1", false},
-		{"https://user:secret@api.example", false},
-		{"https://api.example/?key=secret", false},
-		{"https://api.example/#x", false},
-		{"api.example", false},
-		{"/v1", false},
-		{"https://", false},
-		{"https://api.example:port", false},
-	} {
-		a, err := Config{Endpoint: tt.endpoint}.api("desk", "https://desk.example")
-		if (err == nil) != tt.ok {
-			t.Errorf("%s: %v", tt.endpoint, err)
-		}
-		if err == nil && strings.HasSuffix(a.base, "/") || err != nil && strings.Contains(err.Error(), "secret") {
-			t.Errorf("%s: %+v, %v", tt.endpoint, a, err)
-		}
-	}
-}
-
-// Where http is allowed by its name, the address that a resolver gives must be of this machine too.
-func TestHTTPStaysOnThisMachine(t *testing.T) {
-	a, err := Config{Endpoint: "http://localhost:1"}.api("desk", "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	transport := a.client.Transport.(*http.Transport)
-	if c, err := transport.DialContext(t.Context(), "tcp", "192.0.2.1:80"); err == nil {
-		_ = c.Close()
-		t.Error("connected to 192.0.2.1")
-	} else if !strings.Contains(err.Error(), "this machine alone") {
-		t.Error(err)
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	c, err := transport.DialContext(t.Context(), "tcp", l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = c.Close()
-}
-
 func TestWhatIsMadeAgain(t *testing.T) {
 	done := answers(200, "{}")
 	for _, tt := range []struct {
@@ -248,34 +188,6 @@ func TestAReplyThatBreaksOff(t *testing.T) {
 	}
 	if _, err := a.call(t.Context(), request{method: "POST", path: "/x"}); kindOf(err) != publish.Unreachable || d.calls() != 2 {
 		t.Errorf("%v after %d calls", err, d.calls())
-	}
-}
-
-func TestNoSecretInAnyError(t *testing.T) {
-	echo := func(status int) http.HandlerFunc {
-		return func(w http.ResponseWriter, r *http.Request) {
-			w.WriteHeader(status)
-			_, _ = fmt.Fprintf(w, "I was sent %v\x1b[31m and\n\n%s", r.Header, strings.Repeat("more ", 100))
-		}
-	}
-	for _, status := range []int{400, 401, 403, 404, 409, 412, 418, 422, 429, 500, 503} {
-		d := newDesk(t, echo(status))
-		_, err := d.api(t).call(t.Context(), request{method: "POST", path: "/x"})
-		text := fmt.Sprintf("%v %+v", err, errors.Unwrap(err))
-		switch {
-		case err == nil || strings.Contains(text, deskSecret):
-			t.Errorf("%d: %s", status, text)
-		case !strings.Contains(text, "I was sent") || !strings.Contains(text, "(hidden)"):
-			t.Errorf("%d: %s: want the provider's words", status, text)
-		case len(text) > 450 || strings.ContainsAny(text, "\x1b\n"):
-			t.Errorf("%d: %q: want one short line", status, text)
-		}
-	}
-	gone := newDesk(t, answers(200, ""))
-	a := gone.api(t)
-	gone.Close()
-	if _, err := a.call(t.Context(), request{method: "POST", path: "/x?" + deskSecret}); kindOf(err) != publish.Unreachable || strings.Contains(fmt.Sprint(err), deskSecret) || !strings.Contains(err.Error(), "nothing was sent") {
-		t.Error(err)
 	}
 }
 
@@ -363,77 +275,4 @@ func TestNap(t *testing.T) {
 			t.Error(err)
 		}
 	})
-}
-
-func TestLongest(t *testing.T) {
-	for _, tt := range []struct {
-		name  string
-		zones []string
-		want  string
-	}{
-		{"jwk.cnf.vendor.example.", []string{"example.", "vendor.example.", "dor.example."}, "vendor.example."},
-		{"jwk.cnf.vendor.example.", []string{"Vendor.Example"}, "Vendor.Example"},
-		{"jwk.cnf.vendor.example.", []string{"cnf.vendor.example", "vendor.example"}, "cnf.vendor.example"},
-		{"vendor.example.", []string{"vendor.example"}, "vendor.example"},
-		{"jwk.cnf.vendor.example.", []string{"dor.example", "", ".", "ample"}, ""},
-		{"jwk.cnf.vendor.example.", nil, ""},
-	} {
-		if got, ok := longest(tt.name, tt.zones); got != tt.want || ok != (tt.want != "") {
-			t.Errorf("%s of %v: %q, %v", tt.name, tt.zones, got, ok)
-		}
-	}
-}
-
-func TestApexes(t *testing.T) {
-	for _, tt := range []struct {
-		configured string
-		want       []string
-	}{
-		{"", []string{"jwk.cnf.vendor.example", "cnf.vendor.example", "vendor.example", "example"}},
-		{"Vendor.Example.", []string{"vendor.example"}},
-		{"dor.example", nil},
-		{"other.example", nil},
-	} {
-		if got := apexes("jwk.cnf.Vendor.example.", tt.configured); !slices.Equal(got, tt.want) {
-			t.Errorf("%q: %v, want %v", tt.configured, got, tt.want)
-		}
-	}
-}
-
-func TestSecretsAreFoundInFilesOfEveryForm(t *testing.T) {
-	for _, tt := range []struct {
-		file string
-		want []string
-		not  []string
-	}{
-		{"s3cret\n", []string{"s3cret"}, nil},
-		{"[default]\naws_access_key_id = AKIAIOSFODNN7EXAMPLE\naws_secret_access_key=wJalrXUtnFEMI/K7MDENG+bPx==\n", []string{"AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPx=="}, []string{"aws_secret_access_key"}},
-		{`{"clientSecret": "aB3~x.y-z_long", "token_uri": "https://oauth2.example/token", "private_key": "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBg\nkqhkiG9w0BAQEF\n-----END PRIVATE KEY-----\n"}`, []string{"aB3~x.y-z_long", "MIIEvQIBADANBg", "kqhkiG9w0BAQEF"}, []string{"https://oauth2.example/token", "private_key"}},
-	} {
-		got := secretsIn([]byte(tt.file))
-		for _, s := range tt.want {
-			if !slices.Contains(got, s) {
-				t.Errorf("%q: %q is not found in %q", tt.file, s, got)
-			}
-		}
-		for _, s := range tt.not {
-			if slices.Contains(got, s) {
-				t.Errorf("%q: %q is taken for a secret", tt.file, s)
-			}
-		}
-	}
-}
-
-func TestNames(t *testing.T) {
-	if _, err := New("nobody", Config{}); err == nil || !strings.Contains(err.Error(), "powerdns") {
-		t.Errorf("%v, want the names", err)
-	}
-	for _, word := range Names() {
-		for _, credentials := range []string{"", " \n", "two\nlines of\nnothing"} {
-			target, err := New(word, Config{Now: noon, Credentials: []byte(credentials)})
-			if err == nil || target.Zone != nil || !strings.HasPrefix(err.Error(), word+":") || strings.Contains(err.Error(), "lines of") {
-				t.Errorf("%s with credentials %q: %v", word, credentials, err)
-			}
-		}
-	}
 }

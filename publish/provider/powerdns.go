@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -175,9 +176,14 @@ func (p *powerdns) whole(ctx context.Context, name string) (powerdnsZone, error)
 			continue
 		}
 		var z powerdnsZone
-		_, err := p.json(ctx, http.MethodGet, found[i].path(), nil, &z)
+		if _, err := p.json(ctx, http.MethodGet, found[i].path(), nil, &z); err != nil {
+			return powerdnsZone{}, err
+		}
+		if z.Name != found[i].Name || len(z.RRsets) == 0 { // a zone without its SOA is half a reply
+			return powerdnsZone{}, p.odd(errors.New("not the zone that was asked for"))
+		}
 		z.ID = found[i].ID
-		return z, err
+		return z, nil
 	}
 	return powerdnsZone{}, p.noZone(name)
 }

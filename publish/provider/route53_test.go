@@ -286,7 +286,7 @@ func TestRoute53NamesWithOddCharacters(t *testing.T) {
 // FuzzRoute53List reads any list, and gives back whatever it has read as it came.
 func FuzzRoute53List(f *testing.F) {
 	f.Add(`<ListResourceRecordSetsResponse xmlns="https://route53.amazonaws.com/doc/2013-04-01/"><ResourceRecordSets><ResourceRecordSet><Name>jwk.cnf.vendor.example.</Name><Type>TLSA</Type><TTL>300</TTL><ResourceRecords><ResourceRecord><Value>3 1 1 AA bb</Value></ResourceRecord><ResourceRecord><Value>255 255 255 00</Value></ResourceRecord></ResourceRecords></ResourceRecordSet></ResourceRecordSets><IsTruncated>true</IsTruncated><NextRecordName>\052.x.</NextRecordName></ListResourceRecordSetsResponse>`)
-	f.Add(`<L><ResourceRecordSets><ResourceRecordSet><Name>jwk.cnf.vendor.example.</Name><Type>CNAME</Type><AliasTarget><DNSName>x</DNSName></AliasTarget></ResourceRecordSet></ResourceRecordSets></L>`)
+	f.Add(`<ListResourceRecordSetsResponse><ResourceRecordSets><ResourceRecordSet><Name>jwk.cnf.vendor.example.</Name><Type>CNAME</Type><AliasTarget><DNSName>x</DNSName></AliasTarget></ResourceRecordSet></ResourceRecordSets></ListResourceRecordSetsResponse>`)
 	f.Add(`<ErrorResponse><Error><Code>Throttling</Code></Error></ErrorResponse>`)
 	added, err := publish.ParseRecord(ours)
 	if err != nil {

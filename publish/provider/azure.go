@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -17,8 +16,8 @@ import (
 	"cnfd/publish"
 )
 
-// azureVersion is the version of the API that has TLSA record sets and DNSSEC; of the
-// released ones none has.
+// azureVersion is the version of the API that has TLSA record sets and DNSSEC; the
+// stable 2018-05-01 has neither.
 const (
 	azureBase    = "https://management.azure.com"
 	azureLogin   = "https://login.microsoftonline.com"
@@ -47,29 +46,10 @@ type azureZone struct {
 	until time.Time // when another token is asked for
 }
 
-// azureKey is a service principal, under the names that Azure's tools have for its parts.
-type azureKey struct {
-	Tenant         string `json:"tenant"`
-	TenantID       string `json:"tenantId"`
-	AppID          string `json:"appId"`
-	ClientID       string `json:"clientId"`
-	Password       string `json:"password"`
-	ClientSecret   string `json:"clientSecret"`
-	Subscription   string `json:"subscription"`
-	SubscriptionID string `json:"subscriptionId"`
-	ResourceGroup  string `json:"resourceGroup"`
-	Login          string `json:"activeDirectoryEndpointUrl"` // "": that of the public cloud
-}
-
 func newAzure(c Config) (publish.Target, error) {
-	var k azureKey
-	if json.Unmarshal(c.Credentials, &k) != nil {
-		return publish.Target{}, errors.New("azure: credentials: not JSON")
-	}
-	k.Tenant, k.AppID = cmp.Or(k.Tenant, k.TenantID), cmp.Or(k.AppID, k.ClientID)
-	k.Password, k.Subscription = cmp.Or(k.Password, k.ClientSecret), cmp.Or(k.Subscription, k.SubscriptionID)
-	if k.Tenant == "" || k.AppID == "" || k.Password == "" || k.Subscription == "" || k.ResourceGroup == "" {
-		return publish.Target{}, errors.New("azure: credentials: want tenant, appId, password, subscription and resourceGroup")
+	k, err := readAzureKey(c.Credentials)
+	if err != nil {
+		return publish.Target{}, err
 	}
 	a, err := c.api("azure", azureBase)
 	if err != nil {
@@ -254,19 +234,25 @@ func (z *azureZone) get(ctx context.Context, at azureApex, name string) (set azu
 			CNAME struct {
 				Target string `json:"cname"`
 			} `json:"CNAMERecord"`
+			Resource struct {
+				ID string `json:"id"`
+			} `json:"targetResource"`
 		} `json:"properties"`
 	}
-	if p, err := z.json(ctx, http.MethodGet, z.path(at, "CNAME", name), nil, &alias); err != nil && !gone(p) {
+	target := ""
+	switch p, err := z.json(ctx, http.MethodGet, z.path(at, "CNAME", name), nil, &alias); {
+	case gone(p):
+	case err != nil:
 		return set, s, err
-	}
-	target := alias.Properties.CNAME.Target // a whole name, mostly without its dot
-	if target != "" && !strings.HasSuffix(target, ".") {
-		target += "."
+	case alias.Properties.CNAME.Target == "": // one that follows a resource of Azure's, or is empty
+		target = cmp.Or(alias.Properties.Resource.ID, "?")
+	default: // a whole name, mostly without its dot
+		target = strings.ToLower(strings.TrimSuffix(alias.Properties.CNAME.Target, ".")) + "."
 	}
 	if set.records, err = hold(z.api, name, set.Properties.TLSA, readAzureRecord); err != nil {
 		return set, s, err
 	}
-	s, err = setOf(z.api, name, set.Properties.TTL, set.records, strings.ToLower(target))
+	s, err = setOf(z.api, name, set.Properties.TTL, set.records, target)
 	return set, s, err
 }
 
@@ -295,50 +281,6 @@ func azureRecord(r publish.Record) json.RawMessage {
 	return fmt.Appendf(nil, `{"usage":%d,"selector":%d,"matchingType":%d,"certAssociationData":"%X"}`, usage, selector, matching, association)
 }
 
-// authorize puts the token on a request to the API.
-func (z *azureZone) authorize(r *http.Request, _ []byte) error {
-	z.mu.Lock()
-	defer z.mu.Unlock()
-	if z.token == "" || !z.now().Before(z.until) {
-		if err := z.ask(r.Context()); err != nil {
-			return err
-		}
-	}
-	r.Header.Set("Authorization", "Bearer "+z.token)
-	return nil
-}
-
-// ask asks for a token by the client credentials grant (RFC 6749 §4.4).
-func (z *azureZone) ask(ctx context.Context) error {
-	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {z.key.AppID}, "client_secret": {z.key.Password}, "scope": {z.scope}}
-	p, err := z.login.call(ctx, request{
-		method: http.MethodPost, path: "/" + url.PathEscape(z.key.Tenant) + "/oauth2/v2.0/token",
-		body: []byte(form.Encode()), header: http.Header{"Content-Type": {"application/x-www-form-urlencoded"}},
-	})
-	var e *publish.Error
-	if errors.As(err, &e) && p.status >= 400 && p.status < 500 && e.Kind != publish.RateLimited {
-		e.Kind, e.Do = publish.BadKey, "check tenant, appId and password"
-	}
-	if err != nil {
-		return err
-	}
-	var grant struct {
-		Type    string `json:"token_type"`
-		Token   string `json:"access_token"`
-		Seconds int64  `json:"expires_in"`
-	}
-	if err := json.Unmarshal(p.body, &grant); err != nil || !strings.EqualFold(grant.Type, "Bearer") || !bearerToken.MatchString(grant.Token) {
-		return z.login.odd(errors.New("no token"))
-	}
-	z.hidden.hide(grant.Token)
-	// A minute early: it is still to be good when it arrives.
-	z.token, z.until = grant.Token, z.now().Add(time.Duration(min(max(grant.Seconds, 60), 86400)-60)*time.Second)
-	return nil
-}
-
-// bearerToken is what a token is made of (RFC 6750 §2.1).
-var bearerToken = regexp.MustCompile(`^[A-Za-z0-9._~+/-]+=*$`)
-
 // azureWords finds the code and message of an error, which may stand in a member of their own.
 func azureWords(body []byte) string {
 	type words struct{ Code, Message string }
@@ -353,19 +295,4 @@ func azureWords(body []byte) string {
 		e.words = e.Error
 	}
 	return strings.TrimSpace(e.Code + " " + e.Message)
-}
-
-// loginWords leaves out the description, which repeats who asked.
-func loginWords(body []byte) string {
-	var e struct {
-		Error string
-		Codes []int `json:"error_codes"`
-	}
-	if json.Unmarshal(body, &e) != nil {
-		return ""
-	}
-	for _, code := range e.Codes {
-		e.Error += fmt.Sprintf(" AADSTS%d", code)
-	}
-	return e.Error
 }

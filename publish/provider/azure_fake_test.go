@@ -205,14 +205,16 @@ func (f *azureFake) show(w http.ResponseWriter, status int, z *shelfZone, s *she
 	if s.notes != nil {
 		properties["metadata"] = s.notes
 	}
-	switch s.kind {
-	case "TLSA":
+	switch {
+	case s.kind == "TLSA":
 		records := []json.RawMessage{}
 		for _, v := range s.values {
 			records = append(records, json.RawMessage(v.text))
 		}
 		properties["TLSARecords"] = records
-	case "CNAME":
+	case s.kind == "CNAME" && strings.HasPrefix(s.values[0].text, "/"):
+		properties["targetResource"] = map[string]string{"id": s.values[0].text}
+	case s.kind == "CNAME":
 		properties["CNAMERecord"] = map[string]string{"cname": strings.TrimSuffix(s.values[0].text, ".")}
 	}
 	say(w, status, map[string]any{"id": "x", "name": z.rel(s.name, "@"), "type": "Microsoft.Network/dnszones/" + s.kind, "etag": strconv.FormatInt(s.etag, 10), "properties": properties})

@@ -239,3 +239,13 @@ func TestAzureReadsOddRecords(t *testing.T) {
 		}
 	}
 }
+
+// A CNAME set may follow a resource of Azure's and have no target of its own.
+func TestAzureAliasOfAResource(t *testing.T) {
+	s := play(t, "azure", owner)
+	id := "/subscriptions/" + azureSubscription + "/providers/Microsoft.Cdn/profiles/p"
+	s.alias(here, id)
+	if got := s.read(t, here); got.Alias != id {
+		t.Errorf("alias %q, want %q", got.Alias, id)
+	}
+}

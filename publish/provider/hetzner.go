@@ -23,7 +23,8 @@ import (
 // overwrites all, POST makes a set where there is none (else 409 uniqueness_error); no
 // other precondition is taken. What changes something begins an action, which is done
 // when it says so. TLSA is among the types; nothing is said of values that its fields
-// may not have. Hetzner does not sign zones.
+// may not have. Hetzner does not sign zones: it "supports DS records but no DNSKEY records"
+// (https://docs.hetzner.com/networking/dns/record-types/ds-record).
 type hetznerZone struct {
 	*api
 	zone string // as configured
@@ -97,13 +98,13 @@ func (z hetznerZone) Write(ctx context.Context, c publish.Change) error {
 		}
 	case len(c.Added()) == 0:
 		path += "remove_records"
-		var gone []hetznerRecord
+		var old []hetznerRecord
 		for _, h := range set.records {
 			if slices.Contains(c.Removed(), h.Record) {
-				gone = append(gone, hetznerRecord{Value: h.as.Value})
+				old = append(old, hetznerRecord{Value: h.as.Value})
 			}
 		}
-		ask["records"] = gone
+		ask["records"] = old
 	default:
 		path += "set_records"
 		ask["records"] = rewritten(set.records, c, hetznerForm)

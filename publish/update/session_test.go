@@ -1,0 +1,110 @@
+package update
+
+import (
+	"context"
+	"errors"
+	"net"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"cnfd/publish"
+
+	"github.com/miekg/dns"
+)
+
+func TestTheWaitEnds(t *testing.T) {
+	for _, c := range []struct {
+		claim  string
+		cancel bool
+		kind   publish.Kind
+		words  string
+		after  time.Duration
+	}{
+		{"by itself", false, publish.Unreachable, "no reply in time: whether the update was done", 20 * time.Second},
+		{"when the caller gives up", true, publish.Stopped, "stopped while waiting", 3 * time.Second},
+	} {
+		t.Run(c.claim, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newServer(t)
+				z := s.target(t, nil)
+				before := read(t, z, name)
+				silence := make(chan struct{})
+				s.before = func(q *dns.Msg) bool {
+					if q.Opcode == dns.OpcodeUpdate {
+						<-silence
+					}
+					return false
+				}
+				defer close(silence)
+				ctx, cancel := context.WithCancel(context.Background())
+				defer cancel()
+				if c.cancel {
+					time.AfterFunc(3*time.Second, cancel)
+				}
+				start := time.Now()
+				err := z.Write(ctx, publish.Change{Name: name, Before: before, After: before.With(record(t, ours), time.Minute)})
+				var e *publish.Error
+				if !errors.As(err, &e) || e.Kind != c.kind || !strings.Contains(err.Error(), c.words) {
+					t.Errorf("%v", err)
+				}
+				if took := time.Since(start); took != c.after {
+					t.Errorf("after %v", took)
+				}
+			})
+		})
+	}
+}
+
+func TestServersAreTriedInTurnUntilOneIsReached(t *testing.T) {
+	s := newServer(t)
+	var dialled []string
+	c := Config{Key: key(t, keyName, labSecret), Now: func() time.Time { return noon }}
+	c.Primary = primaryAt(apex, "192.0.2.1:53", "192.0.2.2:53", "192.0.2.3:53")
+	c.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+		dialled = append(dialled, address)
+		if address == "192.0.2.1:53" {
+			return nil, errors.New("nobody there")
+		}
+		return s.dial(ctx, network, address)
+	}
+	target, err := New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := read(t, target.Zone, name)
+	if err := target.Zone.Write(context.Background(), publish.Change{Name: name, Before: before, After: before.With(record(t, ours), time.Minute)}); err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Join(dialled, " "); got != "192.0.2.1:53 192.0.2.2:53 192.0.2.1:53 192.0.2.2:53" {
+		t.Error(got)
+	}
+	c.Dial = func(context.Context, string, string) (net.Conn, error) { return nil, errors.New("nobody there") }
+	target, _ = New(c)
+	if _, err := target.Zone.Read(context.Background(), name); err == nil || !strings.Contains(err.Error(), "set publish.server") {
+		t.Errorf("a primary that the SOA names, and nobody reaches: %v", err)
+	}
+}
+
+// TestAnAddressThatSwallowsEverything holds that it leaves time for the next.
+func TestAnAddressThatSwallowsEverything(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(t)
+		c := Config{Key: key(t, keyName, labSecret), Now: noonClock, Primary: primaryAt(apex, "192.0.2.1:53", "192.0.2.2:53")}
+		c.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+			if address == "192.0.2.1:53" {
+				<-ctx.Done()
+				return nil, ctx.Err()
+			}
+			return s.dial(ctx, network, address)
+		}
+		target, err := New(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := target.Zone.Write(t.Context(), publishChange(t, read(t, target.Zone, name))); err != nil {
+			t.Error(err)
+		}
+	})
+}

@@ -156,6 +156,7 @@ func TestPowerDNSOverHTTP(t *testing.T) {
 		}
 	})
 	t.Run("what the fake of package provider answers too", e.asTheFake)
+	t.Run("the command writes, waits and proves", e.command)
 }
 
 // patch sends one RRset, which must be taken.
@@ -421,6 +422,44 @@ func (e *overHTTP) asTheFake(t *testing.T) {
 		if status != tt.status || !bytes.Contains([]byte(reply), []byte(tt.words)) {
 			t.Errorf("%s: %d %s, want %d and %q", tt.name, status, reply, tt.status, tt.words)
 		}
+	}
+}
+
+// command has the record written and taken back as people do it.
+func (e *overHTTP) command(t *testing.T) {
+	const name = "jkt.cnf.third.example."
+	if status, reply := e.raw(t, "PATCH", "/zones/third.example.", `{"rrsets":[{"name":"`+name+`","type":"TLSA","ttl":600,"changetype":"REPLACE","records":[{"content":"3 1 1 aabb","disabled":false}]}]}`); status != http.StatusNoContent {
+		t.Fatalf("%d %s", status, reply)
+	}
+	write(t, e.leaf.path("key.jwk"), pairKey)
+	write(t, e.leaf.path("api-key"), powerdnsKey+"\n")
+	write(t, e.leaf.path("wrong-key"), "eekieX9Aiy6v\n")
+	config, before := e.newConfig(t, settings{}), e.rows(t)
+	call := func(verb, credentials string) (string, int) {
+		return commandLine(t, "", "publish", verb, "--config", config, "--subject", "https://third.example", "--key", e.leaf.path("key.jwk"), "--method", "jkt",
+			"--to", "powerdns", "--server", "http://"+e.leaf.addr+":8081", "--credentials", e.leaf.path(credentials), "--wait", "20s")
+	}
+	if out, code := call("add", "wrong-key"); code != 2 || !strings.Contains(out, "check the credentials") || strings.Contains(out, "eekieX9Aiy6v") {
+		t.Errorf("with a wrong key: exit code %d: %s", code, out)
+	}
+	if gone, come := rowsApart(before, e.rows(t)); len(gone)+len(come) != 0 {
+		t.Errorf("rows gone: %q; come: %q", gone, come)
+	}
+	if out, code := call("add", "api-key"); code != 0 {
+		t.Errorf("add: exit code %d: %s", code, out)
+	}
+	gone, come := rowsApart(before, e.rows(t))
+	if len(gone) != 0 || len(come) != 1 || !strings.Contains(come[0], strings.ToLower(subjectsKey)) {
+		t.Errorf("rows gone: %q; come: %q", gone, come)
+	}
+	if got := e.unbound(t, name, "TLSA"); got != "secure" {
+		t.Errorf("Unbound: %s", got)
+	}
+	if out, code := call("remove", "api-key"); code != 0 {
+		t.Errorf("remove: exit code %d: %s", code, out)
+	}
+	if gone, come := rowsApart(before, e.rows(t)); len(gone)+len(come) != 0 {
+		t.Errorf("rows gone: %q; come: %q", gone, come)
 	}
 }
 

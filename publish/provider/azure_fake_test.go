@@ -35,8 +35,12 @@ func newAzureFake() fake {
 		return text
 	}
 	f.stock(3)
+	f.zones = append([]*shelfZone{{name: azurePrivate, id: 1}}, f.zones...)
 	return f
 }
+
+// azurePrivate is a zone of the account that nobody outside sees.
+const azurePrivate = "cnf.vendor.example."
 
 const (
 	azureTenant       = "6f1d5a2c-3b4e-4f7a-9c8d-1e2f3a4b5c6d"
@@ -193,6 +197,9 @@ func (f *azureFake) object(z *shelfZone) map[string]any {
 	properties := map[string]any{"maxNumberOfRecordSets": 10000, "maxNumberOfRecordsPerRecordSet": nil, "zoneType": "Public"}
 	if f.most > 0 {
 		properties["maxNumberOfRecordsPerRecordSet"] = f.most
+	}
+	if z.name == azurePrivate {
+		properties["zoneType"] = "Private"
 	}
 	return map[string]any{
 		"id": "/subscriptions/" + azureSubscription, "name": strings.TrimSuffix(z.name, "."), "type": "Microsoft.Network/dnszones", "location": "global", "etag": "e",

@@ -292,3 +292,17 @@ func TestOVHMayNotList(t *testing.T) {
 		t.Errorf("error %q does not say what helps", err)
 	}
 }
+
+func TestOVHListThatIsTooLong(t *testing.T) {
+	s := play(t, "ovh", owner)
+	s.set(here, 7200, theirs...)
+	list := func(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, "/record") }
+	for n, good := range map[int]bool{maxIDs: true, maxIDs + 1: false} {
+		s.next(list, saying("[9"+strings.Repeat(",9", n-1)+"]"))
+		calls := len(s.calls)
+		_, err := s.target.Zone.Read(t.Context(), here)
+		if made := len(s.calls) - calls; (err == nil) != good || !good && made > 3 {
+			t.Errorf("%d ids: error %v after %d calls", n, err, made)
+		}
+	}
+}

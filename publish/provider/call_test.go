@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -150,6 +151,23 @@ func TestWhatIsMadeAgain(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// What is not who it should be is sent nothing, and asked once.
+func TestAServerThatNobodyVouchesFor(t *testing.T) {
+	heard := 0
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { heard++; _, _ = io.WriteString(w, "{}") }))
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.StartTLS()
+	defer server.Close()
+	d := &desk{Server: server}
+	if _, err := d.api(t, func(c *Config) { c.Client = server.Client() }).call(t.Context(), request{method: "GET", path: "/x"}); err != nil || heard != 1 {
+		t.Fatal("with its certificate trusted:", err)
+	}
+	_, err := d.api(t).call(t.Context(), request{method: "GET", path: "/x"})
+	if kindOf(err) != publish.Unreachable || !strings.Contains(err.Error(), "authorities") || len(d.naps) != 0 || heard != 1 {
+		t.Errorf("%v after %v; %d calls heard", err, d.naps, heard)
 	}
 }
 

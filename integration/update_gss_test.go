@@ -31,6 +31,7 @@ func newKDC(t *testing.T, addr string, principals ...string) *kdc {
 	testneeds.Binary(t, "kinit", "krb5-user")
 	k := &kdc{dir: filepath.Join(work, "kdc"), addr: addr}
 	claim(t, addr)
+	anew(t, k.dir)
 	write(t, k.path("krb5.conf"), fmt.Sprintf(`[libdefaults]
  default_realm = %[1]s
  dns_lookup_kdc = false
@@ -123,6 +124,7 @@ func TestUpdateGSS(t *testing.T) {
 		z := newZone(t, zoneName, h.addr, dns.ECDSAP256SHA256)
 		z.records = append(z.records, records(t, "alias.cnf."+zoneName+" CNAME ns."+zoneName, "cnf."+zoneName+" TLSA 3 1 1 "+strings.Repeat("AB", 32))...)
 		h.zones = []*zone{z}
+		anew(t, h.dir)
 		h.start(t)
 	}
 	w := &writable{server: at.addr + ":53", zone: zoneName, key: labKey, alias: "alias.cnf." + zoneName}

@@ -183,6 +183,9 @@ func (w *writable) prove(t *testing.T) {
 	t.Run("a name may have any octets", w.oddName)
 	t.Run("nothing is lost where many write at once", w.race)
 	for i, f := range updateFaults {
+		if f.claim == "the key may not" && w.reader == "" || f.claim == "the server is a secondary" && w.secondary == "" {
+			continue // PowerDNS and the sandbox stand alone, and the sandbox knows one key
+		}
 		t.Run(f.claim, func(t *testing.T) { w.faulty(t, fmt.Sprintf("faulty%d.cnf.%s", i, w.zone), f) })
 	}
 	t.Run("somebody else writes in between", w.concurrent)

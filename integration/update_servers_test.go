@@ -38,10 +38,19 @@ func updateHosts(t *testing.T, number int, primary, stranger, second software) (
 		w.secondary = h.addr + ":53"
 	}
 	for _, h := range hosts {
+		anew(t, h.dir)
 		h.start(t)
 	}
 	w.server, w.stranger = at.addr+":53", other.addr+":53"
 	return w, at
+}
+
+// anew takes away what an earlier run of the test has left (go test -count).
+func anew(t testing.TB, dir string) {
+	t.Helper()
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // edited is a configuration with one part in another's place.

@@ -86,6 +86,7 @@ func TestUpdateSIG0(t *testing.T) {
 	impostors[1], _ = keyPair(t, "ECDSAP256SHA256", writers[1])
 	z.records = append(z.records, records(t, edRecord, p256Record, strangerRecord, "alias.cnf."+zoneName+" CNAME ns."+zoneName)...)
 	at.zones = []*zone{z}
+	anew(t, at.dir)
 	at.start(t)
 	w := &writable{server: at.addr + ":53", zone: zoneName, key: labKey}
 	if !takesSIG0(t) {

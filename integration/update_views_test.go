@@ -37,6 +37,7 @@ func TestUpdateInAView(t *testing.T) {
 	z := newZone(t, "vendor.example.", h.addr, dns.ECDSAP256SHA256)
 	z.unsigned = true
 	h.zones = []*zone{z}
+	anew(t, h.dir)
 	h.start(t)
 	w := &writable{server: h.addr + ":53", zone: z.name, key: labKey}
 	name := "jwk.cnf." + z.name

@@ -80,6 +80,10 @@ func TestFindPrimary(t *testing.T) {
 			w[name+" SOA"] = answer(t, dnssec.Secure, "answer", name+" 300 CNAME other.example.", "other.example. 300 SOA ns.other.example. h. 1 1 1 1 1")
 			w["cnf.vendor.example. SOA"] = answer(t, dnssec.Secure, "authority", soa)
 		}, both, 0, ""},
+		{"nor to a zone above its own", func(w world) {
+			w[name+" SOA"] = answer(t, dnssec.Secure, "answer", name+" 300 CNAME example.", "example. 300 SOA ns.example. h. 1 1 1 1 1")
+			w["cnf.vendor.example. SOA"] = answer(t, dnssec.Secure, "authority", soa)
+		}, both, 0, ""},
 		{"a forwarder that says less: names above are asked", func(w world) {
 			w[name+" SOA"] = answer(t, dnssec.Insecure, "authority")
 			w["vendor.example. SOA"] = answer(t, dnssec.Insecure, "answer", soa)

@@ -108,3 +108,23 @@ func TestAnAddressThatSwallowsEverything(t *testing.T) {
 		}
 	})
 }
+
+// TestAnAliasLeadsToNoZone holds that where a CNAME stands at the name, the SOA that it
+// leads to is not taken for the one of the name's own zone.
+func TestAnAliasLeadsToNoZone(t *testing.T) {
+	s := newServer(t)
+	z := s.target(t, nil)
+	s.edit = func(q, r *dns.Msg) {
+		if q.Question[0].Name == name && q.Question[0].Qtype == dns.TypeSOA {
+			r.Answer = []dns.RR{rr(t, name+" 300 CNAME example."), rr(t, "example. 300 SOA ns.example. h. 1 1 1 1 1")}
+		}
+	}
+	if err := z.Write(t.Context(), publishChange(t, read(t, z, name))); err != nil {
+		t.Fatal(err)
+	}
+	for _, q := range s.asked {
+		if q.Opcode == dns.OpcodeUpdate && q.Question[0].Name != apex {
+			t.Errorf("an update of the zone %s", q.Question[0].Name)
+		}
+	}
+}

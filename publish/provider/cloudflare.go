@@ -32,7 +32,8 @@ import (
 // DS stands at the parent, and whoever looks at the world sees both.
 type cloudflare struct {
 	*api
-	zone string
+	zone  string
+	found finder
 }
 
 // Limits of the documentation ("DNS record types", "TTL").
@@ -60,7 +61,7 @@ func newCloudflare(c Config) (publish.Target, error) {
 	}
 	a.explain = func(body []byte) string { return cloudflareErrors(body).String() }
 	return publish.Target{
-		Name: "cloudflare", Zone: &cloudflare{a, c.Zone},
+		Name: "cloudflare", Zone: &cloudflare{api: a, zone: c.Zone},
 		Limits: publish.Limits{MinTTL: cloudflareMinTTL * time.Second, Unguarded: true},
 	}, nil
 }
@@ -161,7 +162,7 @@ func (f *cloudflare) carries(c publish.Change) error {
 
 // look finds the zone, and what it holds at name with the ids of each record.
 func (f *cloudflare) look(ctx context.Context, name string) (set publish.Set, ids map[publish.Record][]string, zone string, err error) {
-	if zone, err = f.zoneID(ctx, name); err != nil {
+	if zone, err = f.found.zone(name, func() (string, error) { return f.zoneID(ctx, name) }); err != nil {
 		return set, nil, "", err
 	}
 	set, ids = publish.Set{Name: name}, map[publish.Record][]string{}

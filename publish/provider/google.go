@@ -32,6 +32,7 @@ import (
 type google struct {
 	*api
 	zone, project string
+	found         finder
 }
 
 func newGoogle(c Config) (publish.Target, error) {
@@ -55,7 +56,7 @@ func newGoogle(c Config) (publish.Target, error) {
 	a.busy = func(p reply) bool {
 		return p.status == http.StatusForbidden && googleErrorOf(p.body).is("rateLimitExceeded", "userRateLimitExceeded")
 	}
-	return publish.Target{Name: "google", Zone: &google{a, c.Zone, account.project}}, nil
+	return publish.Target{Name: "google", Zone: &google{api: a, zone: c.Zone, project: account.project}}, nil
 }
 
 // googleSet is a ResourceRecordSet.
@@ -168,6 +169,10 @@ func (g *google) at(name string, sets []googleSet) (publish.Set, []held[string],
 
 // zonePath finds the public zone that holds name.
 func (g *google) zonePath(ctx context.Context, name string) (string, error) {
+	return g.found.zone(name, func() (string, error) { return g.find(ctx, name) })
+}
+
+func (g *google) find(ctx context.Context, name string) (string, error) {
 	path := "/projects/" + url.PathEscape(g.project) + "/managedZones"
 	for _, apex := range apexes(name, g.zone) {
 		var found []string

@@ -30,7 +30,8 @@ import (
 // servers sees; GetChange is not asked. Private zones are skipped.
 type route53 struct {
 	*api
-	zone string
+	zone  string
+	found finder
 }
 
 // Limits of ChangeResourceRecordSets.
@@ -71,7 +72,7 @@ func newRoute53(c Config) (publish.Target, error) {
 		}
 		return false
 	}
-	return publish.Target{Name: "route53", Zone: &route53{a, c.Zone}}, nil
+	return publish.Target{Name: "route53", Zone: &route53{api: a, zone: c.Zone}}, nil
 }
 
 // route53Set is a ResourceRecordSet, without what only other types have.

@@ -111,6 +111,10 @@ func plainName(text string) string {
 
 // zoneID finds the public zone that holds name.
 func (z *route53) zoneID(ctx context.Context, name string) (string, error) {
+	return z.found.zone(name, func() (string, error) { return z.find(ctx, name) })
+}
+
+func (z *route53) find(ctx context.Context, name string) (string, error) {
 	for _, apex := range apexes(name, z.zone) {
 		ids, err := z.zonesCalled(ctx, apex+".")
 		switch {

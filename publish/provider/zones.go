@@ -3,6 +3,7 @@ package provider
 import (
 	"slices"
 	"strings"
+	"sync"
 
 	"cnfd/publish"
 )
@@ -42,6 +43,34 @@ func apexes(name, configured string) []string {
 		return []string{zone}
 	}
 	return nil
+}
+
+// finder remembers which zone holds a name, since every look-up is several calls and
+// providers count them (Route 53: five a second).
+type finder struct {
+	mu    sync.Mutex // guards zones
+	zones map[string]string
+}
+
+// zone returns what find found for name, now or before.
+func (f *finder) zone(name string, find func() (string, error)) (string, error) {
+	f.mu.Lock()
+	zone, ok := f.zones[name]
+	f.mu.Unlock()
+	if ok {
+		return zone, nil
+	}
+	zone, err := find()
+	if err != nil {
+		return "", err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.zones == nil {
+		f.zones = map[string]string{}
+	}
+	f.zones[name] = zone
+	return zone, nil
 }
 
 // changed is the error where a set is not any more what it was when it was read.

@@ -96,7 +96,7 @@ func (f *cloudflare) Write(ctx context.Context, c publish.Change) error {
 	if err != nil {
 		return err
 	}
-	if !now.Same(c.Before) {
+	if moved(now, c.Before) {
 		return f.changed(c.Name)
 	}
 	if err := f.carries(c); err != nil {

@@ -93,9 +93,11 @@ func (f *cloudflareFake) set(name string, ttl int, records ...string) {
 		return r.Name == bare && r.Type == "TLSA" && !slices.ContainsFunc(want, func(w cloudflareFakeRecord) bool { return w.Content == r.Content })
 	})
 	for _, w := range want {
-		if !slices.ContainsFunc(f.records, func(r cloudflareFakeRecord) bool {
+		if i := slices.IndexFunc(f.records, func(r cloudflareFakeRecord) bool {
 			return r.Name == bare && r.Type == "TLSA" && r.Content == w.Content
-		}) {
+		}); i >= 0 {
+			f.records[i].TTL = ttl
+		} else {
 			f.put(f.zones[3].ID, w)
 		}
 	}

@@ -88,7 +88,7 @@ func (g *google) Write(ctx context.Context, c publish.Change) error {
 	if err != nil {
 		return err
 	}
-	if !now.Same(c.Before) {
+	if moved(now, c.Before) {
 		return g.changed(c.Name)
 	}
 	change := struct {

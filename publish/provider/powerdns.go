@@ -120,7 +120,7 @@ func (p *powerdns) Write(ctx context.Context, c publish.Change) error {
 	if err != nil {
 		return p.odd(err)
 	}
-	if !now.Same(c.Before) {
+	if moved(now, c.Before) {
 		return p.changed(c.Name)
 	}
 	if err := p.writable(ctx, z); err != nil {

@@ -83,7 +83,7 @@ func TestHTTPStaysOnThisMachine(t *testing.T) {
 
 // A reply that is well and holds nothing must not be taken for a zone without
 // records: what is written next would be all that is left.
-func TestAReplyOfNothingIsNoEmptySet(t *testing.T) {
+func TestAReplyOfNothingIsNoZone(t *testing.T) {
 	for word, replies := range map[string][]string{
 		"powerdns":   {`{}`, `null`, `{"name":"vendor.example."}`, `{"name":"vendor.example.","rrsets":null}`, `{"name":"vendor.example.","rrsets":[]}`, `{"name":"example.","rrsets":[{"name":"example.","type":"SOA"}]}`},
 		"cloudflare": {`{}`, `null`, `{"success":true}`, `{"success":true,"result":null}`, `{"result":[]}`},

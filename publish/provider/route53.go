@@ -109,7 +109,7 @@ func (z *route53) Write(ctx context.Context, c publish.Change) error {
 	if err != nil {
 		return err
 	}
-	if !now.Same(c.Before) {
+	if moved(now, c.Before) {
 		return z.changed(c.Name)
 	}
 	name := route53Name(c.Name)

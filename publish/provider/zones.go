@@ -73,6 +73,12 @@ func (f *finder) zone(name string, find func() (string, error)) (string, error) 
 	return zone, nil
 }
 
+// moved reports whether a set is not what it was. The TTL counts here: what is written
+// has the one that was read, and would take back somebody else's.
+func moved(now, before publish.Set) bool {
+	return !now.Same(before) || len(now.Records) > 0 && now.TTL != before.TTL
+}
+
 // changed is the error where a set is not any more what it was when it was read.
 func (a *api) changed(name string) error {
 	return &publish.Error{Kind: publish.Conflict, Where: a.name, What: "set at " + name + " is not what it was when it was read", Do: "somebody else writes it too: try again"}

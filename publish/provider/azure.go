@@ -87,7 +87,7 @@ func (z *azureZone) Write(ctx context.Context, c publish.Change) error {
 	switch most := at.Properties.Most; {
 	case err != nil:
 		return err
-	case !now.Same(c.Before):
+	case moved(now, c.Before):
 		return z.changed(c.Name)
 	case c.None():
 		return nil
@@ -164,6 +164,9 @@ func (z *azureZone) find(ctx context.Context, name string) (azureApex, error) {
 		if _, err := z.json(ctx, http.MethodGet, path, nil, &list); err != nil {
 			return azureApex{}, err
 		}
+		if list.Value == nil {
+			return azureApex{}, z.empty()
+		}
 		for _, found := range list.Value {
 			if found.Properties.Kind != "Private" {
 				zones, names = append(zones, found), append(names, found.Name)
@@ -224,10 +227,13 @@ type azureProperties struct {
 
 // get reads the set and the alias at name; an absent set has no etag.
 func (z *azureZone) get(ctx context.Context, at azureApex, name string) (set azureSet, s publish.Set, err error) {
-	if p, err := z.json(ctx, http.MethodGet, z.path(at, "TLSA", name), nil, &set); err != nil && !gone(p) {
-		return set, s, err
-	} else if gone(p) {
+	switch p, err := z.json(ctx, http.MethodGet, z.path(at, "TLSA", name), nil, &set); {
+	case gone(p):
 		set = azureSet{}
+	case err != nil:
+		return set, s, err
+	case set.Properties.TLSA == nil:
+		return set, s, z.empty()
 	}
 	var alias struct {
 		Properties struct {

@@ -71,7 +71,7 @@ func (z desecZone) Write(ctx context.Context, c publish.Change) error {
 	switch {
 	case err != nil:
 		return err
-	case !now.Same(c.Before):
+	case moved(now, c.Before):
 		return z.changed(c.Name)
 	case c.None():
 		return nil
@@ -102,7 +102,7 @@ func (z desecZone) Write(ctx context.Context, c publish.Change) error {
 // after somebody else's.
 func (z desecZone) second(ctx context.Context, at desecDomain, c publish.Change, p reply, err error) error {
 	if err != nil && p.status == http.StatusBadRequest {
-		if _, now, rerr := z.get(ctx, at, c.Name); rerr == nil && !now.Same(c.Before) {
+		if _, now, rerr := z.get(ctx, at, c.Name); rerr == nil && moved(now, c.Before) {
 			return z.changed(c.Name)
 		}
 	}
@@ -139,6 +139,9 @@ func (z desecZone) find(ctx context.Context, name string) (at desecDomain, err e
 	if _, err := z.json(ctx, http.MethodGet, "/domains/?"+query.Encode(), nil, &list); err != nil {
 		return at, err
 	}
+	if list == nil {
+		return at, z.empty()
+	}
 	for _, at := range list {
 		if _, ok := longest(name, []string{at.Name}); ok {
 			return at, nil
@@ -163,12 +166,17 @@ func (z desecZone) get(ctx context.Context, at desecDomain, name string) (list [
 	if _, err = z.json(ctx, http.MethodGet, "/domains/"+url.PathEscape(at.Name)+"/rrsets/?"+query.Encode(), nil, &sets); err != nil {
 		return nil, s, err
 	}
+	if sets == nil {
+		return nil, s, z.empty()
+	}
 	var ttl int64
 	alias := ""
 	for _, set := range sets {
 		switch {
 		case set.Sub == nil || *set.Sub != sub:
-		case set.Type == "CNAME" && len(set.Records) > 0:
+		case len(set.Records) == 0:
+			return nil, s, z.empty()
+		case set.Type == "CNAME":
 			alias = absolute(set.Records[0], at.Name)
 		case set.Type == "TLSA" && list != nil:
 			return nil, s, z.odd(errors.New("the same set twice"))

@@ -61,7 +61,7 @@ func (z gandiZone) Write(ctx context.Context, c publish.Change) error {
 	switch {
 	case err != nil:
 		return err
-	case !now.Same(c.Before):
+	case moved(now, c.Before):
 		return z.changed(c.Name)
 	case c.None():
 		return nil
@@ -114,15 +114,21 @@ type gandiSet struct {
 // get reads what stands at name, of whatever type.
 func (z gandiZone) get(ctx context.Context, zone, name string) (list []held[string], s publish.Set, err error) {
 	var sets []gandiSet
-	if p, err := z.json(ctx, http.MethodGet, z.at(zone, name), nil, &sets); err != nil && !gone(p) {
+	switch p, err := z.json(ctx, http.MethodGet, z.at(zone, name), nil, &sets); {
+	case gone(p):
+	case err != nil:
 		return nil, s, err
+	case sets == nil:
+		return nil, s, z.empty()
 	}
 	var ttl int64
 	alias, rel := "", relative(name, zone, "@")
 	for _, set := range sets {
 		switch {
 		case set.Name != rel:
-		case set.Type == "CNAME" && len(set.Values) > 0:
+		case len(set.Values) == 0:
+			return nil, s, z.empty()
+		case set.Type == "CNAME":
 			alias = absolute(set.Values[0], zone)
 		case set.Type == "TLSA" && list != nil:
 			return nil, s, z.odd(errors.New("the same set twice"))

@@ -40,6 +40,12 @@ func (a *api) same(asked, name string, err error) error {
 	return err
 }
 
+// empty is the error where a reply says nothing at all, which must not be taken for
+// nothing being there.
+func (a *api) empty() error {
+	return a.odd(errors.New("it says neither what is there nor that nothing is"))
+}
+
 // maxSeconds is the largest TTL that there is (RFC 2181 §8).
 const maxSeconds = 1<<31 - 1
 

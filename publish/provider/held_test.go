@@ -288,8 +288,8 @@ func TestRepliesAboutSomethingElse(t *testing.T) {
 		{"desec", "/domains/vendor.example/rrsets/", `[{"subname":"jwk.cnf","type":"TLSA","ttl":60,"records":["` + record + `"]}]`, `"TLSA"->"SMIMEA"`, 0},
 		{"gandi", "/domains/vendor.example/records/jwk.cnf", `[{"rrset_name":"jwk.cnf","rrset_type":"TLSA","rrset_ttl":60,"rrset_values":["` + record + `"]}]`, `"jwk.cnf"->"xjwk.cnf"`, 0},
 		{"gandi", "/domains/vendor.example/records/jwk.cnf", `[{"rrset_name":"jwk.cnf","rrset_type":"TLSA","rrset_ttl":60,"rrset_values":["` + record + `"]}]`, `"TLSA"->"SMIMEA"`, 0},
-		{"hetzner", "/zones/4773/rrsets", `{"rrsets":[{"name":"jwk.cnf","type":"TLSA","ttl":60,"records":[{"value":"` + record + `"}]}]}`, `"jwk.cnf"->"xjwk.cnf"`, 0},
-		{"hetzner", "/zones/4773/rrsets", `{"rrsets":[{"name":"jwk.cnf","type":"TLSA","ttl":60,"records":[{"value":"` + record + `"}]}]}`, `"TLSA"->"SMIMEA"`, 0},
+		{"hetzner", "/zones/4773/rrsets", `{"rrsets":[{"name":"jwk.cnf","type":"TLSA","ttl":60,"records":[{"value":"` + record + `"}]}],"meta":{"pagination":{"page":1}}}`, `"jwk.cnf"->"xjwk.cnf"`, 0},
+		{"hetzner", "/zones/4773/rrsets", `{"rrsets":[{"name":"jwk.cnf","type":"TLSA","ttl":60,"records":[{"value":"` + record + `"}]}],"meta":{"pagination":{"page":1}}}`, `"TLSA"->"SMIMEA"`, 0},
 		{"ovh", "/record/", `{"id":ID,"fieldType":"TLSA","subDomain":"jwk.cnf","target":"` + record + `","ttl":60}`, `"jwk.cnf"->"xjwk.cnf"`, 0},
 		{"ovh", "/record/", `{"id":ID,"fieldType":"TLSA","subDomain":"jwk.cnf","target":"` + record + `","ttl":60}`, `"TLSA"->"CNAME"`, 0},
 		{"ovh", "/record/", `{"id":ID,"fieldType":"TLSA","subDomain":"jwk.cnf","target":"` + record + `","ttl":60}`, `ID->1`, publish.Failed},
@@ -376,6 +376,45 @@ func TestAnAliasThatIsNoName(t *testing.T) {
 	for _, word := range shelved {
 		s := play(t, word, owner)
 		s.alias(here, "a\tb.example.")
+		_, err := s.target.Zone.Read(t.Context(), here)
+		wantKind(t, s, err, publish.Failed)
+	}
+}
+
+// A reply that says nothing is an error, and not that nothing is there: a withdrawal
+// would take it for done.
+func TestSilenceIsNoEmptySet(t *testing.T) {
+	page := `"meta":{"pagination":{"page":1}}`
+	for word, tt := range map[string]struct {
+		path   string // of the call that reads the records
+		none   string // how it says that nothing is there; "": by 404
+		silent []string
+	}{
+		"azure":   {"/TLSA/", "", []string{`null`, `{}`, `{"etag":"1"}`, `{"etag":"1","properties":{"TTL":60}}`, `{"etag":"1","properties":{"TTL":60,"TLSARecords":null}}`}},
+		"desec":   {"/rrsets/", `[]`, []string{`null`, `[{"subname":"jwk.cnf","type":"TLSA","ttl":60}]`, `[{"subname":"jwk.cnf","type":"TLSA","ttl":60,"records":[]}]`, `[{"subname":"jwk.cnf","type":"CNAME","ttl":60,"records":[]}]`}},
+		"gandi":   {"/records/", `[]`, []string{`null`, `[{"rrset_name":"jwk.cnf","rrset_type":"TLSA","rrset_ttl":60}]`, `[{"rrset_name":"jwk.cnf","rrset_type":"CNAME","rrset_ttl":60,"rrset_values":[]}]`}},
+		"hetzner": {"/rrsets", `{"rrsets":[],` + page + `}`, []string{`null`, `{}`, `{"rrsets":null,` + page + `}`, `{"rrsets":[]}`, `{"rrsets":[{"name":"jwk.cnf","type":"TLSA"}],` + page + `}`, `{"rrsets":[{"name":"jwk.cnf","type":"CNAME","records":[]}],` + page + `}`}},
+		"ovh":     {"/record", `[]`, []string{`null`}},
+	} {
+		when := func(r *http.Request) bool { return strings.Contains(r.URL.Path, tt.path) }
+		s := play(t, word, owner)
+		s.set(here, 7200, theirs...)
+		if tt.none != "" {
+			s.next(when, saying(tt.none))
+			if got := s.read(t, here); s.pending() || len(got.Records) != 0 {
+				t.Errorf("%s: read %+v of %s", word, got, tt.none)
+			}
+		}
+		for _, body := range tt.silent {
+			s.next(when, saying(body))
+			if got, err := s.target.Zone.Read(t.Context(), here); err == nil || s.pending() {
+				t.Errorf("%s: read %+v of %s", word, got, body)
+			}
+		}
+	}
+	for word, path := range map[string]string{"azure": "/dnsZones", "desec": "/domains/", "hetzner": "/zones", "ovh": "/domain/zone"} {
+		s := play(t, word, owner)
+		s.next(func(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, path) }, saying("null"))
 		_, err := s.target.Zone.Read(t.Context(), here)
 		wantKind(t, s, err, publish.Failed)
 	}

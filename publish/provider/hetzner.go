@@ -74,7 +74,7 @@ func (z hetznerZone) Write(ctx context.Context, c publish.Change) error {
 	switch {
 	case err != nil:
 		return err
-	case !now.Same(c.Before):
+	case moved(now, c.Before):
 		return z.changed(c.Name)
 	case c.None():
 		return nil
@@ -173,6 +173,7 @@ type hetznerApex struct {
 // hetznerMeta tells what page comes next, 0 for none.
 type hetznerMeta struct {
 	Pagination struct {
+		Page int `json:"page"`
 		Next int `json:"next_page"`
 	} `json:"pagination"`
 }
@@ -197,6 +198,9 @@ func (z hetznerZone) find(ctx context.Context, name string) (at hetznerApex, err
 		if _, err := z.json(ctx, http.MethodGet, fmt.Sprintf("/zones?page=%d&%s", page, hetznerPages), nil, &list); err != nil {
 			return at, err
 		}
+		if list.Zones == nil {
+			return at, z.empty()
+		}
 		for _, one := range list.Zones {
 			zones, names = append(zones, one), append(names, one.Name)
 		}
@@ -215,7 +219,7 @@ func (z hetznerZone) find(ctx context.Context, name string) (at hetznerApex, err
 
 // next is the page after page, 0 for none.
 func (z hetznerZone) next(page int, meta hetznerMeta) (int, error) {
-	if n := meta.Pagination.Next; n == 0 || n == page+1 && n <= maxPages {
+	if n := meta.Pagination.Next; meta.Pagination.Page == page && (n == 0 || n == page+1 && n <= maxPages) {
 		return n, nil
 	}
 	return 0, z.odd(errors.New("pages that do not come one after the other"))
@@ -251,10 +255,15 @@ func (z hetznerZone) get(ctx context.Context, at hetznerApex, name string) (set 
 		if _, err = z.json(ctx, http.MethodGet, fmt.Sprintf("/zones/%d/rrsets?%s&%s", at.ID, query.Encode(), hetznerPages), nil, &list); err != nil {
 			return set, s, err
 		}
+		if list.RRSets == nil {
+			return set, s, z.empty()
+		}
 		for _, one := range list.RRSets {
 			switch {
 			case one.Name != rel:
-			case one.Type == "CNAME" && len(one.Records) > 0:
+			case len(one.Records) == 0:
+				return set, s, z.empty()
+			case one.Type == "CNAME":
 				alias = absolute(one.Records[0].Value, at.Name)
 			case one.Type == "TLSA" && found:
 				return set, s, z.odd(errors.New("the same set twice"))

@@ -123,11 +123,13 @@ func TestHetznerTouchesOnlyWhatChanges(t *testing.T) {
 }
 
 func TestHetznerPagesThatLeadNowhere(t *testing.T) {
-	page := func(next int) string { return fmt.Sprintf(`{"zones":[],"meta":{"pagination":{"next_page":%d}}}`, next) }
-	for _, next := range []int{1, 3, -1, 1001} {
+	page := func(n, next int) string {
+		return fmt.Sprintf(`{"zones":[],"meta":{"pagination":{"page":%d,"next_page":%d}}}`, n, next)
+	}
+	for _, tt := range [][2]int{{1, 1}, {1, 3}, {1, -1}, {1, 1001}, {2, 0}, {0, 0}} {
 		s := play(t, "hetzner", owner)
 		s.read(t, here)
-		s.next(s.reads, saying(page(next)))
+		s.next(s.reads, saying(page(tt[0], tt[1])))
 		_, err := s.target.Zone.Read(t.Context(), here)
 		wantKind(t, s, err, publish.Failed)
 	}
@@ -137,7 +139,7 @@ func TestHetznerPagesThatLeadNowhere(t *testing.T) {
 	onward = func(f fake, w http.ResponseWriter, work func(http.ResponseWriter)) {
 		n++
 		s.next(s.reads, onward)
-		saying(page(n))(f, w, work)
+		saying(page(n-1, n))(f, w, work)
 	}
 	s.next(s.reads, onward)
 	_, err := s.target.Zone.Read(t.Context(), here)

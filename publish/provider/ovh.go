@@ -79,7 +79,7 @@ func (z *ovhZone) Write(ctx context.Context, c publish.Change) error {
 	switch {
 	case err != nil:
 		return err
-	case !now.Same(c.Before):
+	case moved(now, c.Before):
 		return z.changed(c.Name)
 	case c.None():
 		return nil
@@ -207,6 +207,9 @@ func (z *ovhZone) find(ctx context.Context, name string) (string, error) {
 		}
 		return "", err
 	}
+	if zones == nil {
+		return "", z.empty()
+	}
 	zone, ok := longest(name, zones)
 	if !ok {
 		return "", z.noZone(name)
@@ -265,6 +268,9 @@ func (z *ovhZone) list(ctx context.Context, zone, rrtype, sub string) ([]ovhReco
 	query := url.Values{"fieldType": {rrtype}, "subDomain": {sub}}
 	if _, err := z.ask(ctx, http.MethodGet, ovhAt(zone)+"/record?"+query.Encode(), nil, &ids); err != nil {
 		return nil, err
+	}
+	if ids == nil {
+		return nil, z.empty()
 	}
 	if len(ids) > maxIDs {
 		return nil, z.odd(fmt.Errorf("%d records at one name", len(ids)))

@@ -188,7 +188,7 @@ func (f *ovhFake) one(w http.ResponseWriter, r *http.Request, z *shelfZone, id s
 			}
 			switch r.Method {
 			case http.MethodGet:
-				say(w, http.StatusOK, map[string]any{"id": v.id, "zone": strings.TrimSuffix(z.name, "."), "fieldType": s.kind, "subDomain": z.rel(s.name, ""), "target": v.text, "ttl": s.ttl})
+				say(w, http.StatusOK, map[string]any{"id": v.id, "zone": strings.TrimSuffix(z.name, "."), "fieldType": s.kind, "subDomain": z.rel(s.name, ""), "target": v.text, "ttl": s.seconds(v)})
 			case http.MethodDelete:
 				if s.values = slices.DeleteFunc(s.values, func(o shelfValue) bool { return o.id == v.id }); len(s.values) == 0 {
 					z.drop(s.name, s.kind)
@@ -233,8 +233,7 @@ func (f *ovhFake) create(w http.ResponseWriter, r *http.Request, z *shelfZone) {
 		ovhFault(w, http.StatusBadRequest, "BAD_REQUEST", "A CNAME record already exists for this subdomain")
 		return
 	}
-	// Each record has a ttl of its own; these tests give all of a set the same.
-	v := shelfValue{text: f.mangled(body.Target), id: f.next()}
+	v := shelfValue{text: f.mangled(body.Target), id: f.next(), ttl: body.TTL}
 	if s == nil {
 		s = &shelfSet{name: name, kind: body.FieldType, ttl: body.TTL}
 		z.sets = append(z.sets, s)

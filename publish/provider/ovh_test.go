@@ -267,6 +267,14 @@ func TestOVHTimesToLive(t *testing.T) {
 	if got := s.read(t, here); got.TTL != 2*time.Hour {
 		t.Errorf("TTL %v, want two hours", got.TTL)
 	}
+	c := s.adding(t, here, tlsa(t, ours))
+	s.next(s.writes, meanwhile(func() { s.set(here, 600, theirs...) })) // ours still comes with two hours
+	if err := s.write(t, c); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.read(t, here); got.TTL != 2*time.Hour {
+		t.Errorf("TTL %v, want the longest", got.TTL)
+	}
 }
 
 func TestOVHRecordThatGoesWhileItIsRead(t *testing.T) {

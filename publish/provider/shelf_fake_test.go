@@ -48,6 +48,15 @@ type shelfSet struct {
 type shelfValue struct {
 	text, note string
 	id         int64
+	ttl        int // of its own; zero: the set's
+}
+
+// seconds is a record's TTL.
+func (s *shelfSet) seconds(v shelfValue) int {
+	if v.ttl != 0 {
+		return v.ttl
+	}
+	return s.ttl
 }
 
 // stock fills the shelf: the three zones of these tests come last in its lists, after
@@ -127,6 +136,7 @@ func (f *shelf) put(z *shelfZone, name, kind string, ttl int, texts ...string) *
 		v := shelfValue{text: text, note: f.note}
 		if i := slices.IndexFunc(before, func(b shelfValue) bool { return b.text == text }); i >= 0 {
 			v = before[i]
+			v.ttl = 0
 		}
 		if v.id == 0 {
 			v.id = f.next()
@@ -177,7 +187,7 @@ func (f *shelf) lines() []string {
 	for _, z := range f.zones {
 		for _, s := range z.sets {
 			for _, v := range s.values {
-				lines = append(lines, fmt.Sprintf("%s: %s %d %s %s %s note=%q id=%d", z.name, s.name, s.ttl, s.kind, v.text, s.notes, v.note, v.id))
+				lines = append(lines, fmt.Sprintf("%s: %s %d %s %s %s note=%q id=%d", z.name, s.name, s.seconds(v), s.kind, v.text, s.notes, v.note, v.id))
 			}
 		}
 	}

@@ -177,13 +177,6 @@ func (s *stage) pending() bool {
 	return s.when != nil
 }
 
-// count is the number of calls so far.
-func (s *stage) count() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.calls)
-}
-
 func (s *stage) waited() []time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -2,8 +2,11 @@ package provider
 
 import (
 	"context"
+	"crypto"
 	"crypto/rsa"
+	"crypto/sha256"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
 	"errors"
@@ -15,8 +18,6 @@ import (
 	"time"
 
 	"cnfd/publish"
-
-	"github.com/go-jose/go-jose/v4"
 )
 
 // googleTokens changes the key of a service account into access tokens, by a JWT
@@ -26,7 +27,8 @@ type googleTokens struct {
 	api            *api
 	project, email string
 	uri            string
-	signer         jose.Signer
+	key            *rsa.PrivateKey
+	keyID          string
 	now            func() time.Time
 
 	mu    sync.Mutex // guards what follows
@@ -70,20 +72,12 @@ func googleAccount(c Config) (*googleTokens, error) {
 	if err != nil || !ok {
 		return nil, errors.New("private_key: not an RSA key in PKCS #8")
 	}
-	options := (&jose.SignerOptions{}).WithType("JWT")
-	if file.KeyID != "" {
-		options = options.WithHeader("kid", file.KeyID)
-	}
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.RS256, Key: key}, options)
-	if err != nil {
-		return nil, errors.New("private_key: cannot sign with RS256")
-	}
 	// Endpoint is of the DNS API; tokens are asked for where the file says.
 	a, err := Config{Credentials: c.Credentials, Client: c.Client, Now: c.Now, Wait: c.Wait}.api("google", file.URI)
 	if err != nil {
 		return nil, errors.New("token_uri: want an https URL")
 	}
-	t := &googleTokens{api: a, project: file.Project, email: file.Email, uri: file.URI, signer: signer, now: c.Now}
+	t := &googleTokens{api: a, project: file.Project, email: file.Email, uri: file.URI, key: key, keyID: file.KeyID, now: c.Now}
 	a.explain = func(body []byte) string {
 		fault := googleTokenError(body)
 		return strings.Trim(fault.Code+": "+fault.Description, ": ")
@@ -124,19 +118,26 @@ func (t *googleTokens) bearer(ctx context.Context) (string, error) {
 	return t.token, nil
 }
 
+// assertion is a JWT signed with RS256 (RFC 7515 §3.1, RFC 7518 §3.3).
 func (t *googleTokens) assertion(now time.Time) (string, error) {
-	claims, err := json.Marshal(map[string]any{
+	part := func(v map[string]any) string {
+		text, _ := json.Marshal(v) // of strings and numbers alone
+		return base64.RawURLEncoding.EncodeToString(text)
+	}
+	header := map[string]any{"alg": "RS256", "typ": "JWT"}
+	if t.keyID != "" {
+		header["kid"] = t.keyID
+	}
+	signed := part(header) + "." + part(map[string]any{
 		"iss": t.email, "scope": googleScope, "aud": t.uri,
 		"iat": now.Unix(), "exp": now.Add(googleLifetime).Unix(),
 	})
+	sum := sha256.Sum256([]byte(signed))
+	signature, err := rsa.SignPKCS1v15(nil, t.key, crypto.SHA256, sum[:])
 	if err != nil {
 		return "", err
 	}
-	jws, err := t.signer.Sign(claims)
-	if err != nil {
-		return "", err
-	}
-	return jws.CompactSerialize()
+	return signed + "." + base64.RawURLEncoding.EncodeToString(signature), nil
 }
 
 // judge tells what a refused assertion means (RFC 6749 §5.2).

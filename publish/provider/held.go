@@ -106,11 +106,11 @@ func absolute(text, zone string) string {
 func seconds(ttl time.Duration) int64 { return int64(ttl / time.Second) }
 
 // untaken says what a reply means that finds fault with a record which was to be
-// written: the place does not take it, and nothing has changed.
+// written: the place does not take it, and has changed nothing for it.
 func untaken(p reply, err error) error {
 	var e *publish.Error
 	if errors.As(err, &e) && e.Kind == publish.Failed && (p.status == http.StatusBadRequest || p.status == http.StatusUnprocessableEntity) {
-		e.Kind, e.Do = publish.Unsupported, "the provider does not take this record, or not at this name or with this TTL; nothing was changed"
+		e.Kind, e.Do = publish.Unsupported, "the provider does not take this record, or not at this name or with this TTL"
 	}
 	return err
 }

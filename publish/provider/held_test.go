@@ -419,3 +419,50 @@ func TestSilenceIsNoEmptySet(t *testing.T) {
 		wantKind(t, s, err, publish.Failed)
 	}
 }
+
+// What a place cannot do is told before anything is sent that changes something.
+func TestWhatAPlaceCannotDoIsToldBefore(t *testing.T) {
+	for _, tt := range []struct {
+		word string
+		says []string
+		ttl  time.Duration // of what is written where 30 seconds were wanted
+	}{
+		{"azure", nil, 30 * time.Second},
+		{"desec", []string{"takes no TTL under 1h0m0s", "takes no precondition"}, time.Hour},
+		{"gandi", []string{"takes no TTL under 5m0s", "takes no precondition"}, 5 * time.Minute},
+		{"hetzner", []string{"takes no TTL under 1m0s", "takes no precondition", "does not sign zones"}, time.Minute},
+		{"ovh", []string{"takes no TTL under 1m0s", "takes no precondition"}, time.Minute},
+	} {
+		t.Run(tt.word, func(t *testing.T) {
+			s := play(t, tt.word, owner)
+			var told []string
+			p, err := publish.New(publish.Config{
+				Target: s.target, World: still{}, Now: noon, TTL: 30 * time.Second, Timeout: -1,
+				Progress: func(e publish.Event) {
+					if e.Step == publish.Warning {
+						told = append(told, e.Text)
+					}
+				},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var before []string // what was told when the first change was sent
+			s.next(s.writes, meanwhile(func() { before = slices.Clone(told) }))
+			if _, err := p.Publish(t.Context(), entries(t)[:1]); written(err) != nil {
+				t.Fatal(err)
+			}
+			for _, words := range tt.says {
+				if !slices.ContainsFunc(before, func(line string) bool { return strings.Contains(line, words) }) {
+					t.Errorf("told %q, want %q among it", before, words)
+				}
+			}
+			if tt.says == nil && len(before) != 0 {
+				t.Errorf("told %q", before)
+			}
+			if got := s.read(t, here); got.TTL != tt.ttl {
+				t.Errorf("TTL %v, want %v", got.TTL, tt.ttl)
+			}
+		})
+	}
+}

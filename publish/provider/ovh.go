@@ -2,7 +2,6 @@ package provider
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -102,8 +101,8 @@ func (z *ovhZone) Write(ctx context.Context, c publish.Change) error {
 		}
 		back = append(back, func(ctx context.Context) error { _, _, err := z.create(ctx, zone, h.as); return err })
 	}
-	if err = z.refresh(ctx, zone); err != nil {
-		return z.takeBack(ctx, back, err)
+	if p, err := z.refresh(ctx, zone); err != nil {
+		return z.takeBack(ctx, zone, back, p, err)
 	}
 	return nil
 }
@@ -117,14 +116,14 @@ func (z *ovhZone) leave(ctx context.Context, zone string, done bool, err error) 
 		return err
 	}
 	var e *publish.Error
-	if rerr := z.refresh(ctx, zone); rerr != nil && errors.As(err, &e) {
+	if _, rerr := z.refresh(ctx, zone); rerr != nil && errors.As(err, &e) {
 		e.What += "; and what was done before is not served: " + rerr.Error()
 	}
 	return err
 }
 
-// takeBack undoes what cannot be served because of err.
-func (z *ovhZone) takeBack(ctx context.Context, back []func(context.Context) error, err error) error {
+// takeBack undoes what cannot be served because of err, which p says.
+func (z *ovhZone) takeBack(ctx context.Context, zone string, back []func(context.Context) error, p reply, err error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishTime)
 	defer cancel()
 	var e *publish.Error
@@ -137,22 +136,27 @@ func (z *ovhZone) takeBack(ctx context.Context, back []func(context.Context) err
 		}
 	}
 	e.What += "; what was changed was taken back"
+	if unsure(p) { // it may be served all the same
+		if _, err := z.ask(ctx, http.MethodPost, ovhAt(zone)+"/refresh", nil, nil); err != nil {
+			e.What += ", and whether the servers have it is not known"
+		}
+	}
 	return e
 }
 
 // refresh has the zone served as it is now, also after ctx has ended; it may be asked
 // for any number of times.
-func (z *ovhZone) refresh(ctx context.Context, zone string) error {
+func (z *ovhZone) refresh(ctx context.Context, zone string) (p reply, err error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishTime)
 	defer cancel()
 	pause := time.Second
 	for try := 1; ; try++ {
-		p, err := z.ask(ctx, http.MethodPost, ovhAt(zone)+"/refresh", nil, nil)
+		p, err = z.ask(ctx, http.MethodPost, ovhAt(zone)+"/refresh", nil, nil)
 		if err == nil || try == maxTries || !unsure(p) {
-			return err
+			return p, err
 		}
 		if werr := z.wait(ctx, pause); werr != nil {
-			return err
+			return p, err
 		}
 		pause *= 2
 	}
@@ -290,35 +294,4 @@ func (z *ovhZone) list(ctx context.Context, zone, rrtype, sub string) ([]ovhReco
 		}
 	}
 	return records, nil
-}
-
-// ask makes a call. The API tells by a code, and not by the status, who calls wrongly.
-func (z *ovhZone) ask(ctx context.Context, method, path string, in, out any) (reply, error) {
-	p, err := z.json(ctx, method, path, in, out)
-	var e *publish.Error
-	if !errors.As(err, &e) || p.status < 400 || p.status >= 500 {
-		return p, err
-	}
-	switch ovhError(p.body).Code {
-	case "INVALID_SIGNATURE", "INVALID_KEY", "INVALID_CREDENTIAL", "NOT_CREDENTIAL":
-		e.Kind, e.Do = publish.BadKey, "check the three keys, and that the consumer key has not expired"
-	case "QUERY_TIME_OUT":
-		z.mu.Lock()
-		e.Kind, e.Theirs, e.Do = publish.BadTime, z.now().Add(z.ahead), "this machine's clock has jumped: try again"
-		z.asked = false
-		z.mu.Unlock()
-	}
-	return p, err
-}
-
-type ovhWords struct {
-	Code    string `json:"errorCode"`
-	Message string `json:"message"`
-}
-
-func ovhError(body []byte) (w ovhWords) {
-	if json.Unmarshal(body, &w) != nil {
-		return ovhWords{}
-	}
-	return w
 }

@@ -22,6 +22,7 @@ type ovhFake struct {
 	ahead  time.Duration
 	served []string // the lines at the last refresh
 	broken bool     // POST /refresh fails
+	mute   bool     // POST /refresh does its work and fails
 	denied bool     // the consumer key has no right to POST /refresh
 }
 
@@ -148,6 +149,10 @@ func (f *ovhFake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f.mu.Unlock()
 		f.refreshed()
 		f.mu.Lock()
+		if f.mute {
+			f.failed(w)
+			return
+		}
 		say(w, http.StatusOK, nil)
 	case at == "GET record":
 		f.list(w, r, z)

@@ -4,13 +4,47 @@ import (
 	"context"
 	"crypto/sha1"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
+
+	"cnfd/publish"
 )
+
+// ask makes a call. The API tells by a code, and not by the status, who calls wrongly.
+func (z *ovhZone) ask(ctx context.Context, method, path string, in, out any) (reply, error) {
+	p, err := z.json(ctx, method, path, in, out)
+	var e *publish.Error
+	if !errors.As(err, &e) || p.status < 400 || p.status >= 500 {
+		return p, err
+	}
+	switch ovhError(p.body).Code {
+	case "INVALID_SIGNATURE", "INVALID_KEY", "INVALID_CREDENTIAL", "NOT_CREDENTIAL":
+		e.Kind, e.Do = publish.BadKey, "check the three keys, and that the consumer key has not expired"
+	case "QUERY_TIME_OUT":
+		z.mu.Lock()
+		e.Kind, e.Theirs, e.Do = publish.BadTime, z.now().Add(z.ahead), "this machine's clock has jumped: try again"
+		z.asked = false
+		z.mu.Unlock()
+	}
+	return p, err
+}
+
+type ovhWords struct {
+	Code    string `json:"errorCode"`
+	Message string `json:"message"`
+}
+
+func ovhError(body []byte) (w ovhWords) {
+	if json.Unmarshal(body, &w) != nil {
+		return ovhWords{}
+	}
+	return w
+}
 
 // authorize signs a request: "$1$" and SHA-1 over the secrets, method, URL, body and
 // the API's own time, in hex.

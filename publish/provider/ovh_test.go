@@ -192,6 +192,7 @@ func TestOVHCannotServeTheZone(t *testing.T) {
 	}{
 		{"the key has no right to", func(f *ovhFake) { f.denied = true }, publish.Refused},
 		{"it fails", func(f *ovhFake) { f.broken = true }, publish.ServFail},
+		{"it does so and fails to say it", func(f *ovhFake) { f.mute = true }, publish.ServFail},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := play(t, "ovh", owner)
@@ -215,7 +216,13 @@ func TestOVHCannotServeTheZone(t *testing.T) {
 			if got := s.read(t, here); !got.Same(c.Before) || got.TTL != c.Before.TTL {
 				t.Errorf("read %+v, want %+v", got, c.Before)
 			}
-			ovhOf(s).denied, ovhOf(s).broken = false, false
+			if ovhOf(s).mute { // what they have is what is there again
+				served(t, s)
+			}
+			if doubt := strings.Contains(err.Error(), "not known"); doubt != (tt.want == publish.ServFail) {
+				t.Errorf("error %q", err)
+			}
+			ovhOf(s).denied, ovhOf(s).broken, ovhOf(s).mute = false, false, false
 			if err := s.write(t, c); err != nil {
 				t.Fatal("the same without the fault:", err)
 			}

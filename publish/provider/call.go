@@ -112,6 +112,7 @@ type request struct {
 	method, path string // the path from the base on, with its query, escaped
 	body         []byte
 	header       http.Header // beside what sign adds; Content-Type is JSON where there is a body and none is here
+	harmless     bool        // it changes nothing, as no GET does: it may be made again whatever became of it
 }
 
 // reply is what came of it, whatever its status.
@@ -154,7 +155,7 @@ func (a *api) again(r request, p reply, err error) bool {
 		return false
 	}
 	var untrusted *tls.CertificateVerificationError
-	if e.Kind == publish.RateLimited || r.method != http.MethodGet || errors.As(e.Err, &untrusted) {
+	if e.Kind == publish.RateLimited || r.method != http.MethodGet && !r.harmless || errors.As(e.Err, &untrusted) {
 		return e.Kind == publish.RateLimited
 	}
 	return e.Kind == publish.Unreachable || p.status >= 500

@@ -90,7 +90,6 @@ func TestGoogleTokenErrors(t *testing.T) {
 		{"an account that is gone", 400, `{"error":"invalid_grant","error_description":"Invalid grant: account not found"}`, publish.BadKey, "account not found"},
 		{"a key that is disabled", 401, `{"error":"invalid_client","error_description":"The OAuth client was disabled."}`, publish.BadKey, "disabled"},
 		{"a clock that is wrong", 400, `{"error":"invalid_grant","error_description":"Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe."}`, publish.BadTime, "their clock: 2026-11-22T12:00:00Z"},
-		{"it breaks down", 503, `<html>`, publish.ServFail, "503"},
 		{"half an answer", 200, `{"access_`, publish.Failed, "documentation"},
 		{"no token", 200, `{"token_type":"Bearer","expires_in":3599}`, publish.Failed, "documentation"},
 		{"a token of another type", 200, `{"access_token":"x","token_type":"mac","expires_in":3599}`, publish.Failed, "documentation"},
@@ -114,6 +113,17 @@ func TestGoogleTokenErrors(t *testing.T) {
 				t.Error(got)
 			}
 		})
+	}
+}
+
+// To ask for a token changes nothing, and is done again.
+func TestGoogleTokenIsAskedForAgain(t *testing.T) {
+	for _, f := range []fault{failBefore, dropBefore, dropAfter} {
+		s, _ := onGoogle(t)
+		s.next(isToken, f)
+		if got := s.read(t, here); len(got.Records) != 0 || s.pending() || s.tokenCalls() != 2 || len(s.waited()) != 1 {
+			t.Errorf("%+v after %q and %v", got, s.calls, s.waited())
+		}
 	}
 }
 

@@ -149,7 +149,7 @@ func (f *desecFake) records(w http.ResponseWriter, kind string, texts []string) 
 	for _, text := range texts {
 		if kind == "TLSA" {
 			r, err := publish.ParseRecord(text)
-			if err != nil || !desecText.MatchString(text) {
+			if err != nil || !f.takes(text) || !desecText.MatchString(text) {
 				say(w, http.StatusBadRequest, map[string][]string{"records": {"Record content malformed: " + text}})
 				return nil, false
 			}

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
-
-	"cnfd/publish"
 )
 
 // gandiFake is LiveDNS v5 as its documentation has it.
@@ -140,7 +138,7 @@ func (f *gandiFake) one(w http.ResponseWriter, r *http.Request, z *shelfZone, na
 	}
 	var texts []string
 	for _, text := range body.Values {
-		if _, err := publish.ParseRecord(text); kind == "TLSA" && err != nil {
+		if kind == "TLSA" && !f.takes(text) {
 			f.field(w, "rrset_values", "invalid TLSA record: "+text)
 			return
 		}

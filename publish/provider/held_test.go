@@ -2,6 +2,7 @@ package provider
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -160,6 +161,37 @@ func TestARecordThatIsNotTaken(t *testing.T) {
 				t.Fatal("the same without the fault:", err)
 			}
 		})
+	}
+}
+
+// Where a place turns out to know the usages of DANE alone, that is said, and nothing is
+// written of several records either.
+func TestAPlaceThatKnowsFourUsages(t *testing.T) {
+	narrow := map[string]func(f fake){
+		"azure": func(f fake) { f.(*azureFake).narrow = true }, "desec": func(f fake) { f.(*desecFake).narrow = true }, "gandi": func(f fake) { f.(*gandiFake).narrow = true },
+		"hetzner": func(f fake) { f.(*hetznerFake).narrow = true }, "ovh": func(f fake) { f.(*ovhFake).narrow = true },
+	}
+	for _, word := range shelved {
+		for _, others := range [][]string{nil, theirs[:2]} {
+			t.Run(fmt.Sprint(word, " beside ", len(others)), func(t *testing.T) {
+				s := play(t, word, owner)
+				narrow[word](s.fake)
+				if others != nil {
+					s.set(here, 7200, others...)
+				}
+				known := tlsa(t, "3 1 1 "+strings.Repeat("ab", 32))
+				if err := s.write(t, s.adding(t, here, known)); err != nil {
+					t.Fatal("a usage that it knows:", err)
+				}
+				before := s.lines()
+				c := s.adding(t, here, tlsa(t, ours))
+				wantKind(t, s, s.write(t, c), publish.Unsupported)
+				unchanged(t, before, s.lines())
+				c.After = c.After.With(tlsa(t, later), 0)
+				wantKind(t, s, s.write(t, c), publish.Unsupported)
+				unchanged(t, before, s.lines())
+			})
+		}
 	}
 }
 

@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"cnfd/publish"
 )
 
 // hetznerFake is the zones of Hetzner's Cloud API as its documentation has them.
@@ -197,11 +195,11 @@ type hetznerBody struct {
 var hetznerTLSA = regexp.MustCompile(`^\d+\s+\d+\s+\d+\s+[0-9a-fA-F ]+$`)
 
 // refuses tells what is wrong with the records or the TTL of a request.
-func (b *hetznerBody) refuses(w http.ResponseWriter, kind string) bool {
+func (b *hetznerBody) refuses(f *hetznerFake, w http.ResponseWriter, kind string) bool {
 	wrong := ""
 	var seen []string
 	for _, r := range b.Records {
-		if _, err := publish.ParseRecord(r.Value); kind == "TLSA" && (err != nil || !hetznerTLSA.MatchString(r.Value)) {
+		if kind == "TLSA" && (!f.takes(r.Value) || !hetznerTLSA.MatchString(r.Value)) {
 			wrong = "records"
 		}
 		if slices.Contains(seen, r.Value) {
@@ -231,7 +229,7 @@ func (f *hetznerFake) create(w http.ResponseWriter, r *http.Request, z *shelfZon
 	switch {
 	case body.Name != strings.ToLower(body.Name) || strings.HasSuffix(body.Name, ".") || strings.HasSuffix(body.Name+".", z.name):
 		hetznerFault(w, http.StatusUnprocessableEntity, "invalid_input", "invalid input in field 'name'")
-	case body.refuses(w, body.Type):
+	case body.refuses(f, w, body.Type):
 	case z.find(name, body.Type) != nil:
 		hetznerFault(w, http.StatusConflict, "uniqueness_error", "rrset already exists")
 	case z.find(name, "CNAME") != nil:
@@ -290,7 +288,7 @@ func (f *hetznerFake) change(w http.ResponseWriter, r *http.Request, z *shelfZon
 	}
 	s := z.find(name, kind)
 	switch {
-	case kind != "TLSA" || body.refuses(w, kind):
+	case kind != "TLSA" || body.refuses(f, w, kind):
 		return
 	case f.protected:
 		hetznerFault(w, http.StatusLocked, "protected", "rrset is protected")

@@ -222,7 +222,7 @@ func (f *ovhFake) create(w http.ResponseWriter, r *http.Request, z *shelfZone) {
 	_, _, matching, association := record.Fields()
 	s := z.find(name, body.FieldType)
 	switch {
-	case body.FieldType != "TLSA" || err != nil || matching == 1 && len(association) != 32 || matching == 2 && len(association) != 64:
+	case body.FieldType != "TLSA" || err != nil || !f.takes(body.Target) || matching == 1 && len(association) != 32 || matching == 2 && len(association) != 64:
 		ovhFault(w, http.StatusBadRequest, "BAD_REQUEST", "Invalid target for field type "+body.FieldType)
 		return
 	case strings.HasSuffix(body.SubDomain, ".") || strings.HasSuffix(body.SubDomain+".", z.name):

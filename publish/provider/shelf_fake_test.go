@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"cnfd/publish"
 )
 
 // overwriting are the providers whose API takes whole sets and nothing that would tell
@@ -24,6 +26,7 @@ type shelf struct {
 	base     string     // URL that the fake is served at
 	zones    []*shelfZone
 	mangling bool
+	narrow   bool  // takes the usages that have a name (RFC 7218) alone, as web forms do
 	last     int64 // id or etag given out
 	// keep is how the place keeps a text that it was given; nil: as it is.
 	keep func(kind, text string) string
@@ -170,6 +173,13 @@ func (f *shelf) mangle() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.mangling = true
+}
+
+// takes reports whether a text is a TLSA record, and one that the place takes.
+func (f *shelf) takes(text string) bool {
+	r, err := publish.ParseRecord(text)
+	usage, _, _, _ := r.Fields()
+	return err == nil && (!f.narrow || usage <= 3)
 }
 
 // mangled is what is kept of a text that was written.

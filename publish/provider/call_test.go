@@ -171,6 +171,22 @@ func TestAServerThatNobodyVouchesFor(t *testing.T) {
 	}
 }
 
+// Of a write it is not known then whether it was done; what only asks, asks again.
+func TestACallThatTakesTooLong(t *testing.T) {
+	for method, want := range map[string]int{"GET": maxTries, "POST": 1} {
+		d := newDesk(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+		a := d.api(t, func(c *Config) { c.Client = &http.Client{Timeout: 20 * time.Millisecond} })
+		_, err := a.call(t.Context(), request{method: method, path: "/x"})
+		if kindOf(err) != publish.Unreachable || d.calls() != want || !strings.Contains(err.Error(), "not known") {
+			t.Errorf("%s: %v after %d calls", method, err, d.calls())
+		}
+	}
+	a := newDesk(t, answers(200, "{}")).api(t)
+	if a.client.Timeout != callTime {
+		t.Errorf("a try may take %v", a.client.Timeout)
+	}
+}
+
 func TestTriesAreBounded(t *testing.T) {
 	d := newDesk(t, answers(429, "x"))
 	_, err := d.api(t).call(t.Context(), request{method: "POST", path: "/x"})

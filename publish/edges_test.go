@@ -122,14 +122,16 @@ func TestNotWaitedFor(t *testing.T) {
 	})
 }
 
+// signatures are one, over a set of that type with that TTL.
+func signatures(rrtype uint16, ttl uint32) dnssec.Records {
+	return dnssec.PackRecords([]dns.RR{&dns.RRSIG{
+		Hdr:         dns.RR_Header{Name: owner, Rrtype: dns.TypeRRSIG, Class: dns.ClassINET, Ttl: 7},
+		TypeCovered: rrtype, OrigTtl: ttl, SignerName: domain + ".", Signature: "AAAA",
+	}})
+}
+
 // TestHowLongCachesHold holds what the report says of caches to what servers said before.
 func TestHowLongCachesHold(t *testing.T) {
-	sig := func(rrtype uint16, ttl uint32) dnssec.Records {
-		return dnssec.PackRecords([]dns.RR{&dns.RRSIG{
-			Hdr:         dns.RR_Header{Name: owner, Rrtype: dns.TypeRRSIG, Class: dns.ClassINET, Ttl: 7},
-			TypeCovered: rrtype, OrigTtl: ttl, SignerName: domain + ".", Signature: "AAAA",
-		}})
-	}
 	cases := []struct {
 		claim string
 		had   []Record
@@ -138,7 +140,7 @@ func TestHowLongCachesHold(t *testing.T) {
 	}{
 		{"an absence, for the SOA's MINIMUM", nil, func(*scene) {}, 60 * time.Second},
 		{"an absence, for the SOA's TTL where that is less", nil, func(s *scene) {
-			s.before = func(a *dnssec.Answer) { a.AnswerSection = sig(dns.TypeSOA, 20) }
+			s.before = func(a *dnssec.Answer) { a.AnswerSection = signatures(dns.TypeSOA, 20) }
 		}, 20 * time.Second},
 		{"an absence in a zone whose SOA is not had", nil, func(s *scene) {
 			s.before = func(a *dnssec.Answer) {
@@ -150,7 +152,7 @@ func TestHowLongCachesHold(t *testing.T) {
 		{"an absence in a zone that nobody can tell", nil, func(s *scene) { s.apex = "" }, unknownNegative},
 		{"a set, for its TTL", []Record{theirs}, func(*scene) {}, 300 * time.Second},
 		{"a set that was served with a longer TTL than the place has", []Record{theirs}, func(s *scene) {
-			s.signed = sig(dns.TypeTLSA, 900)
+			s.signed = signatures(dns.TypeTLSA, 900)
 		}, 900 * time.Second},
 		{"what somebody else has put there since it was read", nil, func(s *scene) {
 			s.meanwhile = func(n int) {

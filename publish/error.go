@@ -54,6 +54,9 @@ type Error struct {
 	What  string // lower case, noun first: "signature refused (BADSIG)"
 	Do    string // what helps: "check the TSIG secret and its algorithm"; "" where nobody knows
 	Err   error  // what is behind it, for errors.Is; may be nil
+	// Maybe, of a Write: it may have been carried out all the same, or be a moment from
+	// now: what was sent was not answered.
+	Maybe bool
 	// Theirs is the clock of the place, where Kind is BadTime and it told.
 	Theirs time.Time
 }

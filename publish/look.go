@@ -4,43 +4,77 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"sync"
 	"time"
 
 	"cnfd/dnssec"
 )
 
-// facts are what the world says of a name before anything is changed.
+// facts are what the world says of a name before anything is changed. The zero value is
+// of a world that was not heard in time.
 type facts struct {
 	each     *dnssec.Each
+	answer   *dnssec.Answer // what a resolver says, where the servers cannot be asked or differ
 	apex     string
-	ttl      time.Duration // that the set was signed with; zero where none is there
-	negative time.Duration // how long its absence may be cached
+	negative time.Duration // how long an absence may be cached
 }
 
-// look asks the world about a name. Nothing that it finds keeps a record from being
-// withdrawn.
-func (p *Publisher) look(ctx context.Context, a aim, e Entry) (facts, error) {
-	p.tell(Event{Step: Looking, Name: e.Name, Text: "asking every name server of the zone what is there now"})
-	each, err := p.cfg.World.LookupEach(ctx, question(e.Name, dnssec.TypeTLSA))
-	if err != nil {
+// lookTime bounds what is looked at before a revocation is written: it must not wait for
+// name servers that are dead.
+const lookTime = 5 * time.Second
+
+// look asks the world about a name.
+func (p *Publisher) look(ctx context.Context, e Entry) (f facts, err error) {
+	if f.each, err = p.cfg.World.LookupEach(ctx, question(e.Name, dnssec.TypeTLSA)); err != nil {
 		return facts{}, stopped(err, "nothing was written")
 	}
-	f := facts{each: each, apex: apexOf(each)}
-	f.ttl = signedTTL(each.Answer, dnssec.TypeTLSA)
-	if f.negative, err = p.negativeTTL(ctx, f.apex); err != nil {
-		return f, err
-	}
-	if a != present {
-		if f.unsigned() && !p.cfg.Insecure {
-			p.tell(Event{Step: Warning, Name: e.Name, Text: "the zone " + f.apex + " is not signed: that the record is gone will not be proven (--allow-insecure is content with what its servers say)"})
+	f.answer = f.each.Answer
+	if f.each.Forwarded || f.answer == nil || f.answer.Kind == dnssec.NoAnswer {
+		if f.answer, _, err = p.cfg.World.Lookup(ctx, question(e.Name, dnssec.TypeTLSA)); err != nil {
+			return facts{}, stopped(err, "nothing was written")
 		}
-		return f, nil
 	}
-	if err := p.fit(e, f); err != nil {
-		return f, err
+	if f.apex = f.answer.Zone; len(f.each.Hops) > 0 && f.each.Hops[0].Zone != "" {
+		f.apex = f.each.Hops[0].Zone
 	}
-	p.warn(e, f)
-	return f, nil
+	f.negative, err = p.negativeTTL(ctx, f.apex)
+	return f, err
+}
+
+// looks asks the world about every name at once, for a while, and notes what it hears:
+// nothing of it keeps a record from being withdrawn.
+func (p *Publisher) looks(ctx context.Context, tasks []*task) error {
+	within, cancel := context.WithTimeout(ctx, lookTime)
+	defer cancel()
+	var all sync.WaitGroup
+	for _, t := range tasks {
+		p.tell(Event{Step: Looking, Name: t.entry.Name, Text: "asking every name server of the zone what is there now"})
+		all.Go(func() {
+			if f, err := p.look(within, t.entry); err == nil {
+				t.facts = f
+			}
+		})
+	}
+	all.Wait()
+	if ctx.Err() != nil {
+		return stopped(ctx.Err(), "nothing was written")
+	}
+	for _, t := range tasks {
+		say := func(text string) { p.tell(Event{Step: Warning, Name: t.entry.Name, Text: text}) }
+		switch {
+		case t.facts.each == nil:
+			say("not all name servers have answered by now: it is withdrawn without waiting for them")
+		case t.facts.unsigned() && !p.cfg.Insecure:
+			say("the zone " + t.facts.apex + " is not signed: that the record is gone will not be proven (--allow-insecure is content with what its servers say)")
+		}
+	}
+	return nil
+}
+
+// cutBy reports whether a zone that holds the name lies below the subject's domain, in
+// which case verifiers say delegated_name (docs/profile.md §4).
+func (e Entry) cutBy(apex string) bool {
+	return apex != "" && e.Form != underscore && apex != e.Domain+"." && dnssec.IsSubdomain(apex, e.Domain+".")
 }
 
 // fit refuses to publish where nothing could be proven afterwards.
@@ -48,7 +82,7 @@ func (p *Publisher) fit(e Entry, f facts) error {
 	if len(f.each.Hops) > 1 {
 		return aliased(e.Name, f.each.Hops[1].Name)
 	}
-	if f.apex != "" && e.Form != underscore && f.apex != e.Domain+"." && dnssec.IsSubdomain(f.apex, e.Domain+".") && !p.cfg.Delegated {
+	if e.cutBy(f.apex) && !p.cfg.Delegated {
 		return &Error{
 			Kind: Cut, Where: e.Name, What: "it lies in the zone " + f.apex + ", to which " + e.Domain + " delegates: verifiers say delegated_name",
 			Do: "take the delegation away, use the underscore form, or say that this is meant (--allow-delegated)",
@@ -65,8 +99,7 @@ func (p *Publisher) fit(e Entry, f facts) error {
 
 // unsigned reports whether nothing that the zone says is ever proven.
 func (f *facts) unsigned() bool {
-	a := f.each.Answer
-	return a != nil && (a.Security == dnssec.Insecure || a.Overridden)
+	return f.answer != nil && (f.answer.Security == dnssec.Insecure || f.answer.Overridden)
 }
 
 // underscore is Entry.Form's word for a name that no host can have (docs/profile.md §3).
@@ -75,11 +108,11 @@ const underscore = "underscore"
 // warn tells what does not stand in the way, and may surprise later.
 func (p *Publisher) warn(e Entry, f facts) {
 	say := func(text string) { p.tell(Event{Step: Warning, Name: e.Name, Text: text}) }
-	a := f.each.Answer
+	a := f.answer
 	if f.each.Forwarded {
 		say("questions go to forwarders (resolver.forwarders): the zone's servers cannot be asked one by one, and so nothing will be called published")
 	}
-	if a != nil && (a.Security == dnssec.Bogus || a.Kind == dnssec.NoAnswer) && !f.each.Forwarded {
+	if a.Security == dnssec.Bogus || a.Kind == dnssec.NoAnswer {
 		say(fmt.Sprintf("what is there now is %s: %s", a.Security, a.Trouble.Text))
 	}
 	if p.cfg.Target.Limits.CannotSign {
@@ -97,17 +130,6 @@ func question(name string, rrtype uint16) dnssec.Question {
 
 func stopped(err error, done string) error {
 	return &Error{Kind: Stopped, What: "stopped: " + done, Err: err}
-}
-
-// apexOf is the zone that holds the name itself.
-func apexOf(each *dnssec.Each) string {
-	if len(each.Hops) > 0 && each.Hops[0].Zone != "" {
-		return each.Hops[0].Zone
-	}
-	if each.Answer != nil {
-		return each.Answer.Zone
-	}
-	return ""
 }
 
 // unknownNegative stands where a zone does not say: no cache should hold an absence
@@ -151,19 +173,31 @@ func signedTTL(a *dnssec.Answer, rrtype uint16) (ttl time.Duration) {
 	return ttl
 }
 
-// cached is how long caches may hold what servers said before what is wanted; zero
-// where they all say that already. A record that is gone already may have gone a moment
-// ago, by a call that was cut short: then it is the TTL that it most likely had.
-func (p *Publisher) cached(t *task) time.Duration {
-	ready, servers := t.states(t.facts.each, true)
-	already := ready == len(servers) && ready > 0 && t.Change.None()
-	switch {
-	case already && t.aim == present:
-		return 0
-	case already:
-		return max(t.Change.Before.TTL, t.facts.ttl, p.cfg.TTL)
-	case len(t.Change.Before.Records) > 0 || t.facts.ttl > 0:
-		return max(t.Change.Before.TTL, t.facts.ttl)
+// cached is how long caches may hold what servers said before what is wanted: the longest
+// that the place or any server gives them. Zero where what is to be there is served by
+// all already. Not known where a record was gone, at every server, before this call.
+func (p *Publisher) cached(t *task) (longest time.Duration, known bool) {
+	if len(t.Change.Before.Records) > 0 {
+		longest = t.Change.Before.TTL
 	}
-	return t.facts.negative
+	ready, counted, _ := t.states(t.facts.each, true)
+	if t.aim == present && t.Change.None() && counted > 0 && ready == counted {
+		return 0, true
+	}
+	hear := func(a *dnssec.Answer) {
+		longest = max(longest, ttlIn(a))
+		if t.aim == present && a != nil && len(a.Data) == 0 {
+			longest = max(longest, t.facts.negative)
+		}
+	}
+	if t.facts.each != nil {
+		hear(t.facts.each.Answer)
+		hear(t.facts.answer)
+		for _, h := range t.facts.each.Hops {
+			for _, s := range h.Servers {
+				hear(s.Answer)
+			}
+		}
+	}
+	return longest, longest > 0 || t.aim == present
 }

@@ -13,6 +13,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"cnfd/record"
 )
 
 // Publish puts every entry's record beside what stands at its name, and waits until
@@ -33,9 +35,32 @@ func (p *Publisher) Withdraw(ctx context.Context, entries []Entry) (Report, erro
 	return p.carry(ctx, gone, entries)
 }
 
-// WithdrawAll takes away every TLSA record at every entry's name, others' too.
-func (p *Publisher) WithdrawAll(ctx context.Context, entries []Entry) (Report, error) {
-	return p.carry(ctx, empty, entries)
+// WithdrawAll takes away every TLSA record at every entry's name, others' too. agreed are
+// the changes of PlanWithdrawAll that somebody has looked at: where another record stands
+// at a name by now the set stays as it is, and the error is of kind Conflict.
+func (p *Publisher) WithdrawAll(ctx context.Context, entries []Entry, agreed []Change) (Report, error) {
+	q := *p
+	q.agreed = append([]Change{}, agreed...) // not nil: what nobody was shown nobody has agreed to
+	return q.carry(ctx, empty, entries)
+}
+
+// Standing returns those of the entries whose record the place itself holds now, in
+// their order, and what kept it from telling of others: names in zones of somebody else,
+// say. After an error of kind Unreachable, Stopped or BadKey the rest is not asked for.
+func (p *Publisher) Standing(ctx context.Context, entries []Entry) (there []Entry, troubles []error) {
+	for _, e := range entries {
+		s, err := p.cfg.Target.Zone.Read(ctx, e.Name)
+		switch kind := kindOf(err); {
+		case err == nil && s.Has(e.Record):
+			there = append(there, e)
+		case err != nil:
+			troubles = append(troubles, err)
+			if kind == Unreachable || kind == Stopped || kind == BadKey || ctx.Err() != nil {
+				return there, troubles
+			}
+		}
+	}
+	return there, troubles
 }
 
 // PlanPublish returns the changes that Publish would make, those with nothing to do
@@ -68,6 +93,7 @@ type task struct {
 	aim
 	entry Entry
 	facts facts
+	err   error // what ended a withdrawal; the others go on
 	*SetReport
 }
 
@@ -76,10 +102,10 @@ func (p *Publisher) carry(ctx context.Context, a aim, entries []Entry) (Report, 
 	if err == nil {
 		err = p.write(ctx, tasks)
 	}
-	if err == nil {
-		err = p.wait(ctx, tasks)
+	if alive := slices.DeleteFunc(slices.Clone(tasks), func(t *task) bool { return t.err != nil }); err == nil && len(alive) > 0 {
+		err = p.wait(ctx, alive)
 	}
-	return report(tasks), err
+	return report(tasks), failed(tasks, err)
 }
 
 func (p *Publisher) changes(ctx context.Context, a aim, entries []Entry) ([]Change, error) {
@@ -88,40 +114,132 @@ func (p *Publisher) changes(ctx context.Context, a aim, entries []Entry) ([]Chan
 	for _, t := range tasks {
 		changes = append(changes, t.Change)
 	}
-	return changes, err
+	return changes, failed(tasks, err)
 }
 
-// plan looks at all that is to be changed before anything is.
+// plan looks at all that is to be changed before anything is. What keeps one of several
+// records from being published keeps all; a withdrawal goes on with the others.
 func (p *Publisher) plan(ctx context.Context, a aim, entries []Entry) ([]*task, error) {
-	var tasks []*task
+	tasks, err := tasksOf(a, entries)
+	if err == nil && a != present {
+		err = p.looks(ctx, tasks)
+	}
+	if err != nil {
+		return nil, err
+	}
 	held := map[string]Set{} // what stands at a name once the tasks before are done
+	for _, t := range tasks {
+		if a == present {
+			if err := p.admit(ctx, t); err != nil {
+				return nil, err
+			}
+		}
+		before, known := held[t.entry.Name]
+		if !known {
+			before, err = p.read(ctx, a, t.entry)
+		}
+		if err == nil {
+			err = p.aimAt(t, before)
+		}
+		switch {
+		case err != nil && (a == present || ctx.Err() != nil):
+			return nil, err
+		case err != nil:
+			t.err, t.Why, err = err, err.Error(), nil
+			continue
+		}
+		held[t.entry.Name] = t.Change.After
+	}
+	return tasks, nil
+}
+
+func tasksOf(a aim, entries []Entry) (tasks []*task, err error) {
 	for i, e := range entries {
 		switch {
 		case a != empty && e.Record.IsZero():
 			return nil, &Error{Where: e.Name, What: "no record given"}
-		case slices.ContainsFunc(entries[:i], func(o Entry) bool { return o.Name == e.Name && (a == empty || o.Record == e.Record) }):
-			continue
+		case !slices.ContainsFunc(entries[:i], func(o Entry) bool { return o.Name == e.Name && (a == empty || o.Record == e.Record) }):
+			tasks = append(tasks, &task{aim: a, entry: e, SetReport: &SetReport{Entry: e, Change: Change{Name: e.Name}}})
 		}
-		t := &task{aim: a, entry: e, SetReport: &SetReport{Entry: e}}
-		var err error
-		if t.facts, err = p.look(ctx, a, e); err != nil {
-			return nil, err
-		}
-		before, known := held[e.Name]
-		if !known {
-			if before, err = p.read(ctx, a, e); err != nil {
-				return nil, err
-			}
-		}
-		t.Change = Change{Name: e.Name, Before: before, After: p.after(a, e, before)}
-		t.SetReport.Before = p.cached(t)
-		held[e.Name] = t.Change.After
-		tasks = append(tasks, t)
 	}
 	if len(tasks) == 0 {
 		return nil, &Error{What: "no record given"}
 	}
 	return tasks, nil
+}
+
+// admit looks at a name, and refuses to publish where nothing could be proven.
+func (p *Publisher) admit(ctx context.Context, t *task) (err error) {
+	p.tell(Event{Step: Looking, Name: t.entry.Name, Text: "asking every name server of the zone what is there now"})
+	if t.facts, err = p.look(ctx, t.entry); err != nil {
+		return err
+	}
+	if err := p.fit(t.entry, t.facts); err != nil {
+		return err
+	}
+	p.warn(t.entry, t.facts)
+	return nil
+}
+
+// aimAt sets the change that makes of before what is wanted.
+func (p *Publisher) aimAt(t *task, before Set) error {
+	after := p.after(t.aim, t.entry, before)
+	if t.aim == empty {
+		if others := without(before.Records, p.agreedAt(before)); len(others) > 0 {
+			return &Error{
+				Kind: Conflict, Where: t.entry.Name, What: fmt.Sprintf("somebody has put %v there, to whose removal nobody has agreed", others[0]),
+				Do: "look at what is there now, and call this again",
+			}
+		}
+	}
+	if n := len(after.Records); t.aim == present && n > record.MaxRecords && !before.Has(t.entry.Record) {
+		return &Error{
+			Kind: Unsupported, Where: t.entry.Name, What: fmt.Sprintf("%d records would stand there: of more than %d verifiers look at none", n, record.MaxRecords),
+			Do: "remove those that nobody needs",
+		}
+	}
+	t.Change = Change{Name: t.entry.Name, Before: before, After: after}
+	longest, known := p.cached(t)
+	t.SetReport.Before, t.Unknown = longest, !known
+	return nil
+}
+
+// agreedAt are the records whose removal somebody has agreed to; of a plan, which only
+// shows them, all.
+func (p *Publisher) agreedAt(s Set) (records []Record) {
+	if p.agreed == nil {
+		return s.Records
+	}
+	for _, c := range p.agreed {
+		if c.Name == s.Name {
+			records = append(records, c.Removed()...)
+		}
+	}
+	return records
+}
+
+// failed is the error of a call of which some tasks may have failed by themselves.
+func failed(tasks []*task, err error) error {
+	var first *task
+	good := 0
+	for _, t := range tasks {
+		if t.err == nil {
+			good++
+		} else if first == nil {
+			first = t
+		}
+	}
+	switch {
+	case first == nil:
+		return err
+	case err == nil && good == 0 && (len(tasks) == 1 || told(tasks) == nothing):
+		return first.err
+	}
+	e := &Error{Kind: Partial, Where: first.entry.Name, What: first.err.Error() + "; " + told(tasks), Do: "call this again for the rest", Err: first.err}
+	if err != nil {
+		e.What += "; " + err.Error()
+	}
+	return e
 }
 
 // read returns what the place holds; at an alias nothing can be put.

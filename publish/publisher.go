@@ -29,7 +29,10 @@ type Config struct {
 
 // Publisher publishes and withdraws records. It may be used by several goroutines,
 // each for sets of its own.
-type Publisher struct{ cfg Config }
+type Publisher struct {
+	cfg    Config
+	agreed []Change // of WithdrawAll
+}
 
 const (
 	defaultTTL     = 5 * time.Minute
@@ -56,7 +59,7 @@ func New(c Config) (*Publisher, error) {
 	if c.Every <= 0 {
 		c.Every = defaultEvery
 	}
-	return &Publisher{c}, nil
+	return &Publisher{cfg: c}, nil
 }
 
 // maxTTL bounds how long a withdrawal can take to reach everybody.

@@ -91,6 +91,9 @@ type SetReport struct {
 	// counted from when every server was seen to serve the change.
 	Before time.Duration
 	Until  time.Time
+	// Unknown: the record was gone already when this call began, and nobody can tell any
+	// more how long caches may hold it from then.
+	Unknown bool
 }
 
 // ServerState is one address of a name server and what it says of the set.

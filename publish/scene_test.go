@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 // with its own lag. It is for one synctest bubble.
 type scene struct {
 	*place
+	mu         sync.Mutex // guards what Lookup and LookupEach change
 	servers    []*server
 	security   dnssec.Security // of all answers
 	apex       string
@@ -25,6 +27,7 @@ type scene struct {
 	negative   time.Duration
 	events     []Event
 	before     func(a *dnssec.Answer) // changes an answer of Lookup before it is given
+	each       func(*dnssec.Each)     // changes what LookupEach gives before it is summed up
 	away       bool                   // forwarders are asked: no server can be
 	asked      int                    // rounds of LookupEach
 	skipped    bool                   // this machine has no way to any server
@@ -40,6 +43,9 @@ type server struct {
 	lag    time.Duration
 	stuck  bool // it serves what was there at the start
 	silent bool
+	// skipped: this machine has no way to it.
+	skipped bool
+	ttl     uint32 // that its set is signed with; 0: as the scene says
 }
 
 // place is an honest Zone: it does all of a change or nothing, sees that the set is as
@@ -169,7 +175,11 @@ func (p *place) as(name string, at time.Time) (set Set) {
 	return set
 }
 
+// LookupEach says what all servers say, and nothing where they differ or not all could
+// be asked.
 func (s *scene) LookupEach(ctx context.Context, q dnssec.Question) (*dnssec.Each, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.asked++
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -181,18 +191,32 @@ func (s *scene) LookupEach(ctx context.Context, q dnssec.Question) (*dnssec.Each
 	e := &dnssec.Each{Hops: []dnssec.Hop{{Name: name, Zone: s.apex}}}
 	for i, v := range s.servers {
 		one := dnssec.Server{Name: fmt.Sprintf("ns%d.%s.", i+1, domain), Address: netip.AddrFrom4([4]byte{192, 0, 2, byte(i + 1)})}
-		if one.Skipped = s.skipped; s.skipped {
-			e.Hops[0].Servers = append(e.Hops[0].Servers, one)
-			continue
-		}
-		if v.silent {
+		one.Skipped = s.skipped || v.skipped
+		switch {
+		case one.Skipped:
+		case v.silent:
 			one.Trouble = dnssec.Trouble{Text: "no answer in 2.8 s"}
-		} else {
+			e.Differ = true
+		default:
 			one.Answer = s.answer(name, s.seen(v, name))
+			if v.ttl > 0 {
+				one.Answer.AnswerSection = signatures(dnssec.TypeTLSA, v.ttl)
+			}
+			if e.Answer != nil && fmt.Sprint(e.Answer.Data) != fmt.Sprint(one.Answer.Data) {
+				e.Differ = true
+			}
+			if e.Answer == nil {
+				e.Answer = one.Answer
+			}
 		}
 		e.Hops[0].Servers = append(e.Hops[0].Servers, one)
 	}
-	e.Answer = s.answer(name, s.seen(s.servers[0], name))
+	if s.each != nil {
+		s.each(e)
+	}
+	if e.Differ || e.Answer == nil {
+		e.Answer = &dnssec.Answer{Name: name, Type: dnssec.TypeTLSA, Zone: s.apex, Trouble: dnssec.Trouble{Text: "the servers do not all say the same"}}
+	}
 	if s.alias != "" {
 		e.Hops = append(e.Hops, dnssec.Hop{Name: s.alias})
 	}
@@ -208,6 +232,8 @@ func (s *scene) seen(v *server, name string) Set {
 }
 
 func (s *scene) Lookup(ctx context.Context, q dnssec.Question) (*dnssec.Answer, bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	name := q.Name.String()
 	a := s.answer(name, s.seen(s.servers[len(s.servers)-1], name))
 	if q.Type == typeSOA {

@@ -18,11 +18,11 @@ func (t *task) wanted() string {
 	return "the record is there"
 }
 
-// states says of every server of the name's zone whether it says what is wanted, and
-// how many do.
-func (t *task) states(each *dnssec.Each, insecure bool) (ready int, states []ServerState) {
+// states says of every server of the name's zone whether it says what is wanted, how
+// many do, and how many count.
+func (t *task) states(each *dnssec.Each, insecure bool) (ready, counted int, states []ServerState) {
 	if each == nil || len(each.Hops) == 0 {
-		return 0, nil
+		return 0, 0, nil
 	}
 	for _, s := range each.Hops[0].Servers {
 		state := ServerState{Server: s.Name, Skipped: s.Skipped}
@@ -46,14 +46,21 @@ func (t *task) states(each *dnssec.Each, insecure bool) (ready int, states []Ser
 		if state.Ready = state.Why == ""; state.Ready {
 			ready++
 		}
+		if !s.Skipped {
+			counted++
+		}
 		states = append(states, state)
 	}
-	return ready, states
+	return ready, counted, states
 }
 
 // state says why an answer is not what is wanted; "" where it is.
 func (t *task) state(a *dnssec.Answer, insecure bool) string {
-	proven := a.Security == dnssec.Secure && !a.Overridden || insecure && (a.Security == dnssec.Insecure || a.Overridden)
+	if a == nil {
+		return "no answer"
+	}
+	// A negative trust anchor proves nothing, whatever else is allowed (docs/profile.md §4).
+	proven := !a.Overridden && (a.Security == dnssec.Secure || insecure && a.Security == dnssec.Insecure)
 	switch {
 	case a.Kind == dnssec.NoAnswer:
 		return "no answer: " + a.Trouble.Text

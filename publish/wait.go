@@ -75,29 +75,11 @@ func (p *Publisher) round(ctx context.Context, tasks []*task) error {
 
 // roll notes what each server says, and tells of it where that has changed.
 func (p *Publisher) roll(t *task, each *dnssec.Each) {
-	ready, servers := t.states(each, p.cfg.Insecure)
-	counted := 0
-	why := ""
-	for _, s := range servers {
-		if !s.Skipped {
-			counted++
-		}
-		if !s.Ready && !s.Skipped && why == "" {
-			why = s.Server + ": " + s.Why
-		}
-	}
-	switch {
-	case each.Forwarded:
-		why = "questions go to forwarders: the zone's servers cannot be asked one by one; set resolver.mode: iterative"
-	case counted == 0:
-		why = "no server of the zone could be asked"
-		if each.Answer != nil && each.Answer.Trouble.Text != "" {
-			why += ": " + each.Answer.Trouble.Text
-		}
-	}
+	ready, counted, servers := t.states(each, p.cfg.Insecure)
+	why := t.lacking(each, counted, servers, p.cfg.Insecure)
 	told := t.Why == why && len(t.Servers) == len(servers)
 	t.Servers, t.Why = servers, why
-	if t.Served = counted > 0 && why == ""; t.Served {
+	if t.Served = why == ""; t.Served {
 		if t.SetReport.Before > 0 {
 			t.Until = p.cfg.Now().Add(t.SetReport.Before + time.Second - 1).Truncate(time.Second) // as it is printed, and no sooner
 		}
@@ -109,22 +91,57 @@ func (p *Publisher) roll(t *task, each *dnssec.Each) {
 	}
 }
 
-// prove notes what a validating lookup says.
+// lacking says why not everybody says what is wanted; "" where all do, at every server
+// that there is, and wherever an alias leads.
+func (t *task) lacking(each *dnssec.Each, counted int, servers []ServerState, insecure bool) string {
+	if each.Forwarded {
+		return "questions go to forwarders: the zone's servers cannot be asked one by one; set resolver.mode: iterative"
+	}
+	for _, s := range servers {
+		if !s.Ready && !s.Skipped {
+			return s.Server + ": " + s.Why
+		}
+	}
+	all := t.state(each.Answer, insecure)
+	switch {
+	case counted == 0 && all != "":
+		return "no server of the zone could be asked: " + all
+	case counted == 0:
+		return "no server of the zone could be asked"
+	case all == "" && each.Differ:
+		return "the zone's servers, or those above it, do not say the same"
+	}
+	return all
+}
+
+// prove notes what a validating lookup says. Where that is not what every server has
+// just said, they are asked again.
 func (p *Publisher) prove(t *task, a *dnssec.Answer) {
 	t.Security = a.Security
 	s := t.state(a, p.cfg.Insecure)
-	if s != t.Why && s != "" {
-		p.tell(Event{Step: Proving, Name: t.entry.Name, Text: s})
+	if s == "" && t.aim == present && t.entry.cutBy(a.Zone) && !p.cfg.Delegated {
+		s = "it lies in the zone " + a.Zone + ", below the subject's domain: verifiers say delegated_name"
 	}
-	if t.Why = s; s != "" {
+	if s != "" {
+		if s != t.Why {
+			p.tell(Event{Step: Proving, Name: t.entry.Name, Text: s})
+		}
+		t.Why, t.Served, t.Until = s, false, time.Time{}
 		return
 	}
-	t.Proven = true
-	text := fmt.Sprintf("%s: %s", a.Security, t.wanted())
-	if !t.Until.IsZero() {
-		text += fmt.Sprintf("; caches may still hold what was there before until %s (%v)", t.Until.UTC().Format("15:04:05 MST"), t.SetReport.Before)
+	t.Why, t.Proven = "", true
+	p.tell(Event{Step: Proven, Name: t.entry.Name, Text: fmt.Sprintf("%s: %s%s", a.Security, t.wanted(), t.remembered())})
+}
+
+// remembered says how long caches may hold what was there before.
+func (t *task) remembered() string {
+	switch {
+	case t.Unknown:
+		return "; it was gone before this call: if only just, caches may hold it for as long as its TTL was, which nobody can tell any more"
+	case t.Until.IsZero():
+		return ""
 	}
-	p.tell(Event{Step: Proven, Name: t.entry.Name, Text: text})
+	return fmt.Sprintf("; caches may still hold what was there before until %s (%v)", t.Until.UTC().Format("15:04:05 MST"), t.SetReport.Before)
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

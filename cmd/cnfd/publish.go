@@ -172,27 +172,48 @@ func (o *publishOptions) owners(c *config.Config) (domain string, all []owner, e
 
 // entries are the records of the one key in a file, of which the public part is used.
 func (o *publishOptions) entries(cmd *cobra.Command, c *config.Config, keyFile string) ([]publish.Entry, error) {
+	octets, err := keyOctets(cmd, keyFile)
+	if err != nil {
+		return nil, err
+	}
+	return o.entriesOf(c, octets)
+}
+
+func keyOctets(cmd *cobra.Command, keyFile string) ([]byte, error) {
+	octets, err := readInput(cmd, []string{keyFile}, maxKeyFile)
+	if err != nil {
+		return nil, fmt.Errorf("key: %w", err)
+	}
+	return octets, nil
+}
+
+// entriesOf are the records of the one key that a file holds.
+func (o *publishOptions) entriesOf(c *config.Config, file []byte) (all []publish.Entry, err error) {
 	domain, owners, err := o.owners(c)
 	if err != nil {
 		return nil, err
 	}
-	file, err := readInput(cmd, []string{keyFile}, maxKeyFile)
-	if err != nil {
-		return nil, fmt.Errorf("key: %w", err)
-	}
-	var all []publish.Entry
 	for _, at := range owners {
-		cnf, err := confirmationIn(file, at.method)
-		if err != nil {
-			return nil, fmt.Errorf("key: %w", err)
-		}
-		r, err := publish.RecordOf(record.RDATA(cnf.Thumbprint))
+		e, err := entryAt(domain, at, file)
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, publish.Entry{Name: at.name, Domain: domain, Method: at.method.String(), Form: at.form.String(), Record: r})
+		all = append(all, e)
 	}
 	return all, nil
+}
+
+// entryAt is the record of the one key in a file at one of the domain's names.
+func entryAt(domain string, at owner, file []byte) (publish.Entry, error) {
+	cnf, err := confirmationIn(file, at.method)
+	if err != nil {
+		return publish.Entry{}, fmt.Errorf("key: %w", err)
+	}
+	r, err := publish.RecordOf(record.RDATA(cnf.Thumbprint))
+	if err != nil {
+		return publish.Entry{}, err
+	}
+	return publish.Entry{Name: at.name, Domain: domain, Method: at.method.String(), Form: at.form.String(), Record: r}, nil
 }
 
 // withPublisher runs f with a Publisher that writes where c says, looks at the world

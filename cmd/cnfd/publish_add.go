@@ -47,10 +47,8 @@ func (o *publishOptions) add(cmd *cobra.Command) error {
 	}
 	return o.carry(cmd, c, verb{
 		name: "add",
-		plan: func(ctx context.Context, p *publish.Publisher) ([]publish.Change, error) {
-			return p.PlanPublish(ctx, entries)
-		},
-		do: func(ctx context.Context, p *publish.Publisher) (publish.Report, error) {
+		plan: (*publish.Publisher).PlanPublish,
+		do: func(p *publish.Publisher, ctx context.Context, entries []publish.Entry, _ []publish.Change) (publish.Report, error) {
 			return p.Publish(ctx, entries)
 		},
 	}, entries)

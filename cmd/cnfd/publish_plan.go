@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"cnfd/cmd/cnfd/internal/config"
+	"cnfd/dnssec"
 	"cnfd/publish"
 
 	"github.com/spf13/cobra"
@@ -23,8 +24,9 @@ import (
 type verb struct {
 	name    string // "add"
 	removes bool
-	plan    func(context.Context, *publish.Publisher) ([]publish.Change, error)
-	do      func(context.Context, *publish.Publisher) (publish.Report, error)
+	find    func(context.Context, *publish.Publisher) []publish.Entry // which entries, where the place tells; may be nil
+	plan    func(*publish.Publisher, context.Context, []publish.Entry) ([]publish.Change, error)
+	do      func(*publish.Publisher, context.Context, []publish.Entry, []publish.Change) (publish.Report, error) // with what was agreed to
 }
 
 // carry plans, asks where it must, and does it. The error is an exit code where all has
@@ -36,8 +38,12 @@ func (o *publishOptions) carry(cmd *cobra.Command, c *config.Config, v verb, ent
 	return o.withPublisher(cmd, c, func(p *publish.Publisher, t publish.Target, _ *engine) error {
 		ctx := cmd.Context()
 		doc := publishDoc{Command: v.name, Subject: o.subject, Target: t.Name, DryRun: o.dryRun, Testing: c.Testing}
+		if v.find != nil {
+			entries = v.find(ctx, p)
+		}
+		var agreed []publish.Change
 		if o.dryRun || o.all || terminal(cmd.InOrStdin()) && !o.yes {
-			changes, err := v.plan(ctx, p)
+			changes, err := v.plan(p, ctx, entries)
 			switch {
 			case err != nil:
 				return o.finish(cmd, &doc, &publish.Report{}, err)
@@ -47,8 +53,9 @@ func (o *publishOptions) carry(cmd *cobra.Command, c *config.Config, v verb, ent
 			if err := o.consent(cmd, changes, entries); err != nil {
 				return o.finish(cmd, &doc, &publish.Report{}, err)
 			}
+			agreed = changes
 		}
-		report, err := v.do(ctx, p)
+		report, err := v.do(p, ctx, entries, agreed)
 		return o.finish(cmd, &doc, &report, err)
 	})
 }
@@ -180,7 +187,7 @@ func (o *publishOptions) finish(cmd *cobra.Command, doc *publishDoc, r *publish.
 	}
 	if err != nil {
 		o.teller.rest()
-		fmt.Fprintf(cmd.ErrOrStderr(), "%s: %s\n", cmd.CommandPath(), strings.Join(strings.Fields(err.Error()), " "))
+		fmt.Fprintf(cmd.ErrOrStderr(), "%s: %s\n", cmd.CommandPath(), shown(strings.Join(strings.Fields(err.Error()), " ")))
 	}
 	if code != 0 {
 		return exit(code)
@@ -210,10 +217,17 @@ func unsure(r *publish.Report) bool {
 	return slices.ContainsFunc(r.Sets, func(s publish.SetReport) bool { return s.Unsure })
 }
 
+// secure reports whether every set is proven, and not only what an unsigned zone says.
+func secure(r *publish.Report) bool {
+	return !slices.ContainsFunc(r.Sets, func(s publish.SetReport) bool { return s.Security != dnssec.Secure })
+}
+
 // outcome is the first line of a report.
 func outcome(command string, r *publish.Report, code int) string {
 	done := map[string]string{"add": "published", "remove": "withdrawn"}[command]
 	switch {
+	case code == 0 && !secure(r):
+		return done + ", as every server says: nothing proves it, since the zone is not signed"
 	case code == 0 && r.Written():
 		return done + ", and proven"
 	case code == 0:

@@ -43,7 +43,8 @@ type setDoc struct {
 	Security string      `json:"security,omitempty"`
 	Why      string      `json:"why,omitempty"`
 	Servers  []serverDoc `json:"servers"`
-	Before   int         `json:"cached_before"` // seconds that caches may hold what was there before
+	Before   int         `json:"cached_before"`            // seconds that caches may hold what was there before
+	Unknown  bool        `json:"cached_unknown,omitempty"` // it was gone before: how long caches hold it nobody can tell any more
 	Until    string      `json:"until,omitempty"`
 }
 
@@ -87,13 +88,14 @@ func stamp(t time.Time) string {
 
 // reported fills in what was done.
 func (d *publishDoc) reported(r *publish.Report) {
-	d.Written, d.Proven, d.Until = r.Written(), r.Proven(), stamp(r.Until)
+	d.Written, d.Proven, d.Until = r.Written(), r.Proven() && secure(r), stamp(r.Until)
 	for i := range r.Sets {
 		s := &r.Sets[i]
 		one := setOf(s.Change)
 		one.Name, one.Method, one.Form, one.Record = s.Entry.Name, s.Entry.Method, s.Entry.Form, s.Entry.Record.String()
 		one.Written, one.Undone, one.Unsure, one.Served, one.Proven = s.Written, s.Undone, s.Unsure, s.Served, s.Proven
 		one.Why, one.Before, one.Until = s.Why, int(s.Before/time.Second), stamp(s.Until)
+		one.Unknown = s.Unknown
 		if s.Served || s.Security != dnssec.Indeterminate {
 			one.Security = s.Security.String()
 		}
@@ -152,6 +154,8 @@ func printReport(w io.Writer, r *publish.Report, now time.Time) {
 		}
 		if s.Until.After(now) {
 			fmt.Fprintf(w, column, "caches", fmt.Sprintf("may still say the old until %s (in %v)", s.Until.UTC().Format("15:04:05 MST"), s.Until.Sub(now).Round(time.Second)))
+		} else if s.Unknown {
+			fmt.Fprintf(w, column, "caches", "it was gone before this call: if only just, they may hold it for as long as its TTL was")
 		} else if s.Written && !s.Served && s.Before > 0 {
 			fmt.Fprintf(w, column, "caches", fmt.Sprintf("may say the old for %v more once every server has the change", s.Before))
 		}

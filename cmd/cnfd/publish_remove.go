@@ -3,9 +3,11 @@ package main
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"cnfd/cmd/cnfd/internal/config"
 	"cnfd/publish"
+	"cnfd/record"
 
 	"github.com/spf13/cobra"
 )
@@ -15,8 +17,11 @@ func newPublishRemove() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "remove --subject URL --key FILE",
 		Short: "Withdraw the record of a key, and wait until its absence is proven",
-		Long: `Take away the record of your key, which revokes every credential with that key, and nothing beside it; then wait
-until every name server of the zone says so and proves it. It prints until when caches may still say yes.
+		Long: `Take away the records of your key, which revokes every credential with that key, and nothing beside them; then
+wait until every name server of the zone says so and proves it. It prints until when caches may still say yes.
+
+A key may be published for several methods and in both forms of the name: all of its records go that the place holds.
+With --method or --form only those do, and what is left goes on confirming credentials of the other methods.
 
 With --all every TLSA record at the name goes. Those that are not of the given key may be somebody else's: they are
 shown, and removed only with --yes. Without --key that is all of them.
@@ -41,34 +46,75 @@ func (o *publishOptions) remove(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	entries, err := o.withdrawn(cmd, c)
+	var key []byte
+	if o.key != "" {
+		if key, err = keyOctets(cmd, o.key); err != nil {
+			return err
+		}
+	}
+	entries, err := o.withdrawn(c, key)
 	if err != nil {
 		return err
 	}
 	v := verb{
 		name: "remove", removes: true,
-		plan: func(ctx context.Context, p *publish.Publisher) ([]publish.Change, error) {
-			return p.PlanWithdraw(ctx, entries)
-		},
-		do: func(ctx context.Context, p *publish.Publisher) (publish.Report, error) {
+		plan: (*publish.Publisher).PlanWithdraw,
+		do: func(p *publish.Publisher, ctx context.Context, entries []publish.Entry, _ []publish.Change) (publish.Report, error) {
 			return p.Withdraw(ctx, entries)
 		},
 	}
-	if o.all {
-		v.plan = func(ctx context.Context, p *publish.Publisher) ([]publish.Change, error) {
-			return p.PlanWithdrawAll(ctx, entries)
+	switch given := cmd.Flags().Changed; {
+	case o.all:
+		v.plan, v.do = (*publish.Publisher).PlanWithdrawAll, (*publish.Publisher).WithdrawAll
+	case !given("method") && !given("form"):
+		everywhere, err := o.everywhere(c, key, entries)
+		if err != nil {
+			return err
 		}
-		v.do = func(ctx context.Context, p *publish.Publisher) (publish.Report, error) {
-			return p.WithdrawAll(ctx, entries)
+		v.find = func(ctx context.Context, p *publish.Publisher) []publish.Entry {
+			return o.standing(ctx, p, everywhere, entries)
 		}
 	}
 	return o.carry(cmd, c, v, entries)
 }
 
+// everywhere are the records that the key could have, at every method and form, those
+// of entries first.
+func (o *publishOptions) everywhere(c *config.Config, key []byte, entries []publish.Entry) ([]publish.Entry, error) {
+	list := listOptions{subject: o.subject, form: "both"}
+	domain, owners, err := list.owners(c)
+	if err != nil {
+		return nil, err
+	}
+	all := slices.Clone(entries)
+	for _, at := range owners {
+		e, err := entryAt(domain, at, key)
+		if err == nil && at.form != record.LegacyDID && !slices.Contains(all, e) { // an error: the file has nothing that this method names
+			all = append(all, e)
+		}
+	}
+	return all, nil
+}
+
+// standing are the records that the place holds; where it holds none, or cannot tell,
+// those that were meant to begin with.
+func (o *publishOptions) standing(ctx context.Context, p *publish.Publisher, everywhere, entries []publish.Entry) []publish.Entry {
+	there, troubles := p.Standing(ctx, everywhere)
+	for _, err := range troubles {
+		o.teller.tell(publish.Event{At: o.now(), Step: publish.Warning, Text: "whether the key is published there too is not known: " + err.Error()})
+	}
+	for _, e := range entries {
+		if len(there) == 0 || len(troubles) > 0 && !slices.Contains(there, e) {
+			there = append(there, e)
+		}
+	}
+	return there
+}
+
 // withdrawn are the entries whose records go: of the key, or of a name alone.
-func (o *publishOptions) withdrawn(cmd *cobra.Command, c *config.Config) ([]publish.Entry, error) {
-	if o.key != "" {
-		return o.entries(cmd, c, o.key)
+func (o *publishOptions) withdrawn(c *config.Config, key []byte) ([]publish.Entry, error) {
+	if key != nil {
+		return o.entriesOf(c, key)
 	}
 	domain, owners, err := o.owners(c)
 	var all []publish.Entry

@@ -64,8 +64,9 @@ func TestChoose(t *testing.T) {
 }
 
 func TestPublishExitCodes(t *testing.T) {
-	proven := publish.Report{Sets: []publish.SetReport{{Written: true, Served: true, Proven: true}}}
-	there := publish.Report{Sets: []publish.SetReport{{Served: true, Proven: true}}}
+	proven := publish.Report{Sets: []publish.SetReport{{Written: true, Served: true, Proven: true, Security: dnssec.Secure}}}
+	there := publish.Report{Sets: []publish.SetReport{{Served: true, Proven: true, Security: dnssec.Secure}}}
+	unsigned := publish.Report{Sets: []publish.SetReport{{Written: true, Served: true, Proven: true, Security: dnssec.Insecure}}}
 	written := publish.Report{Sets: []publish.SetReport{{Written: true, Served: true}}}
 	undone := publish.Report{Sets: []publish.SetReport{{Written: true, Undone: true}, {}}}
 	dark := publish.Report{Sets: []publish.SetReport{{Unsure: true}}}
@@ -80,6 +81,7 @@ func TestPublishExitCodes(t *testing.T) {
 	}{
 		{"written and proven", proven, 0, false, 0, "published, and proven"},
 		{"there before, and proven", there, 0, false, 0, "published before, and proven: nothing was written"},
+		{"written, and all that an unsigned zone can say", unsigned, 0, false, 0, "published, as every server says: nothing proves it, since the zone is not signed"},
 		{"written, not proven in time", written, publish.NotProven, true, 1, "written, not proven"},
 		{"there before, not proven in time", publish.Report{Sets: []publish.SetReport{{}}}, publish.NotProven, true, 1, "not proven: nothing was written now"},
 		{"stopped after the writing", written, publish.Stopped, true, 1, "written, not proven"},

@@ -41,7 +41,7 @@ func (o *publishOptions) printChange(cmd *cobra.Command, c *config.Config, v ver
 	}
 	cmd.SetOut(cmd.ErrOrStderr()) // standard output holds what is to be written, and nothing else
 	return o.withPublisherTo(cmd, c, toldTarget(c, v, entries), func(p *publish.Publisher, t publish.Target, _ *engine) error {
-		report, err := v.do(cmd.Context(), p)
+		report, err := v.do(p, cmd.Context(), entries, nil)
 		return o.finish(cmd, &publishDoc{Command: v.name, Subject: o.subject, Target: t.Name, Testing: c.Testing}, &report, err)
 	})
 }

@@ -63,7 +63,7 @@ func (p *program) run(ctx context.Context, do string, in []byte) ([]byte, error)
 	case ctx.Err() != nil && err != nil:
 		return nil, p.stopped(do, ctx.Err())
 	case errors.Is(cause, errSlow) && err != nil:
-		return nil, &publish.Error{Kind: publish.Unreachable, Where: p.where, What: fmt.Sprintf("%s was not done within %s, and killed", do, p.Timeout) + said.quoted()}
+		return nil, &publish.Error{Kind: publish.Unreachable, Where: p.where, What: fmt.Sprintf("%s was not done within %s, and killed", do, p.Timeout) + said.quoted(), Maybe: do == "write"}
 	case errors.Is(cause, errLong):
 		return nil, &publish.Error{Kind: publish.Failed, Where: p.where, What: fmt.Sprintf("output of %s: over %d octets", do, p.MaxOutput)}
 	case err != nil:
@@ -76,7 +76,7 @@ func (p *program) run(ctx context.Context, do string, in []byte) ([]byte, error)
 func kill(cmd *exec.Cmd) { syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 
 func (p *program) stopped(do string, err error) error {
-	return &publish.Error{Kind: publish.Stopped, Where: p.where, What: "stopped during " + do, Err: err}
+	return &publish.Error{Kind: publish.Stopped, Where: p.where, What: "stopped during " + do, Err: err, Maybe: do == "write"}
 }
 
 // meanings are the exit codes that say more than that it failed.

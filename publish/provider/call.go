@@ -115,6 +115,9 @@ type request struct {
 	harmless     bool        // it changes nothing, as no GET does: it may be made again whatever became of it
 }
 
+// changes reports whether it may change something.
+func (r request) changes() bool { return r.method != http.MethodGet && !r.harmless }
+
 // reply is what came of it, whatever its status.
 type reply struct {
 	status int
@@ -155,7 +158,7 @@ func (a *api) again(r request, p reply, err error) bool {
 		return false
 	}
 	var untrusted *tls.CertificateVerificationError
-	if e.Kind == publish.RateLimited || r.method != http.MethodGet && !r.harmless || errors.As(e.Err, &untrusted) {
+	if e.Kind == publish.RateLimited || r.changes() || errors.As(e.Err, &untrusted) {
 		return e.Kind == publish.RateLimited
 	}
 	return e.Kind == publish.Unreachable || p.status >= 500
@@ -173,7 +176,7 @@ func (a *api) asked(retryAfter string) (d time.Duration, ok bool) {
 	return max(at.Sub(a.now()), time.Second), true
 }
 
-func (a *api) stopped(err error) error {
+func (a *api) stopped(err error) *publish.Error {
 	return &publish.Error{Kind: publish.Stopped, Where: a.name, What: "stopped while waiting for the provider", Err: err}
 }
 
@@ -195,28 +198,33 @@ func (a *api) once(ctx context.Context, r request) (reply, error) {
 	}
 	s, err := a.client.Do(q)
 	if err != nil {
-		return reply{}, a.unheard(ctx, err)
+		return reply{}, a.unheard(ctx, r, err)
 	}
 	defer s.Body.Close()
 	p := reply{status: s.StatusCode, header: s.Header}
 	largest := cmp.Or(a.largest, maxReply)
 	if p.body, err = io.ReadAll(io.LimitReader(s.Body, largest+1)); err != nil {
-		return p, a.unheard(ctx, err)
+		return p, a.unheard(ctx, r, err)
 	}
 	if int64(len(p.body)) > largest {
 		return p, &publish.Error{Where: a.name, What: fmt.Sprintf("reply over %d MiB", largest>>20)}
 	}
 	if p.status < 200 || p.status >= 300 {
-		return p, a.refused(p)
+		e := a.refused(p)
+		// A gateway gave up waiting for who does the work (RFC 9110 §15.6.3, §15.6.5).
+		e.Maybe = r.changes() && (p.status == http.StatusBadGateway || p.status == http.StatusGatewayTimeout)
+		return p, e
 	}
 	return p, nil
 }
 
 // unheard is the error of a call that got no whole reply: it may have been carried
 // out all the same.
-func (a *api) unheard(ctx context.Context, err error) error {
+func (a *api) unheard(ctx context.Context, r request, err error) error {
 	if ctx.Err() != nil {
-		return a.stopped(ctx.Err())
+		e := a.stopped(ctx.Err())
+		e.Maybe = r.changes()
+		return e
 	}
 	// What the library says of it names the URL, which people have no use for.
 	var u *url.Error
@@ -232,13 +240,13 @@ func (a *api) unheard(ctx context.Context, err error) error {
 	case errors.As(err, &dial) && dial.Op == "dial":
 		e.Do = "check the endpoint and the network; nothing was sent"
 	default:
-		e.Do = "whether the call was carried out is not known: look, or try again"
+		e.Do, e.Maybe = "whether the call was carried out is not known: look, or try again", r.changes()
 	}
 	return e
 }
 
 // refused is the error of a status that is not a success.
-func (a *api) refused(p reply) error {
+func (a *api) refused(p reply) *publish.Error {
 	e := &publish.Error{Where: a.name, What: fmt.Sprintf("HTTP status %d", p.status)}
 	if a.explain != nil {
 		if words := a.explain(p.body); words != "" {

@@ -41,9 +41,9 @@ func (z *primary) handOn(ctx context.Context, s *session, apex string, c publish
 	var exit *exec.ExitError
 	switch {
 	case ctx.Err() != nil:
-		err = &publish.Error{Kind: publish.Stopped, What: "stopped while nsupdate was at work", Do: mayBeDone, Err: ctx.Err()}
+		err = &publish.Error{Kind: publish.Stopped, What: "stopped while nsupdate was at work", Do: mayBeDone, Err: ctx.Err(), Maybe: true}
 	case bounded.Err() != nil:
-		err = &publish.Error{Kind: publish.Unreachable, What: fmt.Sprintf("nsupdate did not end within %v", z.cfg.Timeout), Do: mayBeDone}
+		err = &publish.Error{Kind: publish.Unreachable, What: fmt.Sprintf("nsupdate did not end within %v", z.cfg.Timeout), Do: mayBeDone, Maybe: true}
 	case errors.As(err, &exit):
 		err = verdict(said.text.String(), c.Name)
 	case err != nil:
@@ -125,7 +125,7 @@ func verdict(said, name string) error {
 	case clocks.MatchString(said):
 		return &publish.Error{Kind: publish.BadTime, What: "nsupdate: " + first, Do: "set this machine's clock, or the server's, or the KDC's"}
 	case unsaid.MatchString(said):
-		return &publish.Error{Kind: publish.Unreachable, What: "nsupdate: " + first, Do: mayBeDone}
+		return &publish.Error{Kind: publish.Unreachable, What: "nsupdate: " + first, Do: mayBeDone, Maybe: true}
 	case noTicket.MatchString(said):
 		return &publish.Error{Kind: publish.BadKey, What: "nsupdate: " + first, Do: "see with klist whether there is a ticket, and get one with kinit; the server must have the key of DNS/ and the name in the zone's SOA (BIND: tkey-gssapi-keytab)"}
 	}

@@ -82,11 +82,10 @@ func setOf(m *dns.Msg, name string) (publish.Set, error) {
 			ttls = append(ttls, h.Ttl)
 		}
 	}
-	if ttls = slices.Compact(ttls); len(ttls) > 1 {
-		return publish.Set{}, &publish.Error{What: fmt.Sprintf("records of one set have several TTLs: %v", ttls), Do: "give all TLSA records at " + name + " one TTL (RFC 2181 §5.2)"}
-	}
-	if len(ttls) == 1 {
-		set.TTL = time.Duration(ttls[0]) * time.Second
+	// Some servers let the records of a set have TTLs of their own, which RFC 2181 §5.2
+	// forbids; caches may then hold any of them for as long as the longest.
+	if len(ttls) > 0 {
+		set.TTL = time.Duration(slices.Max(ttls)) * time.Second
 	}
 	if set.Alias != "" && len(set.Records) > 0 {
 		return publish.Set{}, &publish.Error{What: "both a CNAME and TLSA records at " + name}

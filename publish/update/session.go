@@ -178,7 +178,7 @@ const mayBeDone = "whether the update was done is not known: look, then call thi
 
 // unheard is the error where no reply came.
 func (s *session) unheard(err error, do string) error {
-	e := &publish.Error{Kind: publish.Unreachable, Where: s.where, What: "no reply: " + err.Error(), Do: do, Err: err}
+	e := &publish.Error{Kind: publish.Unreachable, Where: s.where, What: "no reply: " + err.Error(), Do: do, Err: err, Maybe: do == mayBeDone}
 	var op *net.OpError
 	if errors.As(err, &op) {
 		e.What = "no reply: " + op.Err.Error() // without the addresses, which Where has

@@ -32,7 +32,7 @@ func (still) Lookup(ctx context.Context, q dnssec.Question) (*dnssec.Answer, boo
 func (s *stage) publisher(t *testing.T, told *[]string) *publish.Publisher {
 	t.Helper()
 	p, err := publish.New(publish.Config{
-		Target: s.target, World: still{}, Now: noon, TTL: time.Hour, Timeout: -1,
+		Target: s.target, World: still{}, Now: noon, TTL: time.Hour, Timeout: -1, Every: time.Millisecond,
 		Progress: func(e publish.Event) { *told = append(*told, e.Step.String()+" "+e.Text) },
 	})
 	if err != nil {

@@ -187,6 +187,31 @@ func TestACallThatTakesTooLong(t *testing.T) {
 	}
 }
 
+// A write that nobody answered for may be done a moment from now; one that was answered is not.
+func TestWhatMayStillBeDone(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		r      request
+		answer http.HandlerFunc
+		want   bool
+	}{
+		{"a write that was dropped", request{method: "POST", path: "/x"}, drop, true},
+		{"a write behind a gateway that gave up", request{method: "POST", path: "/x"}, answers(504, ""), true},
+		{"a write behind a gateway that heard nothing", request{method: "PUT", path: "/x"}, answers(502, ""), true},
+		{"a write that failed", request{method: "POST", path: "/x"}, answers(500, ""), false},
+		{"a write that was refused", request{method: "POST", path: "/x"}, answers(403, ""), false},
+		{"a write that was turned away", request{method: "POST", path: "/x"}, answers(429, ""), false},
+		{"what only asks", request{method: "GET", path: "/x"}, drop, false},
+		{"what changes nothing", request{method: "POST", path: "/x", harmless: true}, drop, false},
+	} {
+		_, err := newDesk(t, tt.answer).api(t).call(t.Context(), tt.r)
+		var e *publish.Error
+		if !errors.As(err, &e) || e.Maybe != tt.want {
+			t.Errorf("%s: %+v, want %v", tt.name, err, tt.want)
+		}
+	}
+}
+
 func TestTriesAreBounded(t *testing.T) {
 	d := newDesk(t, answers(429, "x"))
 	_, err := d.api(t).call(t.Context(), request{method: "POST", path: "/x"})

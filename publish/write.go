@@ -1,6 +1,7 @@
 package publish
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -65,6 +66,11 @@ func (p *Publisher) change(ctx context.Context, t *task) error {
 // once writes and reads back. What the place says of its own work is not believed:
 // it may have done it and failed to say so, or have said so and done something else.
 func (p *Publisher) once(ctx context.Context, t *task) error {
+	if p.cfg.Target.Limits.Unguarded { // what was read a while ago is not what is overwritten
+		if now, err := p.cfg.Target.Zone.Read(ctx, t.Change.Name); err != nil || !now.Same(t.Change.Before) {
+			return cmp.Or(err, error(&Error{Kind: Conflict, Where: t.Change.Name, What: "the set is not what it was when it was read"}))
+		}
+	}
 	werr := p.cfg.Target.Zone.Write(ctx, t.Change)
 	if kindOf(werr) == Conflict {
 		return werr

@@ -37,8 +37,8 @@ type Limits struct {
 	// CannotSign: it does not sign zones, so that nothing written there is ever
 	// proven, unless somebody else signs what it serves.
 	CannotSign bool
-	// Unguarded: it takes no precondition, so that what somebody else writes between
-	// Read and Write is overwritten, which the reading back can tell only afterwards.
+	// Unguarded: it takes no precondition. What somebody else writes in the moment
+	// between the last Read and Write is overwritten, and nobody can tell.
 	Unguarded bool
 }
 

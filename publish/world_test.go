@@ -1,0 +1,405 @@
+package publish
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"cnfd/dnssec"
+)
+
+// TestAllOfTheWorld holds what must keep a change from being called proven though every
+// server that was asked says what is wanted.
+func TestAllOfTheWorld(t *testing.T) {
+	cases := map[string]struct {
+		each func(*dnssec.Each)
+		why  string
+	}{
+		"the servers above delegate in different ways": {func(e *dnssec.Each) { e.Hops[0].Parted, e.Differ = true, true }, "the servers do not all say the same"},
+		"there are more servers than are asked": {func(e *dnssec.Each) {
+			e.Hops[0].Servers = e.Hops[0].Servers[:1]
+			e.Answer = &dnssec.Answer{Name: owner, Trouble: dnssec.Trouble{Text: "more than 13 name servers", Budget: true}}
+		}, "more than 13 name servers"},
+		"the servers that an alias leads to differ": {func(e *dnssec.Each) {
+			e.Differ, e.Hops[0].Servers[0].Answer.Data, e.Hops[0].Servers[1].Answer.Data = true, e.Answer.Data, e.Answer.Data
+		}, "the servers do not all say the same"},
+	}
+	for claim, tc := range cases {
+		for verb, do := range map[string]func(*Publisher, context.Context, []Entry) (Report, error){"publish": (*Publisher).Publish, "withdraw": (*Publisher).Withdraw} {
+			t.Run(verb+", "+claim, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					for _, flip := range []bool{false, true} {
+						s := newScene()
+						if verb == "withdraw" {
+							s = newScene(ours)
+						}
+						if flip {
+							s.each = tc.each
+						}
+						r, err := do(s.publisher(t), t.Context(), []Entry{entry(ours)})
+						if r.Proven() == flip || (err == nil) == flip || flip && !strings.Contains(err.Error(), tc.why) {
+							t.Errorf("with it %t: %v, %+v", flip, err, r)
+						}
+					}
+				})
+			})
+		}
+	}
+}
+
+// TestOneServerOutOfReach: a server that this machine has no way to counts neither way,
+// also for what was gone before.
+func TestOneServerOutOfReach(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScene(ours)
+		s.servers = append(s.servers, &server{skipped: true})
+		r, err := s.publisher(t).Publish(t.Context(), []Entry{entry(ours)})
+		if err != nil || !r.Proven() || r.Sets[0].Before != 0 || len(r.Sets[0].Servers) != 3 || !r.Sets[0].Servers[2].Skipped {
+			t.Errorf("%v, %+v", err, r)
+		}
+		if r, err = s.publisher(t).Withdraw(t.Context(), []Entry{entry(ours)}); err != nil || !r.Proven() || r.Sets[0].Before != 300*time.Second {
+			t.Errorf("%v, %+v", err, r)
+		}
+		if r, err = s.publisher(t).Withdraw(t.Context(), []Entry{entry(ours)}); err != nil || !r.Sets[0].Unknown || !r.Until.IsZero() {
+			t.Errorf("%v, %+v", err, r)
+		}
+	})
+}
+
+// TestWhatServersGive: caches may hold the record for as long as any server has given it,
+// whatever the place says, and also where a call before was cut short.
+func TestWhatServersGive(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScene(ours, theirs)
+		s.servers[1].ttl, s.servers[1].lag = 86400, 30*time.Second
+		if r, err := s.publisher(t).Withdraw(t.Context(), []Entry{entry(ours)}); err != nil || r.Sets[0].Before != 24*time.Hour {
+			t.Errorf("a server with another TTL: %v, %+v", err, r)
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		s := newScene(ours)
+		s.servers[0].ttl, s.servers[1].ttl, s.servers[1].lag = 86400, 86400, 30*time.Second
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		defer cancel()
+		if r, err := s.publisher(t).Withdraw(ctx, []Entry{entry(ours)}); kindOf(err) != Stopped || !r.Written() {
+			t.Fatalf("%v, %+v", err, r)
+		}
+		if r, err := s.publisher(t).Withdraw(t.Context(), []Entry{entry(ours)}); err != nil || r.Sets[0].Before != 24*time.Hour || !r.Until.Equal(time.Now().Add(24*time.Hour)) {
+			t.Errorf("called again: %v, %+v", err, r)
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		s := newScene()
+		s.negative, s.servers[1].lag = 3*time.Hour, 30*time.Second
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		defer cancel()
+		s.publisher(t).Publish(ctx, []Entry{entry(ours)})
+		if r, err := s.publisher(t).Publish(t.Context(), []Entry{entry(ours)}); err != nil || r.Written() || r.Sets[0].Before != 3*time.Hour {
+			t.Errorf("an absence that one server still tells of: %v, %+v", err, r)
+		}
+	})
+}
+
+// TestARevocationIsNotHeldUp by a name that cannot be read or written, nor by name
+// servers that do not answer.
+func TestARevocationIsNotHeldUp(t *testing.T) {
+	for claim, flip := range map[string]func(*scene){
+		"the first cannot be read":    func(s *scene) { s.failRead = onWrite(0, broken(WrongZone)) },
+		"the second cannot be read":   func(s *scene) { s.failRead = onWrite(1, broken(WrongZone)) },
+		"the first cannot be written": func(s *scene) { s.failBefore = onWrite(0, broken(Refused)) },
+	} {
+		t.Run(claim, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newScene(ours)
+				s.put(Set{Name: underscored, TTL: time.Minute, Records: []Record{ours, theirs}})
+				flip(s)
+				r, err := s.publisher(t).Withdraw(t.Context(), both())
+				left := 0
+				for i, e := range both() {
+					if s.sets[e.Name].Has(ours) {
+						left++
+					} else if !r.Sets[i].Proven {
+						t.Errorf("%s was not waited for: %+v", e.Name, r.Sets[i])
+					}
+				}
+				if kindOf(err) != Partial || left != 1 || !r.Written() || r.Proven() || !strings.Contains(err.Error(), "broken") {
+					t.Errorf("%v, %d left, %+v", err, left, r)
+				}
+			})
+		})
+	}
+	t.Run("all that there is cannot be read", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			s := newScene(ours)
+			s.failRead = func(int) error { return broken(BadKey) }
+			if r, err := s.publisher(t).Withdraw(t.Context(), []Entry{entry(ours)}); kindOf(err) != BadKey || r.Written() {
+				t.Errorf("%v, %+v", err, r)
+			}
+		})
+	})
+	t.Run("the servers take their time", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			s := newScene(ours)
+			began, wrote := time.Now(), time.Duration(0)
+			s.meanwhile = func(int) { wrote = time.Since(began) }
+			w := &slow{scene: s, until: began.Add(time.Minute)}
+			r, err := s.publisher(t, func(c *Config) { c.World = w }).Withdraw(t.Context(), both())
+			if err != nil || !r.Proven() || wrote > lookTime || !s.said(Warning, "not all name servers have answered") {
+				t.Errorf("%v, written after %v, %+v", err, wrote, r)
+			}
+			if r.Sets[0].Before != 300*time.Second {
+				t.Errorf("%v", r.Sets[0].Before)
+			}
+		})
+	})
+}
+
+// slow is a scene in which every look takes ten seconds, up to a time.
+type slow struct {
+	*scene
+	until time.Time
+}
+
+func (w *slow) LookupEach(ctx context.Context, q dnssec.Question) (*dnssec.Each, error) {
+	if time.Now().Before(w.until) {
+		if err := sleep(ctx, 10*time.Second); err != nil {
+			return nil, err
+		}
+	}
+	return w.scene.LookupEach(ctx, q)
+}
+
+// TestMaybe: what was sent and not answered may be there already, or come late, or never.
+func TestMaybe(t *testing.T) {
+	unheard := &Error{Kind: Unreachable, What: "no reply in time", Maybe: true}
+	for claim, tc := range map[string]struct {
+		after  time.Duration // that the change comes; 0: never
+		unsure bool
+	}{
+		"it comes a moment later":            {3 * time.Second, false},
+		"it comes after nobody looks for it": {time.Minute, true},
+		"it never comes":                     {0, true},
+	} {
+		t.Run(claim, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newScene(theirs)
+				s.failBefore = func(int) error {
+					if tc.after > 0 {
+						time.AfterFunc(tc.after, func() { s.put(s.sets[owner].With(ours, 0)) })
+					}
+					return unheard
+				}
+				r, err := s.publisher(t).Publish(t.Context(), []Entry{entry(ours)})
+				if (err != nil) != tc.unsure || r.Sets[0].Unsure != tc.unsure || r.Proven() == tc.unsure {
+					t.Errorf("%v, %+v", err, r)
+				}
+				if err != nil && (kindOf(err) != Unreachable || !strings.Contains(err.Error(), "may still be")) {
+					t.Error(err)
+				}
+				time.Sleep(time.Hour)
+			})
+		})
+	}
+	synctest.Test(t, func(t *testing.T) {
+		s := newScene(theirs)
+		s.failBefore = func(int) error { return broken(Refused) }
+		s.meanwhile = func(int) { s.put(s.sets[owner].With(recordWith(9), 0)) }
+		if r, err := s.publisher(t).Publish(t.Context(), []Entry{entry(ours)}); kindOf(err) != Refused || r.Written() || r.Sets[0].Unsure {
+			t.Errorf("refused, while somebody else writes: %v, %+v", err, r)
+		}
+	})
+}
+
+// TestWithdrawAllTakesWhatWasAgreedTo, and nothing that came since.
+func TestWithdrawAllTakesWhatWasAgreedTo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for claim, later := range map[string]func(*scene){
+			"between the look and the call": func(s *scene) { s.put(s.sets[owner].With(theirs, 0)) },
+			"under the write":               func(s *scene) { s.meanwhile = func(int) { s.put(s.sets[owner].With(theirs, 0)) } },
+		} {
+			s := newScene(ours, odd)
+			agreed, err := s.publisher(t).PlanWithdrawAll(t.Context(), []Entry{entry(ours)})
+			if err != nil || len(agreed[0].Removed()) != 2 {
+				t.Fatal(err)
+			}
+			later(s)
+			r, err := s.publisher(t).WithdrawAll(t.Context(), []Entry{entry(ours)}, agreed)
+			if kindOf(err) != Conflict || len(s.sets[owner].Records) != 3 || r.Written() {
+				t.Errorf("%s: %v, %v", claim, err, s.sets[owner])
+			}
+		}
+		s := newScene(ours)
+		if _, err := s.publisher(t).WithdrawAll(t.Context(), []Entry{entry(ours)}, nil); kindOf(err) != Conflict || !s.sets[owner].Has(ours) {
+			t.Errorf("nothing was agreed to: %v", err)
+		}
+		s = newScene(ours)
+		agreed, _ := s.publisher(t).PlanWithdrawAll(t.Context(), []Entry{entry(ours)})
+		if _, err := s.publisher(t).WithdrawAll(t.Context(), []Entry{{Name: owner, Domain: domain}}, agreed); err != nil || len(s.sets[owner].Records) > 0 {
+			t.Errorf("by the name alone: %v", err)
+		}
+	})
+}
+
+func TestTooMany(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var many []Record
+		for i := range 255 {
+			many = append(many, must(fmt.Sprintf("255 255 255 %064x", i+1000)))
+		}
+		s := newScene(many[:254]...)
+		if r, err := s.publisher(t).Publish(t.Context(), []Entry{entry(ours)}); err != nil || !r.Proven() {
+			t.Fatal(err)
+		}
+		s = newScene(many...)
+		if r, err := s.publisher(t).Publish(t.Context(), []Entry{entry(ours)}); kindOf(err) != Unsupported || s.writes != 0 || r.Written() {
+			t.Errorf("%v", err)
+		}
+		if r, err := s.publisher(t).Publish(t.Context(), []Entry{entry(many[0])}); err != nil || !r.Proven() {
+			t.Errorf("one of the 255: %v", err)
+		}
+		if r, err := s.publisher(t).Withdraw(t.Context(), []Entry{entry(many[0])}); err != nil || !r.Proven() {
+			t.Errorf("one of the 255 withdrawn: %v", err)
+		}
+	})
+}
+
+// TestWhatALookMissed: the zone of the proof is judged, also where the look before the
+// writing was answered by nobody.
+func TestWhatALookMissed(t *testing.T) {
+	missed := func(s *scene) {
+		n := 0
+		s.each = func(e *dnssec.Each) {
+			if n++; n == 1 {
+				*e = dnssec.Each{}
+			}
+		}
+		heard := 0
+		s.before = func(a *dnssec.Answer) {
+			if heard++; heard < 3 {
+				*a = dnssec.Answer{Name: a.Name}
+			}
+		}
+	}
+	synctest.Test(t, func(t *testing.T) {
+		s := newScene()
+		missed(s)
+		if r, err := s.publisher(t).Publish(t.Context(), []Entry{entry(ours)}); err != nil || !r.Proven() {
+			t.Fatalf("%v, %+v", err, r)
+		}
+		s = newScene()
+		s.apex = "cnf.vendor.example."
+		missed(s)
+		if r, err := s.publisher(t).Publish(t.Context(), []Entry{entry(ours)}); kindOf(err) != NotProven || r.Proven() || !strings.Contains(err.Error(), "delegated_name") {
+			t.Errorf("%v, %+v", err, r)
+		}
+		s = newScene()
+		s.away, s.security = true, dnssec.Insecure
+		if _, err := s.publisher(t).Publish(t.Context(), []Entry{entry(ours)}); kindOf(err) != Unsigned || s.writes != 0 {
+			t.Errorf("behind forwarders, and not signed: %v", err)
+		}
+	})
+}
+
+// TestInsecureIsNoMore: what a zone without signatures may pass as, one that is broken or
+// under a negative trust anchor may not.
+func TestInsecureIsNoMore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for claim, tc := range map[string]struct {
+			security   dnssec.Security
+			overridden bool
+			proven     bool
+		}{
+			"not signed": {dnssec.Insecure, false, true}, "bogus": {dnssec.Bogus, false, false}, "unknown": {dnssec.Indeterminate, false, false},
+			"under a negative trust anchor": {dnssec.Insecure, true, false},
+		} {
+			s := newScene()
+			s.security, s.overridden = tc.security, tc.overridden
+			r, err := s.publisher(t, func(c *Config) { c.Insecure = true }).Publish(t.Context(), []Entry{entry(ours)})
+			if r.Proven() != tc.proven || (err == nil) != tc.proven || tc.proven && r.Sets[0].Security != tc.security {
+				t.Errorf("%s: %v, %+v", claim, err, r)
+			}
+		}
+	})
+}
+
+// TestServedAnew: a server that falls back after all had the change begins the counting anew.
+func TestServedAnew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScene(ours)
+		n := 0
+		s.before = func(a *dnssec.Answer) {
+			if n++; a.Name == owner && n < 20 {
+				a.Kind, a.Data = dnssec.Positive, [][]byte{ours.RDATA()}
+			}
+		}
+		began := time.Now()
+		r, err := s.publisher(t).Withdraw(t.Context(), []Entry{entry(ours)})
+		if err != nil || time.Since(began) < 10*time.Second || r.Until.Before(time.Now().Add(300*time.Second)) {
+			t.Errorf("%v, until %v, after %v", err, r.Until, time.Since(began))
+		}
+	})
+}
+
+func TestStanding(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScene(theirs, ours)
+		s.put(Set{Name: underscored, TTL: time.Minute, Records: []Record{theirs}})
+		there, troubles := s.publisher(t).Standing(t.Context(), both())
+		if len(troubles) > 0 || !slices.Equal(there, both()[:1]) {
+			t.Errorf("%v, %v", there, troubles)
+		}
+		for kind, want := range map[Kind]int{WrongZone: 2, Unreachable: 1} {
+			s.failRead = func(int) error { return broken(kind) }
+			if there, troubles := s.publisher(t).Standing(t.Context(), both()); len(there) > 0 || len(troubles) != want {
+				t.Errorf("%v: %v, %v", kind, there, troubles)
+			}
+		}
+	})
+}
+
+// TestUndoIsExact: what others add while a publication is taken back stays.
+func TestUndoIsExact(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScene(odd)
+		s.failBefore = onWrite(1, broken(ServFail))
+		s.meanwhile = func(n int) {
+			if n == 1 {
+				s.put(s.sets[owner].With(theirs, 0))
+			}
+		}
+		r, err := s.publisher(t).Publish(t.Context(), both())
+		if kindOf(err) != Partial || r.Written() || !slices.Equal(s.sets[owner].Records, []Record{odd, theirs}) {
+			t.Errorf("%v, %v", err, s.sets[owner])
+		}
+	})
+	synctest.Test(t, func(t *testing.T) { // the second is written, and cannot be read back once
+		s := newScene(odd)
+		s.failRead = onWrite(3, broken(Unreachable))
+		r, err := s.publisher(t).Publish(t.Context(), both())
+		if kindOf(err) != Partial || r.Written() || s.sets[owner].Has(ours) || s.sets[underscored].Has(ours) {
+			t.Errorf("%v, %+v, %v", err, r, s.sets)
+		}
+	})
+}
+
+// TestUnguarded: where the place takes no precondition the set is read right before it is written.
+func TestUnguarded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScene(odd)
+		s.unguarded = true
+		s.failRead = func(n int) error {
+			if n == 1 { // the second name is read: meanwhile somebody writes the first
+				s.put(s.sets[owner].With(theirs, 0))
+			}
+			return nil
+		}
+		r, err := s.publisher(t, func(c *Config) { c.Target.Limits.Unguarded = true }).Publish(t.Context(), both())
+		if err != nil || !r.Proven() || !slices.Equal(s.sets[owner].Records, []Record{odd, theirs, ours}) {
+			t.Errorf("%v, %v", err, s.sets[owner])
+		}
+	})
+}

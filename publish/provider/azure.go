@@ -140,6 +140,9 @@ type azureApex struct {
 
 // find returns the zone that holds name.
 func (z *azureZone) find(ctx context.Context, name string) (azureApex, error) {
+	if _, err := z.bearer(ctx); err != nil { // here, and not for each try of each call
+		return azureApex{}, err
+	}
 	if z.zone != "" {
 		var found azureApex
 		for _, apex := range apexes(name, z.zone) {

@@ -17,15 +17,21 @@ import (
 
 // authorize puts the token on a request to the API.
 func (z *azureZone) authorize(r *http.Request, _ []byte) error {
+	token, err := z.bearer(r.Context())
+	r.Header.Set("Authorization", "Bearer "+token)
+	return err
+}
+
+// bearer is the token, which is asked for where there is none or it ends.
+func (z *azureZone) bearer(ctx context.Context) (string, error) {
 	z.mu.Lock()
 	defer z.mu.Unlock()
 	if z.token == "" || !z.now().Before(z.until) {
-		if err := z.ask(r.Context()); err != nil {
-			return err
+		if err := z.ask(ctx); err != nil {
+			return "", err
 		}
 	}
-	r.Header.Set("Authorization", "Bearer "+z.token)
-	return nil
+	return z.token, nil
 }
 
 // ask asks for a token by the client credentials grant (RFC 6749 §4.4).
@@ -33,7 +39,7 @@ func (z *azureZone) ask(ctx context.Context) error {
 	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {z.key.AppID}, "client_secret": {z.key.Password}, "scope": {z.scope}}
 	p, err := z.login.call(ctx, request{
 		method: http.MethodPost, path: "/" + url.PathEscape(z.key.Tenant) + "/oauth2/v2.0/token",
-		body: []byte(form.Encode()), header: http.Header{"Content-Type": {"application/x-www-form-urlencoded"}},
+		body: []byte(form.Encode()), header: http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}, harmless: true,
 	})
 	var e *publish.Error
 	if errors.As(err, &e) && p.status >= 400 && p.status < 500 && e.Kind != publish.RateLimited {

@@ -249,3 +249,27 @@ func TestAzureAliasOfAResource(t *testing.T) {
 		t.Errorf("alias %q, want %q", got.Alias, id)
 	}
 }
+
+func TestAzureLoginIsTriedAgain(t *testing.T) {
+	login := func(r *http.Request) bool { return strings.HasPrefix(r.URL.Path, "/login/") }
+	for _, f := range []fault{failBefore, dropBefore, busyFor("3")} {
+		s := play(t, "azure", owner)
+		s.next(login, f)
+		s.read(t, here)
+		if s.pending() || len(s.waited()) != 1 {
+			t.Errorf("waited %v", s.waited())
+		}
+	}
+	s := play(t, "azure", owner)
+	var down fault
+	down = func(f fake, w http.ResponseWriter, _ func(http.ResponseWriter)) {
+		s.next(login, down)
+		f.failed(w)
+	}
+	s.next(login, down)
+	_, err := s.target.Zone.Read(t.Context(), here)
+	wantKind(t, s, err, publish.ServFail)
+	if len(s.calls) != maxTries {
+		t.Errorf("%d calls, want %d", len(s.calls), maxTries)
+	}
+}

@@ -450,6 +450,10 @@ func TestSilenceIsNoEmptySet(t *testing.T) {
 		_, err := s.target.Zone.Read(t.Context(), here)
 		wantKind(t, s, err, publish.Failed)
 	}
+	s := play(t, "hetzner", owner)
+	s.next(s.reads, saying(`{`+page+`}`))
+	_, err := s.target.Zone.Read(t.Context(), here)
+	wantKind(t, s, err, publish.Failed)
 }
 
 // What a place cannot do is told before anything is sent that changes something.

@@ -127,8 +127,15 @@ type hetznerAction struct {
 	} `json:"action"`
 }
 
-// done waits until an action is.
-func (z hetznerZone) done(ctx context.Context, a hetznerAction) error {
+// done waits until an action is. Whatever it ends with but an error of its own, the
+// action goes on.
+func (z hetznerZone) done(ctx context.Context, a hetznerAction) (err error) {
+	defer func() {
+		var e *publish.Error
+		if errors.As(err, &e) && a.Action.Status != "error" {
+			e.Maybe = true
+		}
+	}()
 	for look := 0; ; look++ {
 		switch a.Action.Status {
 		case "success":

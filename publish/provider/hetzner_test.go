@@ -27,10 +27,11 @@ func TestHetznerActions(t *testing.T) {
 		outcome string
 		want    publish.Kind
 		say     string
+		maybe   bool // it may still be done
 	}{
-		{"error", publish.ServFail, "action_failed"},
-		{"running", publish.Unreachable, "still running"},
-		{"unheard of", publish.Failed, ""},
+		{"error", publish.ServFail, "action_failed", false},
+		{"running", publish.Unreachable, "still running", true},
+		{"unheard of", publish.Failed, "", true},
 	} {
 		t.Run(tt.outcome, func(t *testing.T) {
 			s := play(t, "hetzner", owner)
@@ -44,8 +45,24 @@ func TestHetznerActions(t *testing.T) {
 			if !strings.Contains(err.Error(), tt.say) {
 				t.Errorf("error %q, want it to say %q", err, tt.say)
 			}
+			if maybe := err.(*publish.Error).Maybe; maybe != tt.maybe {
+				t.Errorf("error %q: may still be done: %v", err, maybe)
+			}
 		})
 	}
+	t.Run("that cannot be looked at", func(t *testing.T) {
+		s := play(t, "hetzner", owner)
+		c := s.adding(t, here, tlsa(t, ours))
+		action := func(r *http.Request) bool { return strings.HasPrefix(r.URL.Path, "/actions/") }
+		s.next(action, func(_ fake, w http.ResponseWriter, _ func(http.ResponseWriter)) {
+			hetznerFault(w, http.StatusForbidden, "forbidden", "insufficient permissions")
+		})
+		err := s.write(t, c)
+		wantKind(t, s, err, publish.Refused)
+		if !err.(*publish.Error).Maybe {
+			t.Errorf("error %q: it may have been done", err)
+		}
+	})
 }
 
 func TestHetznerIsAskedWhatItTakes(t *testing.T) {

@@ -196,6 +196,9 @@ func (z *ovhZone) drop(ctx context.Context, zone string, id int64) (reply, error
 
 // find returns the zone that holds name.
 func (z *ovhZone) find(ctx context.Context, name string) (string, error) {
+	if _, err := z.time(ctx); err != nil { // here, and not for each try of each call
+		return "", err
+	}
 	if z.zone != "" {
 		for _, apex := range apexes(name, z.zone) {
 			return apex, nil // whether it is there the next call says

@@ -321,3 +321,20 @@ func TestOVHListThatIsTooLong(t *testing.T) {
 		}
 	}
 }
+
+func TestOVHWithoutTheTime(t *testing.T) {
+	clock := func(r *http.Request) bool { return r.URL.Path == "/auth/time" }
+	play(t, "ovh", owner).read(t, here)
+	s := play(t, "ovh", owner)
+	var down fault
+	down = func(f fake, w http.ResponseWriter, _ func(http.ResponseWriter)) {
+		s.next(clock, down)
+		f.failed(w)
+	}
+	s.next(clock, down)
+	_, err := s.target.Zone.Read(t.Context(), here)
+	wantKind(t, s, err, publish.ServFail)
+	if len(s.calls) != maxTries {
+		t.Errorf("%d calls, want %d", len(s.calls), maxTries)
+	}
+}

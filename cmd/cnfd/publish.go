@@ -48,8 +48,11 @@ type publishOptions struct {
 	dryRun, json, insecure, cut, yes, all bool
 	targetFlag                            string // what the flag of o.to is called
 
+	revokes bool // records are only taken away: what the DNS looks like must not keep that back
+
 	now    func() time.Time // the engine's clock, while there is a Publisher
 	teller *teller          // what tells of its progress
+	places []string         // where dynamic updates go, as it was found: "192.0.2.1:53 (zone vendor.example.)"
 }
 
 // addFlags adds the flags of a command that writes the record of one key.

@@ -38,8 +38,17 @@ func (o *publishOptions) target(c *config.Config, world publish.World, now func(
 		}
 		return provider.New(p.To, provider.Config{Endpoint: p.Server, Credentials: secret, Zone: p.Zone, Now: now})
 	}
-	return publish.Target{}, fmt.Errorf("--%s: want one of %s", o.targetFlag, strings.Join(targets(), ", "))
+	return publish.Target{}, fmt.Errorf("--%s: want one of %s%s", o.targetFlag, strings.Join(targets(), ", "), meant[strings.ToLower(p.To)])
 }
+
+// meant says of programs that are no target by which word their zones are reached.
+var meant = map[string]string{
+	"bind": byUpdate, "bind9": byUpdate, "named": byUpdate, "knot": byUpdate, "knotd": byUpdate,
+	"ddns": byUpdate, "tsig": byUpdate, "pdns": "; PowerDNS is reached by its API as powerdns, by dynamic updates as rfc2136",
+	"nsd": "; NSD takes no dynamic updates: zone prints lines for its zone file",
+}
+
+const byUpdate = "; BIND and Knot DNS are reached by dynamic updates: rfc2136"
 
 // hookTarget is what publish.hook calls.
 func hookTarget(p *config.Publish) (publish.Target, error) {
@@ -49,7 +58,7 @@ func hookTarget(p *config.Publish) (publish.Target, error) {
 	case p.Server != "" || p.Zone != "" || p.Credentials != "":
 		return publish.Target{}, errors.New("hook: the program knows its own server, zone and credentials: leave those of publish, and their flags, out")
 	}
-	return hook.New(hook.Config{Program: p.Hook[0], Args: p.Hook[1:]})
+	return hook.New(hook.Config{Program: p.Hook[0], Args: p.Hook[1:], Guarded: p.HookGuarded})
 }
 
 // updateTarget is the zone's primary, by dynamic update.
@@ -57,8 +66,9 @@ func (o *publishOptions) updateTarget(c *config.Config, world publish.World, now
 	p := &c.Publish
 	uc := update.Config{Server: p.Server, Zone: p.Zone, GSS: p.GSS, Now: now}
 	uc.Primary = func(ctx context.Context, name string) (string, []netip.AddrPort, error) {
-		return update.FindPrimary(ctx, world, name, c.Resolver.ServerPort)
+		return update.FindPrimary(ctx, world, name, c.Resolver.ServerPort, o.revokes && uc.Key.Proves())
 	}
+	uc.Told = o.found
 	if strings.Contains(p.Server, "/") {
 		return publish.Target{}, fmt.Errorf("server %q: want an address or a host name, and :port where that is not 53; no URL", p.Server)
 	}
@@ -72,6 +82,23 @@ func (o *publishOptions) updateTarget(c *config.Config, world publish.World, now
 		}
 	}
 	return update.New(uc)
+}
+
+// found notes, and tells of, a zone that is written to and its primary.
+func (o *publishOptions) found(apex, server string) {
+	o.places = append(o.places, fmt.Sprintf("%s (zone %s)", server, apex))
+	if o.teller != nil {
+		o.teller.tell(publish.Event{At: o.now(), Step: publish.Looking, Name: apex, Text: "the zone's primary is " + server})
+	}
+}
+
+// targetName is what the place is called for people: of dynamic updates with every zone
+// and primary that was found so far.
+func (o *publishOptions) targetName(t publish.Target) string {
+	if len(o.places) == 0 {
+		return t.Name
+	}
+	return "rfc2136 at " + strings.Join(o.places, ", ")
 }
 
 // updateKey reads a key file of BIND's, or the private half of a SIG(0) key, whose

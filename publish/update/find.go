@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"strings"
 
 	"cnfd/dnssec"
 	"cnfd/publish"
@@ -17,9 +18,13 @@ const maxAddresses = 8
 // FindPrimary finds the zone that holds a name, by the SOA at the name or above it,
 // and the addresses of the primary that the SOA names (RFC 2136 §4.1 to §4.3), each
 // with that port. Many zones name a server there that nobody can reach, or none that
-// is; the error, a *publish.Error, then says what to set. Data that is bogus is not used.
-func FindPrimary(ctx context.Context, w publish.World, name string, port uint16) (apex string, servers []netip.AddrPort, err error) {
-	soa, err := soaOf(ctx, w, name)
+// is; the error, a *publish.Error, then says what to set.
+//
+// Data that is bogus is used only where the caller says so, who then needs another proof
+// of whom it talks to: TSIG's (Key.Proves). A revocation must not wait until whatever
+// broke the zone is mended, nor be kept back by who forges answers.
+func FindPrimary(ctx context.Context, w publish.World, name string, port uint16, bogus bool) (apex string, servers []netip.AddrPort, err error) {
+	soa, err := soaOf(ctx, w, name, bogus)
 	if err != nil {
 		return "", nil, err
 	}
@@ -33,7 +38,7 @@ func FindPrimary(ctx context.Context, w publish.World, name string, port uint16)
 			return "", nil, err
 		}
 		for _, octets := range a.Data {
-			if addr, ok := netip.AddrFromSlice(octets); ok && a.Security != dnssec.Bogus && len(servers) < maxAddresses {
+			if addr, ok := netip.AddrFromSlice(octets); ok && (bogus || a.Security != dnssec.Bogus) && len(servers) < maxAddresses {
 				servers = append(servers, netip.AddrPortFrom(addr, port))
 			}
 		}
@@ -49,14 +54,18 @@ func FindPrimary(ctx context.Context, w publish.World, name string, port uint16)
 
 // soaOf finds the SOA of the zone that holds a name, which is not the one that an
 // alias at the name leads to.
-func soaOf(ctx context.Context, w publish.World, name string) (*dns.SOA, error) {
+func soaOf(ctx context.Context, w publish.World, name string, bogus bool) (*dns.SOA, error) {
 	for at := name; ; at = dnssec.Parent(at) {
 		a, err := lookup(ctx, w, at, dns.TypeSOA)
 		switch {
 		case err != nil:
 			return nil, err
-		case a.Security == dnssec.Bogus || a.Kind == dnssec.NoAnswer:
-			return nil, &publish.Error{Kind: publish.Unreachable, Where: at, What: fmt.Sprintf("SOA not found: %s: %s", a.Security, a.Trouble.Text), Do: "set publish.server and publish.zone"}
+		case a.Security == dnssec.Bogus && !bogus:
+			return nil, &publish.Error{Kind: publish.Unreachable, Where: at, What: "the zone's SOA, by which its primary is found, is bogus: " + a.Trouble.Text,
+				Do: "mend that, which cnfd resolve " + strings.TrimSuffix(at, ".") + " shows; until then set publish.server and publish.zone"}
+		case a.Kind == dnssec.NoAnswer:
+			return nil, &publish.Error{Kind: publish.Unreachable, Where: at, What: fmt.Sprintf("the zone's SOA, by which its primary is found, was not heard: %s: %s", a.Security, a.Trouble.Text),
+				Do: "see whether this machine reaches name servers on port 53 (on private addresses: resolver.allow_local_servers), or set publish.server and publish.zone"}
 		}
 		alias := false
 		for _, rr := range append(a.AnswerSection.RRs(), a.AuthoritySection.RRs()...) {
@@ -70,6 +79,19 @@ func soaOf(ctx context.Context, w publish.World, name string) (*dns.SOA, error) 
 			return nil, &publish.Error{Kind: publish.Unreachable, Where: name, What: "no zone found that holds it", Do: "set publish.server and publish.zone"}
 		}
 	}
+}
+
+// tooHigh is an error where the zone that was found is the root's or a top-level domain,
+// which is nobody's who publishes: the domain is mistyped, or not there. Not even a
+// question is sent to such a zone's servers, for it would bear the key's name.
+func tooHigh(name, apex string) error {
+	if dns.CountLabel(apex) > 1 {
+		return nil
+	}
+	labels := dns.SplitDomainName(name)
+	domain := strings.Join(labels[max(0, len(labels)-2):], ".") + "."
+	return &publish.Error{Kind: publish.WrongZone, Where: domain, What: "no such zone: the nearest is " + apex + " : is the domain spelled right?",
+		Do: "where that zone is meant, set publish.zone to it"}
 }
 
 func lookup(ctx context.Context, w publish.World, name string, rrtype uint16) (*dnssec.Answer, error) {

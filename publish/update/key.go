@@ -29,6 +29,10 @@ func keyOf(s secret) Key { return Key{func() *secret { return &s }} }
 // IsZero reports whether k is no key.
 func (k Key) IsZero() bool { return k.secret == nil }
 
+// Proves reports whether replies to what it signs are proven to come from who has the
+// key too: TSIG's are (RFC 8945 §5.3), those of SIG(0) are not.
+func (k Key) Proves() bool { return k.secret != nil && k.secret().tsig != nil }
+
 func (k Key) isSIG0() bool { return k.secret != nil && k.secret().sig0 != nil }
 
 // String describes the key for people, by its name and algorithm. It tells nothing

@@ -151,7 +151,7 @@ func refusal(rcode int, of string) error {
 	case dns.RcodeRefused:
 		e.Kind, e.Do = publish.Refused, "allow it there (update-policy, acl, or the like), give a key that may, or, where this is a secondary, set publish.server to the primary"
 	case dns.RcodeServerFailure:
-		e.Kind, e.What, e.Do = publish.ServFail, of+": the server failed ("+words(rcode)+")", "its log says why"
+		e.Kind, e.What, e.Do = publish.ServFail, of+": the server failed ("+words(rcode)+")", "its log says why; where this is not the zone's primary, set publish.server to it"
 	case dns.RcodeFormatError, dns.RcodeNotImplemented:
 		e.Kind, e.What, e.Do = publish.Unsupported, of+": the server cannot do that ("+words(rcode)+")", "use another way to write to it"
 	}

@@ -71,6 +71,8 @@ func (s *session) apexFor(name, want string) (string, error) {
 		return want, nil // it may take updates of those whose questions it does not: it will say
 	case err != nil:
 		return "", err
+	case want == "" && tooHigh(name, apex) != nil:
+		return "", s.at(tooHigh(name, apex))
 	case want != "" && want != apex:
 		return "", &publish.Error{Kind: publish.WrongZone, Where: s.where, What: fmt.Sprintf("%s is in the zone %s there, not in %s", name, apex, want), Do: "set publish.zone to " + apex + ", or leave it out"}
 	}
@@ -189,8 +191,12 @@ func (s *session) unheard(err error, do string) error {
 	case s.ctx.Err() != nil:
 		e.What = "no reply in time"
 	}
-	if e.Do == "" && s.found {
+	switch {
+	case e.Kind != publish.Unreachable || e.Do != "":
+	case s.found:
 		e.Do = "this is the primary that the zone's SOA names; where updates go elsewhere, set publish.server"
+	default:
+		e.Do = "see whether it listens there, on TCP, and this machine is let through; where this is not the zone's primary, set publish.server to it"
 	}
 	return e
 }
@@ -206,6 +212,15 @@ func (s *session) at(err error) error {
 	}
 	if e.Where == "" {
 		e.Where = s.where
+	}
+	if e.Kind == publish.BadKey {
+		if e.Do != "" {
+			e.Do += "; "
+		}
+		e.Do += "where this is not the zone's primary, set publish.server to it"
+		if s.found {
+			e.Do += " (it is the one that the zone's SOA names)"
+		}
 	}
 	return e
 }

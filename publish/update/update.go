@@ -16,6 +16,8 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strconv"
+	"sync"
 	"time"
 
 	"cnfd/publish"
@@ -45,6 +47,9 @@ type Config struct {
 	// Primary finds the apex of the name's zone and the addresses of its primary, best
 	// first: FindPrimary does. It is not asked where Server is set.
 	Primary func(ctx context.Context, name string) (apex string, server []netip.AddrPort, err error)
+	// Told, where set, hears of each zone and address of its primary before a change is
+	// sent there, once for each.
+	Told func(apex, server string)
 	// Dial opens a connection of "tcp" to a host and port. Default: a net.Dialer's.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// Timeout bounds one Read and one Write, finding the primary aside. Default: 20 seconds.
@@ -87,7 +92,7 @@ func New(c Config) (publish.Target, error) {
 	if c.Timeout <= 0 {
 		c.Timeout = defaultTimeout
 	}
-	return publish.Target{Name: name, Zone: &primary{c}}, nil
+	return publish.Target{Name: name, Zone: &primary{cfg: c}}, nil
 }
 
 // withPort adds port 53 where the server is given without one.
@@ -95,7 +100,10 @@ func withPort(server string) (string, error) {
 	if addr, err := netip.ParseAddr(server); err == nil {
 		return netip.AddrPortFrom(addr, 53).String(), nil
 	}
-	if host, port, err := net.SplitHostPort(server); err == nil && host != "" && port != "" {
+	if host, port, err := net.SplitHostPort(server); err == nil && host != "" {
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+			return "", fmt.Errorf("rfc2136: server %q: want a port from 1 to 65535", server)
+		}
 		return server, nil
 	}
 	if _, ok := dns.IsDomainName(server); ok && !slices.Contains([]byte(server), ':') {
@@ -105,7 +113,28 @@ func withPort(server string) (string, error) {
 }
 
 // primary is what a zone's primary lets be read and written.
-type primary struct{ cfg Config }
+type primary struct {
+	cfg Config
+
+	mu   sync.Mutex
+	told [][2]string // zones and addresses that Config.Told has heard of
+}
+
+// tell tells of a zone and its primary.
+func (z *primary) tell(apex, server string) {
+	if z.cfg.Told == nil {
+		return
+	}
+	z.mu.Lock()
+	known := slices.Contains(z.told, [2]string{apex, server})
+	if !known {
+		z.told = append(z.told, [2]string{apex, server})
+	}
+	z.mu.Unlock()
+	if !known {
+		z.cfg.Told(apex, server)
+	}
+}
 
 // place is where a name's updates go.
 type place struct {
@@ -123,6 +152,11 @@ func (z *primary) find(ctx context.Context, name string) (place, error) {
 			return place{}, asError(ctx, err)
 		}
 		p.found, p.servers = true, nil
+		if z.cfg.Zone != apex {
+			if err := tooHigh(name, apex); err != nil {
+				return place{}, err
+			}
+		}
 		if p.apex == "" {
 			p.apex = apex
 		}
@@ -151,6 +185,10 @@ func (z *primary) Read(ctx context.Context, name string) (publish.Set, error) {
 		return publish.Set{}, err
 	}
 	defer s.close()
+	if p.apex, err = s.apexFor(name, p.apex); err != nil { // what Write would not be let change is not read either
+		return publish.Set{}, err
+	}
+	z.tell(p.apex, s.where)
 	return s.read(name)
 }
 
@@ -180,6 +218,7 @@ func (z *primary) Write(ctx context.Context, c publish.Change) error {
 	if p.apex, err = s.apexFor(name, p.apex); err != nil {
 		return err
 	}
+	z.tell(p.apex, s.where)
 	if z.cfg.GSS {
 		err = z.handOn(ctx, s, p.apex, c)
 	} else {

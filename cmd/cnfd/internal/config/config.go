@@ -59,6 +59,8 @@ type Publish struct {
 	Zone string `yaml:"zone" default:"\"\""`
 	// Of hook: the program, by its absolute path, and its arguments. It is given the change as JSON on standard input.
 	Hook []string `yaml:"hook" default:"[]"`
+	// Of hook: the program keeps its promise to end with 10 where the set is not what it is told, so that nobody's change of the same moment is lost. What does not is warned of at each call.
+	HookGuarded bool `yaml:"hook_guarded" default:"false"`
 	// Of rfc2136: sign by GSS-TSIG, with the Kerberos ticket of whoever calls: nsupdate -g sends the update.
 	GSS bool `yaml:"gss" default:"false"`
 	// The TTL of a set that is new, 1s to 24h: as long as that a revocation takes. A set that is there keeps its own.

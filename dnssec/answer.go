@@ -37,6 +37,11 @@ type Trouble struct {
 	// Unreachable: no server gave a usable answer; nothing is proven either way
 	// (the verdict's unreachable).
 	Unreachable bool
+	// Lame: a server was heard, and it does not serve the zone that it was asked of.
+	Lame bool
+	// Anchor: what does not hold are the keys of a zone that a trust anchor vouches for,
+	// so that this machine's clock or its anchors are likelier wrong than any zone.
+	Anchor bool
 }
 
 // Answer is what is known of one Question. It is never changed once it is

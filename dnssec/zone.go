@@ -54,6 +54,7 @@ func ProveZone(name string, tr *Trust, msg *dns.Msg, t *Terms) *Zone {
 		if tb.Budget { // nothing was found wrong, the search was given up
 			return Unsigned(name, Indeterminate, how, tb, time.Time{})
 		}
+		tb.Anchor = tr.Anchor
 		return &Zone{Name: name, Security: Bogus, Trouble: tb, How: how}
 	}
 	if !tr.Usable(t) {

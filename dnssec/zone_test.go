@@ -165,6 +165,9 @@ func TestProveZone(t *testing.T) {
 			if z.Security != c.want || z.Trouble.Code != c.code || len(z.Keys()) != c.keys {
 				t.Errorf("%s %+v, keys %v; want %s %d", z.Security, z.Trouble, z.Keys(), c.want, c.code)
 			}
+			if z.Trouble.Anchor != (x.trust.Anchor && z.Security == Bogus) {
+				t.Errorf("an anchor's: %t", z.Trouble.Anchor)
+			}
 			if (z.Security == Secure) != (z.Trouble.Text == "") {
 				t.Errorf("trouble %q", z.Trouble.Text)
 			}

@@ -103,7 +103,11 @@ func (w *walk) askOf(line *lineup, c *cut, name string, rrtype uint16, accept fu
 	if w.budget.Exhausted != "" {
 		out.trouble = w.spent(c, name, rrtype, why)
 	} else if !out.usable {
+		if len(why) == 0 {
+			why = w.localAt(c)
+		}
 		out.trouble = unreachableTrouble(c, name, rrtype, why)
+		out.trouble.Lame = !out.silent && !c.forwards()
 	}
 	return out
 }

@@ -53,12 +53,14 @@ type server struct {
 	// offered are addresses from beyond the zone that referred. They are asked
 	// when all else fails: for servers that can be found only through each other.
 	offered []netip.Addr
+	// local is an address that the delegation gives, and that may not be asked (see mayAsk).
+	local netip.Addr
 }
 
 func (c *cut) size() int {
 	n := 224 + c.zone.Size() + len(c.proof)
 	for _, s := range slices.Concat(c.servers, c.own) {
-		n += 88 + len(s.name) + 24*(len(s.addrs)+len(s.offered))
+		n += 112 + len(s.name) + 24*(len(s.addrs)+len(s.offered))
 	}
 	return n
 }

@@ -94,9 +94,9 @@ func (w *walk) judged(c *cut, msg *dns.Msg, name string, rrtype uint16) (dnssec.
 	r := c.classify(msg, name, rrtype)
 	switch {
 	case r.lame != "":
-		return dnssec.Finding{}, dnssec.Trouble{Text: r.lame}
+		return dnssec.Finding{}, dnssec.Trouble{Text: r.lame, Lame: true}
 	case r.class == referral:
-		return dnssec.Finding{}, dnssec.Trouble{Text: "refers to servers of " + r.child}
+		return dnssec.Finding{}, dnssec.Trouble{Text: "refers to servers of " + r.child, Lame: true}
 	}
 	f := w.judge(c, r.msg, name, rrtype)
 	if f.Kind == dnssec.NoAnswer {
@@ -158,6 +158,7 @@ func (l *roll) compare(h *hop, all []*polled) {
 	case first == nil:
 		h.Differ = false
 		h.found = lost(unreachableTrouble(h.at, h.Name, l.rrtype, why))
+		h.found.Trouble.Lame = slices.ContainsFunc(all, func(s *polled) bool { return s.Trouble.Lame })
 	case h.Differ:
 		l.serials(h, all)
 		h.found = lost(dnssec.Trouble{Text: "the servers of " + h.Zone + " do not all say the same of " + h.Name})

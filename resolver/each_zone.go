@@ -266,14 +266,7 @@ func addressesOf(a *dnssec.Answer) []netip.Addr {
 	}
 	var out []netip.Addr
 	for _, rr := range a.AnswerSection.RRs() {
-		var addr netip.Addr
-		switch rr := rr.(type) {
-		case *dns.A:
-			addr, _ = netip.AddrFromSlice(rr.A.To4())
-		case *dns.AAAA:
-			addr, _ = netip.AddrFromSlice(rr.AAAA.To16())
-		}
-		if addr.IsValid() {
+		if addr := addressOf(rr); addr.IsValid() {
 			out = append(out, addr.Unmap())
 		}
 	}

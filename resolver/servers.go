@@ -26,6 +26,8 @@ func (r *Resolver) serversIn(section, extra []dns.RR, zone, from string) []serve
 		for _, g := range extra {
 			switch {
 			case !strings.EqualFold(g.Header().Name, s.name):
+			case r.localIn(g).IsValid():
+				s.local = r.localIn(g)
 			case inside:
 				s.addrs = append(s.addrs, r.addressIn(g)...)
 			default:
@@ -71,6 +73,14 @@ func (r *Resolver) addressesIn(a *dnssec.Answer) []netip.Addr {
 
 // addressIn reads an address that a server may be asked at.
 func (r *Resolver) addressIn(rr dns.RR) []netip.Addr {
+	if a := addressOf(rr); a.IsValid() && r.mayAsk(a.Unmap()) {
+		return []netip.Addr{a}
+	}
+	return nil
+}
+
+// addressOf is the address of an A or AAAA record; of another it is not valid.
+func addressOf(rr dns.RR) netip.Addr {
 	var a netip.Addr
 	switch rr := rr.(type) {
 	case *dns.A:
@@ -78,10 +88,7 @@ func (r *Resolver) addressIn(rr dns.RR) []netip.Addr {
 	case *dns.AAAA:
 		a, _ = netip.AddrFromSlice(rr.AAAA.To16())
 	}
-	if !a.IsValid() || !r.mayAsk(a.Unmap()) {
-		return nil
-	}
-	return []netip.Addr{a}
+	return a
 }
 
 // mayAsk refuses learnt addresses that no server can have, and those of this
@@ -90,8 +97,33 @@ func (r *Resolver) mayAsk(a netip.Addr) bool {
 	if a.IsUnspecified() || a.IsMulticast() || a.Is4() && (a.As4()[0] == 0 || a.As4()[0] >= 240) {
 		return false
 	}
-	local := a.IsLoopback() || a.IsPrivate() || a.IsLinkLocalUnicast()
-	return !local || r.cfg.AllowLocalServers
+	return !local(a) || r.cfg.AllowLocalServers
+}
+
+// local reports whether an address is this machine's or of its networks.
+func local(a netip.Addr) bool { return a.IsLoopback() || a.IsPrivate() || a.IsLinkLocalUnicast() }
+
+// localIn reads an address that may not be asked since it is local; else it is not valid.
+func (r *Resolver) localIn(rr dns.RR) netip.Addr {
+	if a := addressOf(rr).Unmap(); local(a) && !r.cfg.AllowLocalServers {
+		return a
+	}
+	return netip.Addr{}
+}
+
+// localAt says which of a zone's servers may not be asked where they are: a setting
+// decides that, and who has forgotten it is told.
+func (w *walk) localAt(c *cut) (why []string) {
+	for _, s := range c.servers {
+		a := s.local
+		if !a.IsValid() {
+			a = w.local[s.name]
+		}
+		if a.IsValid() {
+			why = append(why, a.String()+" is a local address, which is not asked (resolver.allow_local_servers)")
+		}
+	}
+	return why
 }
 
 // ttlOf is the smallest TTL of an RRset in a section.

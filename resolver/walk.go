@@ -24,17 +24,18 @@ type walk struct {
 	ntas   negatives // those that held when the walk began
 	// private: judged as of another time, so nothing cached is read or written.
 	private   bool
-	ahead     bool            // nobody waits for it: what fails changes nothing
-	cuts      map[string]*cut // of this walk
-	retried   map[string]bool // delegations that were tried again
-	malformed string          // the last malformed record that was left out of a message, and whose
-	looking   []string        // names of servers whose addresses are being looked up, outermost first
-	counted   map[string]bool // names of servers whose look-up the budget has paid for
-	early     []*early        // questions that were sent before their turn
-	outset    func(*cut)      // called with the root's servers where they are asked for the first time; may be nil
-	purse     *purse          // what it shares with others; nil: nothing
-	leading   int             // steps that others wait for this walk to take
-	inTurn    bool            // it has a turn (transport.Turns), which it gives away while it waits
+	ahead     bool                  // nobody waits for it: what fails changes nothing
+	cuts      map[string]*cut       // of this walk
+	retried   map[string]bool       // delegations that were tried again
+	malformed string                // the last malformed record that was left out of a message, and whose
+	looking   []string              // names of servers whose addresses are being looked up, outermost first
+	counted   map[string]bool       // names of servers whose look-up the budget has paid for
+	local     map[string]netip.Addr // by names of servers: where they are, and may not be asked (see mayAsk)
+	early     []*early              // questions that were sent before their turn
+	outset    func(*cut)            // called with the root's servers where they are asked for the first time; may be nil
+	purse     *purse                // what it shares with others; nil: nothing
+	leading   int                   // steps that others wait for this walk to take
+	inTurn    bool                  // it has a turn (transport.Turns), which it gives away while it waits
 	// narrowed: something was left out because of the way that led there, so that
 	// what failed since then may be found by others.
 	narrowed bool
@@ -47,7 +48,7 @@ func (r *Resolver) newWalk(ctx context.Context, at time.Time) *walk {
 	return &walk{
 		r: r, ctx: ctx, budget: b,
 		terms: &dnssec.Terms{Now: at, Budget: b, SHA1: r.cfg.SHA1},
-		cuts:  map[string]*cut{}, retried: map[string]bool{}, counted: map[string]bool{}, ntas: r.ntas.Load().at(at),
+		cuts:  map[string]*cut{}, retried: map[string]bool{}, counted: map[string]bool{}, local: map[string]netip.Addr{}, ntas: r.ntas.Load().at(at),
 	}
 }
 
@@ -157,11 +158,20 @@ func (w *walk) addresses(name string, c *cut) []netip.Addr {
 	w.oldest = time.Time{}
 	defer func() { w.oldest = oldest }()
 	var out []netip.Addr
+	look := func(rrtype uint16) {
+		a := w.answer(name, rrtype, nil)
+		out = append(out, w.r.addressesIn(a)...)
+		for _, addr := range addressesOf(a) {
+			if local(addr) && !w.r.cfg.AllowLocalServers {
+				w.local[name] = addr
+			}
+		}
+	}
 	if !w.r.cfg.NoIPv4 {
-		out = append(out, w.r.addressesIn(w.answer(name, dns.TypeA, nil))...)
+		look(dns.TypeA)
 	}
 	if !w.r.cfg.NoIPv6 {
-		out = append(out, w.r.addressesIn(w.answer(name, dns.TypeAAAA, nil))...)
+		look(dns.TypeAAAA)
 	}
 	return out
 }

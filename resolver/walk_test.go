@@ -2,6 +2,7 @@ package resolver
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -166,6 +167,10 @@ func TestLies(t *testing.T) {
 				a := ask(t, r, name, dns.TypeTLSA)
 				if a.Security != c.want || c.want != dnssec.Bogus && a.Kind != c.kind || a.Trouble.Code != c.code || !strings.Contains(a.Trouble.Text, c.text) {
 					t.Errorf("%s, kind %d, %+v\n%s", a.Security, a.Kind, a.Trouble, strings.Join(l.log(), "\n"))
+				}
+				lame := slices.Contains([]string{"REFUSED", "SERVFAIL", "refers upward"}, c.text)
+				if a.Trouble.Lame != lame || a.Trouble.Anchor != (c.text == "trust anchor") {
+					t.Errorf("lame, an anchor's: %+v", a.Trouble)
 				}
 				if a.Security == dnssec.Bogus && len(a.Data) > 0 {
 					t.Error("forged data in the answer")

@@ -78,7 +78,7 @@ func (e Entry) cutBy(apex string) bool {
 }
 
 // fit refuses to publish where nothing could be proven afterwards.
-func (p *Publisher) fit(e Entry, f facts) error {
+func (p *Publisher) fit(ctx context.Context, e Entry, f facts) error {
 	if len(f.each.Hops) > 1 {
 		return aliased(e.Name, f.each.Hops[1].Name)
 	}
@@ -88,13 +88,20 @@ func (p *Publisher) fit(e Entry, f facts) error {
 			Do: "take the delegation away, use the underscore form, or say that this is meant (--allow-delegated)",
 		}
 	}
-	if f.unsigned() && !p.cfg.Insecure {
+	if !f.unsigned() {
+		return nil
+	}
+	if f.answer.Overridden {
 		return &Error{
-			Kind: Unsigned, Where: e.Name, What: "the zone " + f.apex + " is not signed: nobody could prove the record",
-			Do: "sign it with DNSSEC and have its DS at the parent, or say that this is meant (--allow-insecure)",
+			Kind: Unsigned, Where: e.Name, What: "a negative trust anchor of this configuration covers the zone " + f.apex + ": nothing is proven under it",
+			Do: "take it out (resolver.negative_trust_anchors)",
 		}
 	}
-	return nil
+	if p.cfg.Insecure {
+		return nil
+	}
+	what, do := whyUnsigned(ctx, p.cfg.World, f.apex)
+	return &Error{Kind: Unsigned, Where: e.Name, What: what + ": nobody could prove the record", Do: do + "; or say that this is meant (--allow-insecure)"}
 }
 
 // unsigned reports whether nothing that the zone says is ever proven.

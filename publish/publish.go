@@ -94,6 +94,7 @@ type task struct {
 	entry Entry
 	facts facts
 	err   error // what ended a withdrawal; the others go on
+	never bool  // what is wanted is so everywhere, and cannot be proven
 	*SetReport
 }
 
@@ -174,7 +175,7 @@ func (p *Publisher) admit(ctx context.Context, t *task) (err error) {
 	if t.facts, err = p.look(ctx, t.entry); err != nil {
 		return err
 	}
-	if err := p.fit(t.entry, t.facts); err != nil {
+	if err := p.fit(ctx, t.entry, t.facts); err != nil {
 		return err
 	}
 	p.warn(t.entry, t.facts)

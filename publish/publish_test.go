@@ -118,7 +118,7 @@ func TestNotProven(t *testing.T) {
 		{"a negative trust anchor covers it", publish, func(s *scene) { s.before = func(a *dnssec.Answer) { a.Overridden = true } }, "nothing proves"},
 		{"a server is stuck with it", withdraw, func(s *scene) { s.servers[1].stuck = true }, "ns2.vendor.example. 192.0.2.2: still with the record"},
 		{"a wildcard still has it", withdraw, func(s *scene) { s.wildcard = []Record{ours} }, "a wildcard still answers with the record"},
-		{"the zone is not signed", withdraw, func(s *scene) { s.security = dnssec.Insecure }, "insecure: nothing proves what it says"},
+		{"the zone is not signed", withdraw, func(s *scene) { s.security = dnssec.Insecure }, "every server says so, and the zone is not signed"},
 	}
 	for _, tc := range cases {
 		t.Run(tc.claim, func(t *testing.T) {

@@ -1,8 +1,10 @@
 package publish
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"cnfd/dnssec"
@@ -20,17 +22,21 @@ func (p *Publisher) wait(ctx context.Context, tasks []*task) error {
 		return unproven(tasks)
 	}
 	until := p.cfg.Now().Add(p.cfg.Timeout)
-	for pause := p.cfg.Every; ; pause = min(pause+p.cfg.Every, slowest*p.cfg.Every) {
-		if err := p.round(ctx, tasks); err != nil {
+	within, cancel := context.WithTimeout(ctx, p.cfg.Timeout+lastRound)
+	defer cancel()
+	for n, pause := 0, p.cfg.Every; ; n, pause = n+1, min(pause+p.cfg.Every, slowest*p.cfg.Every) {
+		if err := p.round(within, tasks); err != nil && ctx.Err() != nil {
 			return stopped(err, told(tasks)+"; not yet proven")
 		}
-		r := report(tasks)
-		if r.Proven() {
+		if r := report(tasks); r.Proven() {
 			return nil
 		}
 		left := until.Sub(p.cfg.Now())
-		if left <= 0 {
+		if left <= 0 || within.Err() != nil || !slices.ContainsFunc(tasks, func(t *task) bool { return !t.Proven && !t.never }) {
 			return unproven(tasks)
+		}
+		if n == 0 {
+			p.tell(Event{Step: Waiting, Text: fmt.Sprintf("waiting until %s at the longest (%v)", until.UTC().Format("15:04:05 MST"), p.cfg.Timeout)})
 		}
 		if err := sleep(ctx, min(pause, left)); err != nil {
 			return stopped(err, told(tasks)+"; not yet proven")
@@ -38,11 +44,18 @@ func (p *Publisher) wait(ctx context.Context, tasks []*task) error {
 	}
 }
 
+// lastRound is what a round that has begun in time may take beyond it.
+const lastRound = 3 * time.Second
+
 func unproven(tasks []*task) error {
 	e := &Error{Kind: NotProven}
 	for _, t := range tasks {
-		if !t.Proven && e.Where == "" {
-			e.Where, e.What, e.Do = t.entry.Name, "not proven in time: "+t.Why, "call this again to go on waiting"
+		switch {
+		case t.Proven || e.Where != "":
+		case t.never:
+			e.Where, e.What, e.Do = t.entry.Name, t.Why, "nothing can prove it while that is so: --allow-insecure is content with what the servers say"
+		default:
+			e.Where, e.What, e.Do = t.entry.Name, "not proven in time: "+cmp.Or(t.Why, "not all was heard"), "call this again to go on waiting"
 		}
 	}
 	return e
@@ -77,6 +90,9 @@ func (p *Publisher) round(ctx context.Context, tasks []*task) error {
 func (p *Publisher) roll(t *task, each *dnssec.Each) {
 	ready, counted, servers := t.states(each, p.cfg.Insecure)
 	why := t.lacking(each, counted, servers, p.cfg.Insecure)
+	if t.never = why != "" && t.aim != present && t.facts.unsigned() && t.saysSo(each); t.never {
+		why = "every server says so, and the zone is not signed"
+	}
 	told := t.Why == why && len(t.Servers) == len(servers)
 	t.Servers, t.Why = servers, why
 	if t.Served = why == ""; t.Served {
@@ -89,6 +105,12 @@ func (p *Publisher) roll(t *task, each *dnssec.Each) {
 	if !told {
 		p.tell(Event{Step: Serving, Name: t.entry.Name, Text: fmt.Sprintf("%d of %d servers: %s", ready, counted, why), Done: ready, Of: counted})
 	}
+}
+
+// saysSo reports whether every server says what is wanted, proven or not.
+func (t *task) saysSo(each *dnssec.Each) bool {
+	_, counted, servers := t.states(each, true)
+	return t.lacking(each, counted, servers, true) == ""
 }
 
 // lacking says why not everybody says what is wanted; "" where all do, at every server

@@ -98,10 +98,13 @@ func (t *turn) publish(ctx context.Context) error {
 	if _, err := t.see(ctx, t.r.old(), "the old key"); err != nil {
 		return err
 	}
-	if t.r.Began.IsZero() {
-		t.r.Began = t.p.cfg.Now()
+	began := t.r.Began
+	t.r.Seen = t.p.cfg.Now()
+	if began.IsZero() {
+		t.r.Began = t.r.Seen
 	}
 	if err := t.save(Planned); err != nil {
+		t.r.Began = began
 		return err // before anything was written that nobody would know of
 	}
 	report, err := t.p.keeping(t.r.old(), "the old key").Publish(ctx, t.r.new())
@@ -128,8 +131,12 @@ func there(r Report, entries []Entry) bool {
 func (t *turn) spread(ctx context.Context) error {
 	for {
 		if !t.r.waiting(t.p.cfg.Now()) {
-			if _, err := t.see(ctx, t.r.new(), "the new key"); err != nil {
+			without, err := t.see(ctx, t.r.new(), "the new key")
+			if err != nil {
 				return t.lost(err)
+			}
+			if without {
+				t.r.Seen = time.Time{}
 			}
 			if err := t.begin(NextPublished); err != nil {
 				return err
@@ -151,7 +158,7 @@ func (t *turn) spread(ctx context.Context) error {
 // fallBack has a wait for the new key begin anew.
 func (t *turn) fallBack() error {
 	t.tell(Warning, "a server was without the new key just now: the wait begins anew")
-	t.r.Since, t.r.Until = time.Time{}, time.Time{}
+	t.r.Since, t.r.Until, t.r.Seen = time.Time{}, time.Time{}, time.Time{}
 	return t.save(NextPublished)
 }
 
@@ -223,6 +230,7 @@ func (t *turn) retire(ctx context.Context) error {
 		return t.lost(err)
 	case without:
 		t.tell(Warning, "a server was without the new key just now: the wait begins anew")
+		t.r.Seen = time.Time{}
 		return t.begin(Switched)
 	case !t.o.Retire:
 		t.rest = true
@@ -238,6 +246,16 @@ func (t *turn) retire(ctx context.Context) error {
 
 // over says that all was done before, where it is still so.
 func (t *turn) over(ctx context.Context) error {
+	if err := t.undone(ctx); err != nil {
+		return err
+	}
+	t.rest = true
+	_, err := t.see(ctx, t.r.new(), "the new key")
+	return err
+}
+
+// undone is an error where the place holds again what was retired.
+func (t *turn) undone(ctx context.Context) error {
 	for _, e := range t.r.old() {
 		set, err := t.p.read(ctx, gone, e)
 		if err != nil {
@@ -246,11 +264,9 @@ func (t *turn) over(ctx context.Context) error {
 		if set.Has(e.Record) {
 			return &Error{
 				Kind: Conflict, Where: e.Name, What: fmt.Sprintf("the old key is published again, though this rotation, begun %s, has retired it", stamp(t.r.Began)),
-				Do: "remove it; or, to rotate away from it once more, put this rotation's state out of the way",
+				Do: "see which of the keys is in use: if the old one is not, remove it; if it is, remove the new one, and call this again",
 			}
 		}
 	}
-	t.rest = true
-	_, err := t.see(ctx, t.r.new(), "the new key")
-	return err
+	return nil
 }

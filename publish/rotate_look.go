@@ -12,7 +12,7 @@ import (
 // see looks at the world until every server has the entries' records and they are
 // proven, and writes nothing: a record that the place does not hold is an error of kind
 // Missing. without: a server, or the resolver, said meanwhile that it has not got one of
-// them, so that caches may have heard the same. The longest TTL that is met is noted.
+// them, so that caches may have heard the same. The longest TTLs that are met are noted.
 func (t *turn) see(ctx context.Context, entries []Entry, whose string) (without bool, err error) {
 	w := &witness{World: t.p.cfg.World, entries: entries}
 	q := *t.p
@@ -26,9 +26,7 @@ func (t *turn) see(ctx context.Context, entries []Entry, whose string) (without 
 	}
 	for _, k := range tasks {
 		t.r.TTL = max(t.r.TTL, w.ttl, k.Change.Before.TTL)
-		if w.without {
-			t.r.TTL = max(t.r.TTL, k.facts.negative)
-		}
+		t.r.Absence = max(t.r.Absence, min(k.facts.negative, longestAbsence))
 	}
 	t.report = after(t.report, report(tasks))
 	return w.without, err
@@ -103,8 +101,12 @@ func later(a, b time.Time) time.Time {
 
 // begin begins a wait of the longest TTL that was met, and keeps that with the stage.
 func (t *turn) begin(s Stage) error {
-	t.r.Since = t.p.cfg.Now()
-	t.r.Until = t.r.Since.Add(t.r.pause())
+	now := t.p.cfg.Now()
+	if t.r.Seen.IsZero() || now.Before(t.r.Seen) { // a clock that went back tells nothing
+		t.r.Seen = now
+	}
+	t.r.Since = now
+	t.r.Until, _ = t.r.end(now)
 	return t.save(s)
 }
 
@@ -116,7 +118,8 @@ func (t *turn) wait(ctx context.Context, what string, entries []Entry) (without 
 	t.report.Until = t.r.Until
 	left := t.r.Until.Sub(t.p.cfg.Now())
 	if left > 0 {
-		t.tell(Waiting, fmt.Sprintf("%s: at %s, in %v", what, stamp(t.r.Until), left.Round(time.Second)))
+		_, of := t.r.end(t.r.Since)
+		t.tell(Waiting, fmt.Sprintf("%s: at %s, in %v (%s)", what, stamp(t.r.Until), left.Round(time.Second), of))
 	}
 	w := &witness{World: t.p.cfg.World, entries: entries}
 	for pause := max(left/glances, leastPause); err == nil && left > 0 && !w.without; left -= pause {

@@ -16,6 +16,11 @@ type Rotation struct {
 	Began    time.Time
 	// TTL is the longest that was met at any of the names, whoever lowered it since.
 	TTL time.Duration
+	// Absence is how long caches may hold that there is nothing at all, and Seen the time
+	// from which on every server was heard to have records: nobody can tell for how long
+	// they had been there. Zero Seen: a server was without them, and is to be seen again.
+	Absence time.Duration
+	Seen    time.Time
 	// Since and Until are of the wait that the stage is in; zero where none was begun.
 	Since, Until time.Time
 }
@@ -110,8 +115,19 @@ func (r *Rotation) new() (entries []Entry) {
 // to say something else.
 const underway = 2 * time.Second
 
-// pause is how long caches have to be waited for.
-func (r *Rotation) pause() time.Duration { return r.TTL + underway }
+// longestAbsence is how long caches hold an absence at the most, whatever a zone says: of
+// one to three hours RFC 2308 §5 says that they make sensible limits.
+const longestAbsence = 3 * time.Hour
+
+// end is when no cache holds any more what was there before since, and which TTL it is
+// that lasts so long.
+func (r *Rotation) end(since time.Time) (until time.Time, of string) {
+	until, of = since.Add(r.TTL), fmt.Sprintf("TTL of the set, %v", r.TTL)
+	if absent := r.Seen.Add(r.Absence); absent.After(until) {
+		until, of = absent, fmt.Sprintf("absence, %v: how long the records had been there when they were first seen is not known", r.Absence)
+	}
+	return until.Add(underway), of
+}
 
 // waiting reports whether a wait was begun that can be relied on. A clock that stands
 // before the wait's beginning has gone backwards, and tells nothing of how much of it

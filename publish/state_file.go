@@ -108,7 +108,9 @@ type stateDoc struct {
 	Records []recordDoc `json:"records"`
 	Step    string      `json:"step"`
 	Began   string      `json:"began,omitempty"`
-	TTL     int64       `json:"ttl"` // seconds
+	TTL     int64       `json:"ttl"`               // seconds
+	Absence int64       `json:"absence,omitempty"` // seconds
+	Seen    string      `json:"seen,omitempty"`
 	Since   string      `json:"since,omitempty"`
 	Until   string      `json:"until,omitempty"`
 	// SHA256 is of the document with this member empty: a wait that a damaged digit
@@ -129,7 +131,7 @@ type recordDoc struct {
 func (r *Rotation) Text() []byte {
 	d := stateDoc{
 		Version: stateVersion, Subject: r.Subject, From: r.From, To: r.To, Step: r.Stage.String(),
-		Began: kept(r.Began), TTL: int64((r.TTL + time.Second - 1) / time.Second), Since: kept(r.Since), Until: kept(r.Until),
+		Began: kept(r.Began), TTL: seconds(r.TTL), Absence: seconds(r.Absence), Seen: kept(r.Seen), Since: kept(r.Since), Until: kept(r.Until),
 	}
 	for _, s := range r.Swaps {
 		d.Records = append(d.Records, recordDoc{s.Old.Name, s.Old.Domain, s.Old.Method, s.Old.Form, s.Old.Record.String(), s.New.Record.String()})
@@ -143,6 +145,9 @@ func (d *stateDoc) text() []byte {
 	text, _ := json.MarshalIndent(d, "", "  ") // strings and numbers alone
 	return append(text, '\n')
 }
+
+// seconds are as many as last for d, and no fewer.
+func seconds(d time.Duration) int64 { return int64((d + time.Second - 1) / time.Second) }
 
 func kept(at time.Time) string {
 	if at.IsZero() {
@@ -204,14 +209,14 @@ func (d *stateDoc) rotation() (r Rotation, err error) {
 	if !known {
 		return r, fmt.Errorf("step %q: there is none", d.Step)
 	}
-	if d.TTL < 0 || d.TTL > maxKeptTTL {
-		return r, fmt.Errorf("ttl %d: want 0 to %d", d.TTL, maxKeptTTL)
+	if d.TTL < 0 || d.TTL > maxKeptTTL || d.Absence < 0 || d.Absence > maxKeptTTL {
+		return r, fmt.Errorf("ttl %d, absence %d: want 0 to %d", d.TTL, d.Absence, maxKeptTTL)
 	}
-	r.Stage, r.TTL = stage, time.Duration(d.TTL)*time.Second
+	r.Stage, r.TTL, r.Absence = stage, time.Duration(d.TTL)*time.Second, time.Duration(d.Absence)*time.Second
 	for _, at := range []struct {
 		text string
 		to   *time.Time
-	}{{d.Began, &r.Began}, {d.Since, &r.Since}, {d.Until, &r.Until}} {
+	}{{d.Began, &r.Began}, {d.Seen, &r.Seen}, {d.Since, &r.Since}, {d.Until, &r.Until}} {
 		if at.text == "" {
 			continue
 		}

@@ -3,7 +3,6 @@ package publish
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"cnfd/dnssec"
@@ -57,8 +56,9 @@ type Finding struct {
 	// Record is the one that it is about: of a key that is not published, or one that is
 	// not usable. The zero Record where it is about none.
 	Record Record
-	// Text is one line for people. What is in it from the DNS is not made fit for a terminal.
-	Text string
+	// Text is one line for people, and Do another: what helps, in more than What.Do knows
+	// where there is more to know. What is in them from the DNS is not made fit for a terminal.
+	Text, Do string
 }
 
 // Verdict is what Check comes to. The zero Verdict is unknown.
@@ -87,7 +87,7 @@ func Check(l Listing, c CheckConfig) Verdict {
 	if c.Within == 0 {
 		c.Within = defaultWithin
 	}
-	j := judgement{CheckConfig: c, at: l.At}
+	j := judgement{CheckConfig: c, at: l.At, zones: l.Zones}
 	for i := range l.Sets {
 		j.set(&l.Sets[i])
 	}
@@ -114,11 +114,20 @@ func (l Level) rank() int {
 type judgement struct {
 	CheckConfig
 	at    time.Time
+	zones []SeenZone
 	found []Finding
 }
 
 func (j *judgement) find(w What, name, format string, args ...any) {
-	j.found = append(j.found, Finding{What: w, Name: name, Text: fmt.Sprintf(format, args...)})
+	j.found = append(j.found, Finding{What: w, Name: name, Text: fmt.Sprintf(format, args...), Do: w.Do()})
+}
+
+// advise puts what helps, where it is known, in the place of what the last thing found
+// says by itself.
+func (j *judgement) advise(do string) {
+	if do != "" {
+		j.found[len(j.found)-1].Do = do
+	}
 }
 
 // about is find for one record.
@@ -133,12 +142,19 @@ func (j *judgement) set(s *SeenSet) {
 	switch {
 	case s.Trouble.Budget:
 		j.find(TooCostly, s.Name, "verifiers give up: %s", s.Trouble.Text)
+	case s.Trouble.Unreachable && s.Trouble.Lame:
+		j.find(NotReached, s.Name, "no server has the zone that should: %s", s.Trouble.Text)
+		j.advise(atLame)
 	case s.Trouble.Unreachable:
 		j.find(NotReached, s.Name, "no server could be asked: %s", s.Trouble.Text)
 	case s.Security == dnssec.Bogus:
 		j.find(Bogus, s.Name, "%s", orElse(s.Trouble.Text, "what should prove it does not hold"))
+		if s.Trouble.Anchor {
+			j.advise(atAnchor)
+		}
 	case s.Differ:
 		j.find(ServersDiffer, s.Name, "%s", differing(s))
+		j.advise(s.mend())
 	case s.Kind == dnssec.NoAnswer || s.Security != dnssec.Secure && s.Security != dnssec.Insecure:
 		j.find(Indeterminate, s.Name, "%s", orElse(s.Trouble.Text, "nothing proves it, or that it may be unsigned"))
 	default:
@@ -157,7 +173,9 @@ func (j *judgement) known(s *SeenSet) {
 	case s.Security == dnssec.Insecure && len(s.Aliases) > 0:
 		j.find(Insecure, s.Name, "nothing proves it, or what its alias leads to, %s%s", s.Aliases[len(s.Aliases)-1], because(s.Trouble.Text))
 	case s.Security == dnssec.Insecure:
-		j.find(Insecure, s.Name, "nothing proves what the zone %s says of it%s", s.Zone, because(s.Trouble.Text))
+		lacks, do := j.lacking(s.Zone)
+		j.find(Insecure, s.Name, "nothing proves what the zone %s says of it%s%s", s.Zone, because(lacks), because(s.Trouble.Text))
+		j.advise(do)
 	}
 	j.keys(s)
 	if s.Delegated() {
@@ -167,6 +185,16 @@ func (j *judgement) known(s *SeenSet) {
 		j.find(FromWildcard, s.Name, "a wildcard answers in its place: verifiers refuse it unless they are told otherwise")
 	}
 	j.records(s)
+}
+
+// lacking is what was seen to be missing in a zone that is not proven, and what helps.
+func (j *judgement) lacking(apex string) (lacks, do string) {
+	for _, z := range j.zones {
+		if z.Apex == apex {
+			return z.Lacks, z.Do
+		}
+	}
+	return "", ""
 }
 
 // keys judges whether what is wanted is there.
@@ -233,53 +261,4 @@ func (j *judgement) ending(name, what string, end time.Time) {
 		return
 	}
 	j.find(SignatureEndsSoon, name, "%s ends at %s, in %s", what, end.UTC().Format(time.RFC3339), brief(end.Sub(j.at).Round(time.Minute)))
-}
-
-// differing says what each server says, where they do not all say the same, and how those
-// of the zone above delegate, where it is these.
-func differing(s *SeenSet) string {
-	var all []string
-	for _, p := range s.Parents {
-		all = append(all, p.Server+": "+p.Says)
-	}
-	for i := range s.Servers {
-		all = append(all, s.Servers[i].Server+": "+s.Servers[i].Says(s.Wanted))
-	}
-	return strings.Join(append([]string{orElse(s.Trouble.Text, "the servers do not all say the same")}, all...), "; ")
-}
-
-// short is a record of which a person sees which one it is.
-func short(r Record) string {
-	const most = 32
-	text := orElse(r.String(), "what is no TLSA record")
-	if len(text) <= most {
-		return text
-	}
-	return text[:most] + "…"
-}
-
-// brief is a duration without the parts that are zero at its end: "5m", "72h".
-func brief(d time.Duration) string {
-	text := d.String()
-	if strings.HasSuffix(text, "m0s") {
-		text = strings.TrimSuffix(text, "0s")
-	}
-	if strings.HasSuffix(text, "h0m") {
-		text = strings.TrimSuffix(text, "0m")
-	}
-	return text
-}
-
-func orElse(text, other string) string {
-	if text == "" {
-		return other
-	}
-	return text
-}
-
-func because(text string) string {
-	if text == "" {
-		return ""
-	}
-	return ": " + text
 }

@@ -30,7 +30,7 @@ var whats = [...]struct {
 	do    string
 }{
 	Indeterminate:   {"indeterminate", LevelUnknown, "see what cnfd resolve says of the name, and whether resolver.trust_anchors covers it"},
-	NotReached:      {"unreachable", LevelUnknown, "see whether this machine reaches the zone's name servers on port 53, over UDP and TCP"},
+	NotReached:      {"unreachable", LevelUnknown, "see whether this machine reaches the zone's name servers on port 53, over UDP and TCP; at local addresses they are asked only with resolver.allow_local_servers"},
 	ServersNotAsked: {"servers_not_asked", LevelUnknown, "where questions go to forwarders, set resolver.mode: iterative, so that the servers can be compared"},
 	Overridden:      {"overridden", LevelUnknown, "take the name out of resolver.negative_trust_anchors"},
 
@@ -50,6 +50,12 @@ var whats = [...]struct {
 	OtherKeys:     {"other_keys", LevelOK, "nothing, if they are the domain's; remove those that nobody knows"},
 	ServerSkipped: {"server_skipped", LevelOK, "ask from a machine that has such addresses too"},
 }
+
+// What helps where it is known better than a What alone says.
+const (
+	atAnchor = "see this machine's clock, or resolver.trust_anchors: what does not hold is not the zone's own, but where all proof begins"
+	atLame   = "have the zone's name servers serve it, or correct the NS records at its parent: servers were heard, and do not have it (a lame delegation)"
+)
 
 // String returns the word that --json shows.
 func (w What) String() string { return whats[w.known()].word }

@@ -136,6 +136,9 @@ func (l *Listing) addZone(ctx context.Context, w World, apex string) error {
 			z.KeysUntil = signaturesEnd(a, l.At)
 		}
 	}
+	if z.Security == dnssec.Insecure && !a.Overridden {
+		z.Lacks, z.Do = whyUnsigned(ctx, w, apex)
+	}
 	l.Zones = append(l.Zones, z)
-	return nil
+	return ctx.Err()
 }

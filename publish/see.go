@@ -1,6 +1,7 @@
 package publish
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -34,8 +35,9 @@ func see(s SeenSet, e *dnssec.Each, now time.Time) SeenSet {
 		if last && h.Parted {
 			s.Parents = seeParents(h.Parents)
 		}
-		for j := range h.Servers {
-			from := &h.Servers[j]
+		servers := inOrder(h.Servers)
+		for j := range servers {
+			from := &servers[j]
 			s.Until = earlier(s.Until, signaturesEnd(from.Answer, now))
 			if last {
 				s.Servers = append(s.Servers, seeServer(from))
@@ -43,7 +45,41 @@ func see(s SeenSet, e *dnssec.Each, now time.Time) SeenSet {
 			}
 		}
 	}
+	if s.Differ && len(s.Parents) == 0 {
+		s.hear()
+	}
 	return s
+}
+
+// inOrder are servers by name and address: they are asked in the order in which a
+// parent's server happened to name them.
+func inOrder(servers []dnssec.Server) []dnssec.Server {
+	return slices.SortedStableFunc(slices.Values(servers), func(a, b dnssec.Server) int {
+		return cmp.Or(strings.Compare(a.Name, b.Name), a.Address.Compare(b.Address))
+	})
+}
+
+// hear notes what the servers say that say anything, where these all say the same.
+func (s *SeenSet) hear() {
+	var first *SeenServer
+	silent := false
+	for i := range s.Servers {
+		v := &s.Servers[i]
+		silent = silent || v.silent()
+		switch {
+		case !v.said():
+		case v.Alias, v.Security != dnssec.Secure && v.Security != dnssec.Insecure, first != nil && !first.same(v):
+			return
+		default:
+			first = v
+		}
+	}
+	if s.Partly = silent && first != nil; !s.Partly {
+		return
+	}
+	for _, r := range first.Records {
+		s.Heard = append(s.Heard, s.seeRecord(r.RDATA()))
+	}
 }
 
 // seeLookup puts what one validating lookup said in the place of what servers could not

@@ -50,7 +50,12 @@ type SeenSet struct {
 	// Unasked: servers could not be asked one by one, and what is said here is what one
 	// validating lookup got. Why is in Trouble, unless that is the lookup's own.
 	Unasked bool
-	Servers []SeenServer // of the zone where aliases end
+	Servers []SeenServer // of the zone where aliases end, by name and address
+	// Partly: they differ only in that some of them said nothing of use, and the others all
+	// say the same. Heard are the records that these have: what the silent ones would say
+	// nobody knows, so that they are in no Records and Has knows nothing of them.
+	Partly bool
+	Heard  []SeenRecord
 	// Parents are the servers of the zone above that one, where they do not all delegate
 	// it alike; else none.
 	Parents []SeenParent
@@ -91,6 +96,21 @@ type SeenZone struct {
 	// KeysUntil is when the first of the signatures over the zone's keys (DNSKEY) ends
 	// that are needed. Zero where it was not learnt.
 	KeysUntil time.Time
+	// Lacks and Do are, of a zone that is Insecure, what is missing and what helps, a line
+	// for people each; what is in them from the DNS is not made fit for a terminal. Else "".
+	Lacks, Do string
+}
+
+// said reports whether the server said anything of use.
+func (s *SeenServer) said() bool { return !s.Skipped && s.Kind != dnssec.NoAnswer }
+
+// silent reports whether the server said nothing of use, and counts.
+func (s *SeenServer) silent() bool { return !s.Skipped && s.Kind == dnssec.NoAnswer }
+
+// same reports whether two servers have the same records, or both none, as good as each other.
+func (s *SeenServer) same(o *SeenServer) bool {
+	return (s.Kind == dnssec.Positive) == (o.Kind == dnssec.Positive) && s.Security == o.Security && s.Wildcard == o.Wildcard &&
+		len(without(s.Records, o.Records)) == 0 && len(without(o.Records, s.Records)) == 0
 }
 
 // Has reports whether every server has r there, and verifiers compare it. What proves

@@ -1,15 +1,12 @@
 package main
 
 import (
-	"bytes"
 	"errors"
-	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
-	"cnfd/cmd/cnfd/internal/config"
 	"cnfd/publish"
-	"cnfd/thumbprint"
 
 	"github.com/spf13/cobra"
 )
@@ -33,14 +30,17 @@ error, and waits only what is left. Before it relies on what was so, it looks wh
 on without you it ends, and says what to do: after step 2 the key is to be switched, then say --switched; and
 after step 4 say --retire when no credential of OLD is needed any more.
 
+OLD is replaced at every name where the target holds it, whatever the method and the form. With --method or --form
+only there, and the other names that hold it are told of. A rotation that has begun keeps to its own names.
+
 The program of --exec is run without a shell, with the arguments behind --, and finds CNFD_ROTATE_SUBJECT,
 CNFD_ROTATE_FROM and CNFD_ROTATE_TO (the keys' thumbprint URIs) in its environment. When it ends with 0 the key counts as
 switched. After a crash it may be run again: it must do no harm then.
 
 The target is named by --target here, or by publish.to of the configuration: --to is the new key.
 
-Exit codes: 0 as far as it goes without you, and proven; 1 written, and stopped, not proven in time or not switched;
-2 nothing written; 3 error.`,
+Exit codes: 0 as far as it goes without you, and proven, and with --retire only when OLD is retired; 1 written, and
+stopped, not proven in time, not switched or, with --retire, not retired yet; 2 nothing written; 3 error.`,
 		Example: `  cnfd publish rotate --config cnfd.yaml --subject https://vendor.example --from old.jwk --to new.jwk --dry-run
   cnfd publish rotate --config cnfd.yaml --subject https://vendor.example --from old.jwk --to new.jwk
   cnfd publish rotate --config cnfd.yaml --subject https://vendor.example --from old.jwk --to new.jwk --switched
@@ -63,6 +63,11 @@ Exit codes: 0 as far as it goes without you, and proven; 1 written, and stopped,
 	f.StringVar(&o.state, "state", "", "the `FILE` that keeps how far it has come (default: rotate-….json in state_dir)")
 	o.addNameFlags(cmd)
 	o.addTargetFlags(cmd, "target")
+	f.Lookup("method").Usage += " (default: all at which the old key is published, or else jwk)"
+	f.Lookup("method").DefValue = "[]"
+	f.Lookup("form").Usage = "the `FORM` of the names, dotted, underscore or both (default: all at which the old key is published, or else record.forms of the configuration)"
+	f.Lookup("target").Usage = "the `TARGET` that is written to: " + strings.Join(writable(), ", ") + " (default: publish.to)"
+	f.Lookup("yes").Usage = "ask nothing; also begin where another rotation of the domain has not come to its end"
 	return cmd
 }
 
@@ -70,10 +75,15 @@ type rotateOptions struct {
 	publishOptions            // key is the new one's file
 	from, exec, state         string
 	switched, retire, testing bool
+	also                      []string // names that hold the old key and are left alone
+	over, aside               string   // what an earlier rotation of these keys came to, and what its file is to be called
 }
 
+// writable are the targets that a rotation can work at.
+func writable() []string { return slices.DeleteFunc(targets(), printed) }
+
 func (o *rotateOptions) run(cmd *cobra.Command, args []string) error {
-	c, asked, err := o.asked(cmd)
+	a, err := o.asked(cmd)
 	if err != nil {
 		return err
 	}
@@ -81,8 +91,8 @@ func (o *rotateOptions) run(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	if o.testing = c.Testing; o.state == "" {
-		if o.state, err = stateFileOf(c, asked); err != nil {
+	if o.testing = a.c.Testing; o.state == "" {
+		if o.state, err = stateFileOf(a.c, a.named); err != nil {
 			return err
 		}
 	}
@@ -90,109 +100,42 @@ func (o *rotateOptions) run(cmd *cobra.Command, args []string) error {
 		return err
 	}
 	if o.dryRun {
-		r, err := o.resume(asked, func() (publish.Rotation, bool, error) { return publish.ReadState(o.state) })
-		if err != nil {
-			return err
-		}
-		return o.withPublisher(cmd, c, func(p *publish.Publisher, t publish.Target, _ *engine) error {
-			return o.dry(cmd, p, t, r)
-		})
+		return o.withRotation(cmd, a, func() (publish.Rotation, bool, error) { return publish.ReadState(o.state) }, o.dry)
 	}
-	file, err := publish.OpenState(o.state, asked.Swaps[0].Old.Domain)
+	file, err := publish.OpenState(o.state, a.domain())
 	if err != nil {
 		return err
 	}
 	defer file.Close()
-	r, err := o.resume(asked, file.Load)
-	if err != nil {
-		return err
-	}
-	return o.withPublisher(cmd, c, func(p *publish.Publisher, t publish.Target, _ *engine) error {
+	return o.withRotation(cmd, a, file.Load, func(cmd *cobra.Command, p *publish.Publisher, t publish.Target, r publish.Rotation) error {
 		return o.rotate(cmd, p, t, &r, publish.Orders{
-			Save: file.Save, Switch: o.switcher(cmd, &r, program), Switched: o.switched, Retire: o.retire,
+			Save: o.saver(file), Switch: o.switcher(cmd, &r, program), Switched: o.switched, Retire: o.retire,
 		}, args)
 	})
 }
 
-// asked reads the configuration and both keys, and makes of them the rotation at its beginning.
-func (o *rotateOptions) asked(cmd *cobra.Command) (*config.Config, publish.Rotation, error) {
-	none := publish.Rotation{}
-	switch {
-	case o.subject != "" && (o.from == "" || o.key == ""):
-		return nil, none, errors.New("--from, --to: give the files with the key in use and with the one to come")
-	case o.from == "-" && o.key == "-":
-		return nil, none, errors.New("--from, --to: only one of the keys can come from standard input")
-	case o.switched && o.exec != "":
-		return nil, none, errors.New("--switched, --exec: either the key is switched or it is to be: leave one out")
-	}
-	c, err := o.load(cmd)
-	if err != nil {
-		return nil, none, err
-	}
-	old, from, err := o.holder(cmd, c, o.from)
-	if err != nil {
-		return nil, none, fmt.Errorf("--from: %w", err)
-	}
-	next, to, err := o.holder(cmd, c, o.key)
-	if err != nil {
-		return nil, none, fmt.Errorf("--to: %w", err)
-	}
-	if old[0].Record == next[0].Record {
-		return nil, none, errors.New("--from, --to: these are one key: there is nothing to rotate")
-	}
-	r, err := publish.NewRotation(o.subject, from, to, old, next)
-	return c, r, err
-}
-
-// holder is what a key file comes to: the records, and what the key is called. The file
-// is read once: it may be standard input.
-func (o *rotateOptions) holder(cmd *cobra.Command, c *config.Config, file string) (entries []publish.Entry, called string, err error) {
-	text, err := readInput(cmd, []string{file}, maxKeyFile)
-	if err != nil {
-		return nil, "", err
-	}
-	in := cmd.InOrStdin()
-	defer cmd.SetIn(in)
-	cmd.SetIn(bytes.NewReader(text))
-	if entries, err = o.entries(cmd, c, "-"); err != nil {
-		return nil, "", errors.New(strings.TrimPrefix(err.Error(), "key: "))
-	}
-	cnf, err := confirmationIn(text, thumbprint.MethodJKT)
-	if err != nil {
-		return nil, "", err
-	}
-	return entries, cnf.Thumbprint.URI(), nil
-}
-
-// stateFileOf is where the rotation is kept, unless the operator says otherwise. What is proven under
-// testing settings is never gone on with without them.
-func stateFileOf(c *config.Config, r publish.Rotation) (string, error) {
-	if c.StateDir == "" {
-		return "", errors.New("--state: state_dir is off: name the file that is to keep how far it has come")
-	}
-	short := func(record publish.Record) string {
-		_, _, _, association := record.Fields()
-		return fmt.Sprintf("%x", association[:4])
-	}
-	testing := ""
-	if c.Testing {
-		testing = "-testing"
-	}
-	s := r.Swaps[0]
-	return filepath.Join(c.StateDir, fmt.Sprintf("rotate-%s-%s-%s%s.json", s.Old.Domain, short(s.Old.Record), short(s.New.Record), testing)), nil
-}
-
-// resume is the rotation that was kept, or the one that is asked for, where none was. One
-// that is kept and is another is an error.
-func (o *rotateOptions) resume(asked publish.Rotation, load func() (publish.Rotation, bool, error)) (publish.Rotation, error) {
+// withRotation runs f with the rotation that is kept, or with one that begins.
+func (o *rotateOptions) withRotation(cmd *cobra.Command, a *asked, load func() (publish.Rotation, bool, error), f func(*cobra.Command, *publish.Publisher, publish.Target, publish.Rotation) error) error {
 	kept, found, err := load()
-	if err != nil || !found {
-		return asked, err
+	if err != nil {
+		return err
 	}
-	if err := kept.Continues(&asked); err != nil {
-		return asked, fmt.Errorf("%s: %w: go on with that one first, or name another file by --state", o.state, err)
+	if found && kept.Stage != publish.Retired {
+		if err := o.continues(a, &kept); err != nil {
+			return err
+		}
+	} else if !found {
+		if err := o.alone(a); err != nil {
+			return err
+		}
 	}
-	return kept, nil
+	return o.withPublisher(cmd, a.c, func(p *publish.Publisher, t publish.Target, _ *engine) error {
+		r, err := o.begun(cmd.Context(), p, a, kept, found)
+		if err != nil {
+			return o.told(cmd, t, &r, &publish.Report{}, err, nil)
+		}
+		return f(cmd, p, t, r)
+	})
 }
 
 func (o *rotateOptions) rotate(cmd *cobra.Command, p *publish.Publisher, t publish.Target, r *publish.Rotation, orders publish.Orders, args []string) error {
@@ -211,7 +154,11 @@ func (o *rotateOptions) agreed(cmd *cobra.Command, p *publish.Publisher, r *publ
 		return nil
 	}
 	plan, err := p.PlanRotate(cmd.Context(), *r)
-	if err != nil {
+	var e *publish.Error
+	switch {
+	case errors.As(err, &e) && e.Kind == publish.Missing && r.Stage > publish.Planned:
+		return nil // Rotate says what becomes of it, and writes nothing
+	case err != nil:
 		return err
 	}
 	changes := plan.Publish
@@ -225,14 +172,21 @@ func (o *rotateOptions) agreed(cmd *cobra.Command, p *publish.Publisher, r *publ
 	return o.consent(cmd, changes, ours)
 }
 
-// exitOfRotation is 0 where err is nil, else it says whether anything was written.
-func exitOfRotation(r *publish.Rotation, report *publish.Report, err error) int {
+// exitOfRotation is 0 where err is nil and what was ordered is done, else it says whether
+// anything was written.
+func (o *rotateOptions) exitOfRotation(r *publish.Rotation, report *publish.Report, err error) int {
 	var e *publish.Error
 	switch {
+	case err == nil && o.retire && r.Stage != publish.Retired:
+		return exitNotProven
 	case err == nil:
 		return 0
 	case !errors.As(err, &e):
 		return exitError
+	case o.dryRun:
+		return exitUnwritten
+	case r.Stage == publish.Retired:
+		return exitOf(report, e)
 	case r.Stage > publish.Planned || exitOf(report, e) == exitNotProven && report.Written():
 		return exitNotProven
 	}

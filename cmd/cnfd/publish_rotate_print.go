@@ -16,69 +16,111 @@ import (
 // rotateDoc is what `publish rotate --json` prints.
 type rotateDoc struct {
 	publishDoc
-	From  string `json:"from"` // thumbprint URIs
-	To    string `json:"to"`
-	Step  string `json:"step"`           // planned, next_published, spread, switching, switched, aged, retired
-	Next  string `json:"next,omitempty"` // what the operator is to do
-	Run   string `json:"run,omitempty"`  // and the command line that then goes on
-	State string `json:"state"`
-	// Of a dry run: what is still changed, and how many seconds each wait takes.
+	From  string   `json:"from"` // thumbprint URIs
+	To    string   `json:"to"`
+	Names []string `json:"names"` // where the new key takes the old one's place
+	// Also are names that hold the old key and are left alone.
+	Also  []string `json:"also_published,omitempty"`
+	Step  string   `json:"step"`            // planned, next_published, spread, switching, switched, aged, retired
+	Next  string   `json:"next,omitempty"`  // what the operator is to do
+	Run   string   `json:"run,omitempty"`   // and the command line that then goes on
+	State string   `json:"state,omitempty"` // "" where nothing has begun
+	Aside string   `json:"aside,omitempty"` // what the file of an earlier rotation of these keys, which is over, is called now
+	// Of a dry run: what is still changed, and how many seconds the waits before and after
+	// the switch take.
 	Publish []setDoc `json:"publish,omitempty"`
 	Retire  []setDoc `json:"retire,omitempty"`
+	First   int      `json:"first_wait,omitempty"`
 	Wait    int      `json:"wait,omitempty"`
 }
 
 func (o *rotateOptions) doc(t publish.Target, r *publish.Rotation) rotateDoc {
 	return rotateDoc{
 		publishDoc: publishDoc{Command: "rotate", Subject: o.subject, Target: t.Name, DryRun: o.dryRun, Testing: o.testing, Sets: []setDoc{}},
-		From:       r.From, To: r.To, Step: r.Stage.String(), State: o.state,
+		From:       r.From, To: r.To, Names: namesOf(r), Also: o.also, Step: r.Stage.String(), State: o.state, Aside: o.aside,
 	}
+}
+
+func namesOf(r *publish.Rotation) (names []string) {
+	for _, s := range r.Swaps {
+		names = append(names, s.Old.Name)
+	}
+	return names
 }
 
 // told prints how far it has come and how it goes on, and returns the exit code.
 func (o *rotateOptions) told(cmd *cobra.Command, t publish.Target, r *publish.Rotation, report *publish.Report, err error, args []string) error {
-	code := exitOfRotation(r, report, err)
+	code := o.exitOfRotation(r, report, err)
 	if code == exitError {
 		return err
 	}
-	next, more := o.next(r, err)
-	run := ""
-	if more != nil {
-		run = goOn(cmd, args, r.Stage >= publish.Switched, more...)
+	next, run := "", ""
+	begun := !o.dryRun && (r.Stage > publish.Planned || !r.Began.IsZero())
+	if begun {
+		what, more := o.next(r, err)
+		if next = what; more != nil {
+			run = goOn(cmd, args, r.Stage >= publish.Switched, more...)
+		}
+		if o.retire && r.Stage != publish.Retired {
+			next = "not retired yet: " + what
+		}
 	}
 	w := cmd.OutOrStdout()
-	if o.json {
+	switch {
+	case o.json:
 		d := o.doc(t, r)
-		d.Next, d.Run = next, run
+		if d.Next, d.Run = next, run; !begun {
+			d.State, d.Aside = "", ""
+		}
 		d.reported(report)
 		d.failed(err)
 		if err := printJSON(w, d); err != nil {
 			return err
 		}
-	} else {
-		fmt.Fprintf(w, "rotation of %s: %s\n", shown(r.Subject), meaning[r.Stage])
-		if o.testing {
-			fmt.Fprintln(w, "TESTING: proven under testing settings, which make a proof worthless.")
-		}
-		fmt.Fprintf(w, "  from      %s\n  to        %s\n  kept in   %s\n", r.From, r.To, shown(o.state))
-		printReport(w, report, o.now())
-		if next != "" {
-			fmt.Fprintf(w, "NEXT: %s\n", next)
-		}
+	case begun:
+		o.printReached(w, r, report)
+		fmt.Fprintf(w, "NEXT: %s\n", next)
 		if run != "" {
 			fmt.Fprintf(w, "      %s\n", run)
 		}
 	}
-	if err != nil {
+	switch {
+	case err != nil:
+		o.teller.rest()
 		fmt.Fprintf(cmd.ErrOrStderr(), "%s: %s\n", cmd.CommandPath(), strings.Join(strings.Fields(err.Error()), " "))
-		return exit(code)
+	case code != 0:
+		o.teller.rest()
+		fmt.Fprintf(cmd.ErrOrStderr(), "%s: the old key is not retired yet: the rotation is at %s\n", cmd.CommandPath(), r.Stage)
+	default:
+		return nil
 	}
-	return nil
+	return exit(code)
+}
+
+func (o *rotateOptions) printReached(w io.Writer, r *publish.Rotation, report *publish.Report) {
+	fmt.Fprintf(w, "rotation of %s: %s\n", shown(r.Subject), meaning[r.Stage])
+	if o.testing {
+		fmt.Fprintln(w, "TESTING: proven under testing settings, which make a proof worthless.")
+	}
+	o.printWhat(w, r)
+	printReport(w, report, o.now())
+}
+
+// printWhat says of which keys and names a rotation is, and where it is kept.
+func (o *rotateOptions) printWhat(w io.Writer, r *publish.Rotation) {
+	fmt.Fprintf(w, "  from      %s\n  to        %s\n  at        %s\n", r.From, r.To, strings.Join(namesOf(r), ", "))
+	if len(o.also) > 0 {
+		fmt.Fprintf(w, "  NOT AT    %s, where the old key is published too\n", strings.Join(o.also, ", "))
+	}
+	fmt.Fprintf(w, "  kept in   %s\n", shown(o.state))
+	if o.aside != "" {
+		fmt.Fprintf(w, "  before    an earlier rotation of these keys, begun %s, is over: it is kept in %s\n", o.over, shown(o.aside))
+	}
 }
 
 // meaning is how far a rotation has come, for people.
 var meaning = map[publish.Stage]string{
-	publish.Planned:       "planned: the old key is in use, and alone",
+	publish.Planned:       "planned: the old key is in use; nothing is known to be written",
 	publish.NextPublished: "next_published: the new key is published, caches may not know it yet; the old one is in use",
 	publish.Spread:        "spread: every cache knows the new key; the old one is in use",
 	publish.SwitchBegun:   "switching: whether the key was switched is not known; both are published",
@@ -140,7 +182,7 @@ func goOn(cmd *cobra.Command, args []string, switched bool, more ...string) stri
 	return strings.Join(words, " ")
 }
 
-// dry prints what is still to come, and changes nothing.
+// dry looks, prints what is still to come, and changes nothing.
 func (o *rotateOptions) dry(cmd *cobra.Command, p *publish.Publisher, t publish.Target, r publish.Rotation) error {
 	plan, err := p.PlanRotate(cmd.Context(), r)
 	if err != nil {
@@ -148,7 +190,8 @@ func (o *rotateOptions) dry(cmd *cobra.Command, p *publish.Publisher, t publish.
 	}
 	if o.json {
 		d := o.doc(t, &r)
-		d.Publish, d.Retire, d.Wait = setsOf(plan.Publish), setsOf(plan.Retire), int(plan.Wait/time.Second)
+		d.Publish, d.Retire = setsOf(plan.Publish), setsOf(plan.Retire)
+		d.First, d.Wait = int(plan.First/time.Second), int(plan.Wait/time.Second)
 		return printJSON(cmd.OutOrStdout(), d)
 	}
 	o.printPlanned(cmd.OutOrStdout(), t, &r, plan)
@@ -164,7 +207,12 @@ func setsOf(changes []publish.Change) (all []setDoc) {
 
 func (o *rotateOptions) printPlanned(w io.Writer, t publish.Target, r *publish.Rotation, plan publish.RotationPlan) {
 	fmt.Fprintf(w, "Nothing is changed (--dry-run). At %s:\n", shown(t.Name))
-	fmt.Fprintf(w, "rotation of %s: %s\n  from      %s\n  to        %s\n  kept in   %s\n", shown(r.Subject), meaning[r.Stage], r.From, r.To, shown(o.state))
+	fmt.Fprintf(w, "rotation of %s: %s\n", shown(r.Subject), meaning[r.Stage])
+	o.printWhat(w, r)
+	if r.Stage == publish.Retired {
+		fmt.Fprintln(w, "It is over: nothing is left to do.")
+		return
+	}
 	n := 0
 	step := func(until publish.Stage, format string, args ...any) {
 		if r.Stage < until {
@@ -178,7 +226,7 @@ func (o *rotateOptions) printPlanned(w io.Writer, t publish.Target, r *publish.R
 	if r.Stage == publish.NextPublished && !r.Until.IsZero() {
 		step(publish.Spread, "wait until no cache can hold the records without it: until %s", stamp(r.Until))
 	} else {
-		step(publish.Spread, "wait until no cache can hold the records without it: %v", plan.Wait)
+		step(publish.Spread, "wait until no cache can hold the records without it: %v (%s)", plan.First, plan.Of)
 	}
 	if o.exec != "" {
 		step(publish.Switched, "have the key switched by %s", shown(o.exec))

@@ -20,19 +20,27 @@ func TestExitOfRotation(t *testing.T) {
 		report publish.Report
 		err    error
 		want   int
+		retire bool
+		dry    bool
 	}{
-		{"ripe for the switch", publish.Spread, publish.Report{}, nil, 0},
-		{"retired", publish.Retired, written, nil, 0},
-		{"stopped before anything was written", publish.Planned, publish.Report{}, stopped, exitUnwritten},
-		{"the old key not proven", publish.Planned, publish.Report{Sets: []publish.SetReport{{}}}, late, exitUnwritten},
-		{"written and taken back", publish.Planned, undone, stopped, exitUnwritten},
-		{"half written", publish.Planned, written, &publish.Error{Kind: publish.Partial}, exitNotProven},
-		{"written, not proven", publish.NextPublished, written, late, exitNotProven},
-		{"written by an earlier call, and stopped", publish.NextPublished, publish.Report{}, stopped, exitNotProven},
-		{"the program failed", publish.Spread, publish.Report{}, &publish.Error{}, exitNotProven},
-		{"this machine", publish.Planned, publish.Report{}, errors.New("no memory"), exitError},
+		{claim: "ripe for the switch", stage: publish.Spread},
+		{claim: "retired", stage: publish.Retired, report: written, err: nil, want: 0},
+		{claim: "stopped before anything was written", stage: publish.Planned, report: publish.Report{}, err: stopped, want: exitUnwritten},
+		{claim: "the old key not proven", stage: publish.Planned, report: publish.Report{Sets: []publish.SetReport{{}}}, err: late, want: exitUnwritten},
+		{claim: "written and taken back", stage: publish.Planned, report: undone, err: stopped, want: exitUnwritten},
+		{claim: "half written", stage: publish.Planned, report: written, err: &publish.Error{Kind: publish.Partial}, want: exitNotProven},
+		{claim: "written, not proven", stage: publish.NextPublished, report: written, err: late, want: exitNotProven},
+		{claim: "written by an earlier call, and stopped", stage: publish.NextPublished, report: publish.Report{}, err: stopped, want: exitNotProven},
+		{claim: "the program failed", stage: publish.Spread, report: publish.Report{}, err: &publish.Error{}, want: exitNotProven},
+		{claim: "this machine", stage: publish.Planned, report: publish.Report{}, err: errors.New("no memory"), want: exitError},
+		{claim: "retired, as was ordered", stage: publish.Retired, report: written, retire: true},
+		{claim: "to be retired, and ripe for the switch", stage: publish.Spread, retire: true, want: exitNotProven},
+		{claim: "to be retired, and the switch not known", stage: publish.SwitchBegun, retire: true, want: exitNotProven},
+		{claim: "retired before, and published again", stage: publish.Retired, err: &publish.Error{Kind: publish.Conflict}, want: exitUnwritten},
+		{claim: "a dry run of what was written by an earlier call", stage: publish.Aged, err: &publish.Error{Kind: publish.Missing}, dry: true, want: exitUnwritten},
+		{claim: "a dry run that shows how it will end", stage: publish.Spread, dry: true},
 	} {
-		if got := exitOfRotation(&publish.Rotation{Stage: tt.stage}, &tt.report, tt.err); got != tt.want {
+		if got := (&rotateOptions{publishOptions: publishOptions{dryRun: tt.dry}, retire: tt.retire}).exitOfRotation(&publish.Rotation{Stage: tt.stage}, &tt.report, tt.err); got != tt.want {
 			t.Errorf("%s: %d, want %d", tt.claim, got, tt.want)
 		}
 	}

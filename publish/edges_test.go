@@ -142,6 +142,12 @@ func TestHowLongCachesHold(t *testing.T) {
 		{"an absence, for the SOA's TTL where that is less", nil, func(s *scene) {
 			s.before = func(a *dnssec.Answer) { a.AnswerSection = signatures(dns.TypeSOA, 20) }
 		}, 20 * time.Second},
+		{"an absence, for MINIMUM where the SOA's TTL is more", nil, func(s *scene) {
+			s.before = func(a *dnssec.Answer) { a.AnswerSection = signatures(dns.TypeSOA, 900) }
+		}, 60 * time.Second},
+		{"an absence, whatever other signatures stand beside the SOA's", nil, func(s *scene) {
+			s.before = func(a *dnssec.Answer) { a.AnswerSection = signatures(dns.TypeNS, 20) }
+		}, 60 * time.Second},
 		{"an absence in a zone whose SOA is not had", nil, func(s *scene) {
 			s.before = func(a *dnssec.Answer) {
 				if a.Name == domain+"." {
@@ -174,6 +180,39 @@ func TestHowLongCachesHold(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestUntilOfSeveral: nobody knows until when while one of the sets is not served.
+func TestUntilOfSeveral(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScene(ours)
+		s.put(Set{Name: underscored, TTL: 2 * time.Minute, Records: []Record{ours}})
+		if r, err := s.publisher(t).Withdraw(t.Context(), both()); err != nil || !r.Until.Equal(time.Now().Add(300*time.Second)) {
+			t.Errorf("%v, %v", err, r.Until)
+		}
+		s = newScene(ours)
+		s.put(Set{Name: underscored, TTL: 2 * time.Minute, Records: []Record{ours}})
+		s.each = func(e *dnssec.Each) {
+			if e.Hops[0].Name == underscored {
+				e.Hops[0].Servers[1].Answer, e.Differ = nil, true
+			}
+		}
+		if r, err := s.publisher(t).Withdraw(t.Context(), both()); kindOf(err) != NotProven || !r.Until.IsZero() || r.Sets[0].Until.IsZero() {
+			t.Errorf("%v, %+v", err, r)
+		}
+	})
+}
+
+// TestTTLOfAnotherMind: a place that makes something else of the TTL is told of.
+func TestTTLOfAnotherMind(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScene()
+		s.mangle = func(set Set) Set { set.TTL = 24 * time.Hour; return set }
+		r, err := s.publisher(t).Publish(t.Context(), []Entry{entry(ours)})
+		if err != nil || !s.said(Warning, "the TTL there is 24h0m0s") || r.Sets[0].Change.After.TTL != 24*time.Hour {
+			t.Errorf("%v, %+v", err, r)
+		}
+	})
 }
 
 // TestWarnings: what does not stand in the way is told before anything is written.

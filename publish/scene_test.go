@@ -196,14 +196,14 @@ func (s *scene) LookupEach(ctx context.Context, q dnssec.Question) (*dnssec.Each
 		case one.Skipped:
 		case v.silent:
 			one.Trouble = dnssec.Trouble{Text: "no answer in 2.8 s"}
-			e.Differ = true
+			e.Differ, e.Hops[0].Differ = true, true
 		default:
 			one.Answer = s.answer(name, s.seen(v, name))
 			if v.ttl > 0 {
 				one.Answer.AnswerSection = signatures(dnssec.TypeTLSA, v.ttl)
 			}
 			if e.Answer != nil && fmt.Sprint(e.Answer.Data) != fmt.Sprint(one.Answer.Data) {
-				e.Differ = true
+				e.Differ, e.Hops[0].Differ = true, true
 			}
 			if e.Answer == nil {
 				e.Answer = one.Answer

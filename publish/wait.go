@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"cnfd/dnssec"
@@ -113,16 +114,28 @@ func (t *task) saysSo(each *dnssec.Each) bool {
 	return t.lacking(each, counted, servers, true) == ""
 }
 
+// maxNamed is how many servers are named that are not there yet.
+const maxNamed = 4
+
 // lacking says why not everybody says what is wanted; "" where all do, at every server
 // that there is, and wherever an alias leads.
 func (t *task) lacking(each *dnssec.Each, counted int, servers []ServerState, insecure bool) string {
 	if each.Forwarded {
 		return "questions go to forwarders: the zone's servers cannot be asked one by one; set resolver.mode: iterative"
 	}
+	var lack []string
 	for _, s := range servers {
 		if !s.Ready && !s.Skipped {
-			return s.Server + ": " + s.Why
+			lack = append(lack, s.Server+": "+s.Why)
 		}
+	}
+	switch n := len(lack); {
+	case n > maxNamed:
+		return strings.Join(lack[:maxNamed], "; ") + fmt.Sprintf("; and %d more", n-maxNamed)
+	case n > 0:
+		return strings.Join(lack, "; ")
+	case counted > 0 && len(each.Hops) == 1 && each.Hops[0].Differ && !each.Hops[0].Parted:
+		return "" // in what others have changed
 	}
 	all := t.state(each.Answer, insecure)
 	switch {

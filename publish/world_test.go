@@ -51,6 +51,25 @@ func TestAllOfTheWorld(t *testing.T) {
 	}
 }
 
+// TestServersDifferInWhatOthersChange: somebody else's record that is on its way keeps
+// nothing from being called published or withdrawn.
+func TestServersDifferInWhatOthersChange(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScene(odd)
+		s.each = func(e *dnssec.Each) { // the first server has one more each time
+			a := e.Hops[0].Servers[0].Answer
+			a.Kind, a.Data = dnssec.Positive, append(slices.Clone(a.Data), recordWith(byte(s.asked)).RDATA())
+			e.Differ, e.Hops[0].Differ = true, true
+		}
+		if r, err := s.publisher(t).Publish(t.Context(), []Entry{entry(ours)}); err != nil || !r.Proven() {
+			t.Errorf("%v, %+v", err, r)
+		}
+		if r, err := s.publisher(t).Withdraw(t.Context(), []Entry{entry(ours)}); err != nil || !r.Proven() {
+			t.Errorf("%v, %+v", err, r)
+		}
+	})
+}
+
 // TestOneServerOutOfReach: a server that this machine has no way to counts neither way,
 // also for what was gone before.
 func TestOneServerOutOfReach(t *testing.T) {

@@ -100,6 +100,10 @@ func (p *Publisher) verdict(t *task, got Set, werr, rerr error) error {
 		return &Error{Kind: kindOf(rerr), Where: t.Change.Name, What: "written, and it could not be read back: " + rerr.Error(), Do: "call this again", Err: rerr}
 	case carried(t.Change, got):
 		t.Written = true
+		if got.TTL != t.Change.After.TTL && len(t.Change.Added()) > 0 {
+			p.tell(Event{Step: Warning, Name: t.Change.Name, Text: fmt.Sprintf("the TTL there is %v, and not the %v that was asked for: as long takes a withdrawal", got.TTL, t.Change.After.TTL)})
+			t.Change.After.TTL = got.TTL
+		}
 		if werr != nil {
 			p.tell(Event{Step: Warning, Name: t.Change.Name, Text: "the place said " + werr.Error() + "; the change is there all the same"})
 		}

@@ -158,6 +158,9 @@ func TestRotateWritesNothingThatCannotBeKept(t *testing.T) {
 		if _, _, err := c.rotate(t, t.Context(), Orders{}); err == nil || !strings.Contains(err.Error(), "could not be kept: disk full") || c.writes > 0 {
 			t.Errorf("%v after %d writes", err, c.writes)
 		}
+		if r, _, _ := c.rotate(t, t.Context(), Orders{}); !r.Began.IsZero() {
+			t.Errorf("begun at %v, and nothing is kept", r.Began)
+		}
 	})
 }
 
@@ -283,6 +286,27 @@ func TestPlanRotate(t *testing.T) {
 		}
 		if c.writes > 0 || c.saves > 0 {
 			t.Errorf("%d writes, %d saves", c.writes, c.saves)
+		}
+		for s, spoil := range map[Stage]struct {
+			record Record
+			there  bool
+			kind   Kind
+		}{
+			NextPublished: {next, false, Missing},
+			Spread:        {ours, false, Missing},
+			Aged:          {next, false, Missing},
+			Retired:       {ours, true, Conflict},
+		} { // what is kept is not taken for so
+			c := newChangeover()
+			c.comeTo(t, s)
+			set := c.sets[owner].Without(spoil.record)
+			if spoil.there {
+				set = c.sets[owner].With(spoil.record, 0)
+			}
+			c.put(set)
+			if _, err := c.publisher(t).PlanRotate(t.Context(), c.state(t)); kindOf(err) != spoil.kind {
+				t.Errorf("%v, spoilt: %v, want %v", s, err, spoil.kind)
+			}
 		}
 		c.put(c.sets[owner].Without(ours))
 		if _, err := c.publisher(t).PlanRotate(t.Context(), fresh()); kindOf(err) != Missing {

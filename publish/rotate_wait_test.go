@@ -1,6 +1,9 @@
 package publish
 
 import (
+	"context"
+	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -101,6 +104,56 @@ func TestRotateGoesByTheServersTTL(t *testing.T) {
 				t.Errorf("TTL %v, %v to %v, %v", r.TTL, r.Since, r.Until, err)
 			}
 		})
+	}
+}
+
+// TestRotateWaitsUntilNoCacheHoldsThatTheSetWasNotThere: nobody can tell how old the set is
+// when a rotation begins. Caches that asked before it was made say for the zone's negative
+// TTL that nothing is there, which at the switch is an outage.
+func TestRotateWaitsUntilNoCacheHoldsThatTheSetWasNotThere(t *testing.T) {
+	for _, tt := range []struct {
+		claim          string
+		negative, want time.Duration
+		says           string
+	}{
+		{"an absence that lasts shorter than the set", time.Minute, 300 * time.Second, "(TTL of the set, 5m0s)"},
+		{"an absence that lasts longer", time.Hour, time.Hour, "(absence, 1h0m0s: "},
+		{"an absence that no cache should hold so long", 7 * 24 * time.Hour, longestAbsence, "(absence, 3h0m0s: "},
+	} {
+		for _, cut := range []time.Duration{0, 100 * time.Second} {
+			t.Run(fmt.Sprint(tt.claim, ", cut after ", cut), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					c := newChangeover()
+					c.servers[1].lag = 0
+					c.negative = tt.negative
+					began := time.Now()
+					plan, err := c.publisher(t).PlanRotate(t.Context(), fresh())
+					if err != nil || plan.First != tt.want+underway || plan.Wait != 300*time.Second+underway || !strings.HasPrefix("("+plan.Of+")", tt.says) {
+						t.Errorf("%+v, %v", plan, err)
+					}
+					if cut > 0 {
+						ctx, cancel := context.WithTimeout(t.Context(), cut)
+						defer cancel()
+						if r, _, err := c.rotate(t, ctx, Orders{}); kindOf(err) != Stopped || r.Stage != NextPublished {
+							t.Fatalf("%v, %v", r.Stage, err)
+						}
+					}
+					if r, _, err := c.rotate(t, t.Context(), Orders{}); err != nil || r.Stage != Spread {
+						t.Fatalf("%v, %v", r.Stage, err)
+					}
+					if took := time.Since(began); took != tt.want+underway {
+						t.Errorf("spread after %v, want %v", took, tt.want+underway)
+					}
+					if !c.said(Waiting, tt.says) {
+						t.Errorf("no %q in %v", tt.says, c.events)
+					}
+					began = time.Now()
+					if r, _, err := c.rotate(t, t.Context(), Orders{Switch: c.use}); err != nil || r.Stage != Aged || time.Since(began) != 300*time.Second+underway {
+						t.Errorf("%v after %v, %v", r.Stage, time.Since(began), err)
+					}
+				})
+			})
+		}
 	}
 }
 

@@ -15,6 +15,7 @@ func midway() Rotation {
 	r := fresh()
 	r.Stage, r.TTL = NextPublished, 300*time.Second
 	r.Began = time.Date(2026, 11, 22, 6, 40, 0, 0, time.UTC)
+	r.Absence, r.Seen = time.Hour, r.Began.Add(time.Second)
 	r.Since, r.Until = r.Began.Add(41*time.Second), r.Began.Add(343*time.Second+123)
 	return r
 }
@@ -69,6 +70,9 @@ func TestRotationsThatAreRefused(t *testing.T) {
 		"one key":                    {resummed(func(r *Rotation) { r.Swaps[0].New = r.Swaps[0].Old }), "they are one key"},
 		"no records":                 {resummed(func(r *Rotation) { r.Swaps = nil }), "want as many"},
 		"a TTL that there is not":    {resummed(func(r *Rotation) { r.TTL = 1 << 31 * time.Second }), "ttl 2147483648"},
+		"an absence of no length":    {resummed(func(r *Rotation) { r.Absence = -2 * time.Second }), "absence -1"},
+		"an absence without end":     {resummed(func(r *Rotation) { r.Absence = 1 << 31 * time.Second }), "absence 2147483648"},
+		"a shorter absence":          {swap(`"absence": 3600`, `"absence": 600`), "SHA-256"},
 		"a time that is none":        {swap("2026-11-22T06:40:41Z", "2026-13-22T06:40:41Z"), "month out of range"},
 		"a time in another notation": {swap("2026-11-22T06:40:41Z", "2026-11-22T07:40:41+01:00"), "edited"},
 		"a file of another program":  {strings.Repeat(" ", maxState) + good, "too long"},
@@ -222,6 +226,83 @@ func TestOneRotationOfADomainAtATime(t *testing.T) {
 		t.Error(err)
 	} else {
 		f.Close()
+	}
+}
+
+// TestUnfinished finds what is under way beside a file, of that domain, and nothing else.
+func TestUnfinished(t *testing.T) {
+	of := func(s Stage) string {
+		r := midway()
+		r.Stage = s
+		return string(r.Text())
+	}
+	elsewhere := midway()
+	for i := range elsewhere.Swaps {
+		elsewhere.Swaps[i].Old.Domain, elsewhere.Swaps[i].New.Domain = "other.example", "other.example"
+	}
+	for _, tt := range []struct {
+		claim, name, text string
+		found             bool
+		says              string
+	}{
+		{"one that waits for the switch", "b.json", of(Spread), true, ""},
+		{"one of which nothing is known to be written", "b.json", of(Planned), true, ""},
+		{"one whose old key is not retired", "b.json", of(Aged), true, ""},
+		{"one that is over", "b.json", of(Retired), false, ""},
+		{"that of the file itself", "a.json", of(Spread), false, ""},
+		{"one of another domain", "b.json", string(elsewhere.Text()), false, ""},
+		{"a file of another kind", "b.json", "{}", false, ""},
+		{"a copy", "b.json.old", of(Spread), false, ""},
+		{"one that is damaged and named as the domain's", "rotate-vendor.example-01-02.json", of(Spread)[:50], false, "rotate-vendor.example-01-02.json: it is no state"},
+		{"one that is damaged and named as another's", "rotate-other.example-01-02.json", of(Spread)[:50], false, ""},
+	} {
+		dir := t.TempDir()
+		path := filepath.Join(dir, tt.name)
+		if err := os.WriteFile(path, []byte(tt.text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		others, err := Unfinished(filepath.Join(dir, "a.json"), domain)
+		if (err != nil) != (tt.says != "") || err != nil && !strings.Contains(err.Error(), tt.says) {
+			t.Errorf("%s: %v, want %q", tt.claim, err, tt.says)
+		}
+		if found := len(others) == 1 && others[0].Path == path; found != tt.found || len(others) > 1 {
+			t.Errorf("%s: %v", tt.claim, others)
+		}
+	}
+	if others, err := Unfinished(filepath.Join(t.TempDir(), "none", "a.json"), domain); others != nil || err != nil {
+		t.Errorf("where there is no directory: %v, %v", others, err)
+	}
+}
+
+func TestStateFileIsPutAside(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state.json")
+	f := openState(t, path)
+	over := midway()
+	over.Stage = Retired
+	if err := f.Save(over); err != nil {
+		t.Fatal(err)
+	}
+	aside := Aside(path, time.Date(2026, 11, 22, 21, 17, 45, 0, time.UTC))
+	if want := strings.TrimSuffix(path, ".json") + "-20261122T211745Z.json"; aside != want {
+		t.Fatalf("%s, want %s", aside, want)
+	}
+	if err := f.PutAside(aside); err != nil {
+		t.Fatal(err)
+	}
+	if _, found, err := f.Load(); found || err != nil {
+		t.Errorf("it is still there: %v", err)
+	}
+	if r, found, err := ReadState(aside); !found || err != nil || !reflect.DeepEqual(r, over) {
+		t.Errorf("%+v, %v, %v", r, found, err)
+	}
+	if err := f.Save(midway()); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.PutAside(aside); err == nil || !strings.Contains(err.Error(), "it is there already") {
+		t.Errorf("over what was there: %v", err)
+	}
+	if r, _, err := ReadState(aside); err != nil || r.Stage != Retired {
+		t.Errorf("%v, %v", r.Stage, err)
 	}
 }
 

@@ -182,6 +182,26 @@ func TestHowLongCachesHold(t *testing.T) {
 	}
 }
 
+// TestPlainNames: a name that the place cannot have is told before any other is written.
+func TestPlainNames(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		odd := entry(ours)
+		odd.Name, odd.Method = "x5t#s256.cnf.vendor.example.", "x5t#S256"
+		s := newScene()
+		if r, err := s.publisher(t).Publish(t.Context(), []Entry{entry(ours), odd}); err != nil || !r.Proven() {
+			t.Fatal(err)
+		}
+		s = newScene()
+		plain := func(c *Config) { c.Target.Limits.PlainNames = true }
+		if _, err := s.publisher(t, plain).Publish(t.Context(), []Entry{entry(ours), odd}); kindOf(err) != Unsupported || s.writes != 0 {
+			t.Errorf("%v, %d writes", err, s.writes)
+		}
+		if r, err := s.publisher(t, plain).Publish(t.Context(), both()); err != nil || !r.Proven() {
+			t.Error(err)
+		}
+	})
+}
+
 // TestUntilOfSeveral: nobody knows until when while one of the sets is not served.
 func TestUntilOfSeveral(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

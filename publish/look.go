@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"regexp"
 	"sync"
 	"time"
 
@@ -77,8 +78,16 @@ func (e Entry) cutBy(apex string) bool {
 	return apex != "" && e.Form != underscore && apex != e.Domain+"." && dnssec.IsSubdomain(apex, e.Domain+".")
 }
 
+var plainName = regexp.MustCompile(`^[A-Za-z0-9_.-]*$`)
+
 // fit refuses to publish where nothing could be proven afterwards.
 func (p *Publisher) fit(ctx context.Context, e Entry, f facts) error {
+	if l := p.cfg.Target.Limits; l.PlainNames && !plainName.MatchString(e.Name) {
+		return &Error{
+			Kind: Unsupported, Where: e.Name, What: p.cfg.Target.Name + " takes names of letters, digits, - and _ alone",
+			Do: "leave this method out, or publish elsewhere",
+		}
+	}
 	if len(f.each.Hops) > 1 {
 		return aliased(e.Name, f.each.Hops[1].Name)
 	}

@@ -37,6 +37,9 @@ type Limits struct {
 	// CannotSign: it does not sign zones, so that nothing written there is ever
 	// proven, unless somebody else signs what it serves.
 	CannotSign bool
+	// PlainNames: it takes names of letters, digits, hyphens and underscores alone, so that
+	// the method x5t#S256 has none there.
+	PlainNames bool
 	// Unguarded: it takes no precondition. What somebody else writes in the moment
 	// between the last Read and Write is overwritten, and nobody can tell.
 	Unguarded bool

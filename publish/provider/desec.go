@@ -43,7 +43,7 @@ func newDeSEC(c Config) (publish.Target, error) {
 	}
 	a.sign = func(r *http.Request, _ []byte) error { r.Header.Set("Authorization", "Token "+token); return nil }
 	a.explain = desecWords
-	return publish.Target{Name: "desec", Zone: desecZone{a, c.Zone}, Limits: publish.Limits{MinTTL: desecTTL, Unguarded: true}}, nil
+	return publish.Target{Name: "desec", Zone: desecZone{a, c.Zone}, Limits: publish.Limits{MinTTL: desecTTL, PlainNames: true, Unguarded: true}}, nil
 }
 
 // Read returns the set that the API holds.

@@ -60,7 +60,7 @@ func TestCredentialsThatAreNone(t *testing.T) {
 
 func TestWhatAPlaceCannotDo(t *testing.T) {
 	want := map[string]publish.Limits{
-		"azure": {}, "desec": {MinTTL: time.Hour, Unguarded: true}, "gandi": {MinTTL: 5 * time.Minute, Unguarded: true},
+		"azure": {}, "desec": {MinTTL: time.Hour, PlainNames: true, Unguarded: true}, "gandi": {MinTTL: 5 * time.Minute, Unguarded: true},
 		"hetzner": {MinTTL: time.Minute, CannotSign: true, Unguarded: true}, "ovh": {MinTTL: time.Minute, Unguarded: true},
 	}
 	for _, word := range shelved {

@@ -69,7 +69,7 @@ func newPowerDNS(c Config) (publish.Target, error) {
 		_ = json.Unmarshal(body, &e) // some errors are plain text that says no more than the status
 		return e.Error
 	}
-	return publish.Target{Name: "powerdns at " + a.base, Zone: &powerdns{a, c.Zone}, Limits: publish.Limits{Unguarded: true}}, nil
+	return publish.Target{Name: "powerdns at " + a.base, Zone: &powerdns{a, c.Zone}, Limits: publish.Limits{PlainNames: true, Unguarded: true}}, nil
 }
 
 // powerdnsZone is a Zone of the API.

@@ -144,8 +144,12 @@ func (o *rotateOptions) beside(ctx context.Context, p *publish.Publisher, a *ask
 	for _, e := range there {
 		o.also = append(o.also, e.Name)
 	}
-	if len(o.also) > 0 {
-		o.warn("the old key is published at " + strings.Join(o.also, ", ") + " too (" + methodsOf(there) + "), which this rotation leaves alone: credentials that are confirmed there fail once the key is switched, unless the new one is published there too")
+	switch text := "the old key is published at " + strings.Join(o.also, ", ") + " too (" + methodsOf(there) + "), which this rotation leaves alone: "; {
+	case len(there) == 0:
+	case r.Stage < publish.Switched:
+		o.warn(text + "credentials that are confirmed there fail once the key is switched, unless the new one is published there too")
+	default:
+		o.warn(text + "credentials of the new key fail there unless it is published there too, and those of the old one go on being confirmed")
 	}
 }
 

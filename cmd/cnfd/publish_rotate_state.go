@@ -88,7 +88,7 @@ func (o *rotateOptions) begun(ctx context.Context, p *publish.Publisher, a *aske
 	default:
 		r, err = o.standing(ctx, p, a)
 	}
-	if err == nil {
+	if all := !a.given && r.Began.IsZero(); err == nil && !all {
 		o.beside(ctx, p, a, &r)
 	}
 	return r, err

@@ -1,9 +1,13 @@
 package main
 
 import (
+	"bytes"
+	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"cnfd/publish"
 
@@ -68,6 +72,100 @@ func TestGoOnIsACommandLineForAShell(t *testing.T) {
 		}
 		if got := goOn(cmd, tt.args, tt.switched, tt.more...); got != tt.want {
 			t.Errorf("%q gives %s, want %s", tt.given, got, tt.want)
+		}
+	}
+}
+
+// records is a place that holds the same records at names, and fails at others.
+type records struct {
+	at    map[string]publish.Record
+	fails map[string]publish.Kind
+}
+
+func (z records) Read(_ context.Context, name string) (publish.Set, error) {
+	if kind, fails := z.fails[name]; fails {
+		return publish.Set{}, &publish.Error{Kind: kind, Where: name, What: "it was not read"}
+	}
+	set := publish.Set{Name: name}
+	if r, there := z.at[name]; there {
+		set.TTL, set.Records = time.Minute, []publish.Record{r}
+	}
+	return set, nil
+}
+
+func (z records) Write(context.Context, publish.Change) error {
+	return errors.New("nothing is to be written")
+}
+
+// nowhere is a World that nobody is to ask.
+type nowhere struct{ publish.World }
+
+// TestRotationBeginsAtEveryNameOfTheOldKey: a name that is forgotten is an outage at the switch.
+func TestRotationBeginsAtEveryNameOfTheOldKey(t *testing.T) {
+	entries := func(b byte, methods ...string) (all []publish.Entry) {
+		r, err := publish.RecordOf(append([]byte{255, 255, 255}, bytes.Repeat([]byte{b}, 32)...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range methods {
+			all = append(all, publish.Entry{Name: m + ".", Domain: "vendor.example", Method: m, Form: "dotted", Record: r})
+		}
+		return all
+	}
+	every := []string{"jwk", "1", "5"}
+	old, next := entries(1, every...), entries(2, every...)
+	named, err := publish.NewRotation("https://vendor.example", "urn:old", "urn:new", old[:1], next[:1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := func(names ...string) map[string]publish.Record {
+		m := map[string]publish.Record{}
+		for _, n := range names {
+			m[n] = old[0].Record
+		}
+		return m
+	}
+	for _, tt := range []struct {
+		claim   string
+		place   records
+		given   bool
+		without bool // the new key can have no record at 5.
+		want    []string
+		also    []string
+		warns   string
+		says    string
+	}{
+		{claim: "at one name", place: records{at: at("jwk.")}, want: []string{"jwk."}},
+		{claim: "at another than the default", place: records{at: at("1.")}, want: []string{"1."}},
+		{claim: "at several", place: records{at: at("jwk.", "1.")}, want: []string{"jwk.", "1."}},
+		{claim: "at none", want: []string{"jwk."}},
+		{claim: "at several, of which one is named", place: records{at: at("jwk.", "1.", "5.")}, given: true, want: []string{"jwk."}, also: []string{"1.", "5."}, warns: "published at 1., 5. too (method 1, method 5)"},
+		{claim: "a name of another zone", place: records{at: at("jwk."), fails: map[string]publish.Kind{"1.": publish.WrongZone}}, want: []string{"jwk."}, warns: "at 1 name more is not known: 1.: it was not read"},
+		{claim: "a name that was not read", place: records{at: at("jwk."), fails: map[string]publish.Kind{"1.": publish.ServFail}}, says: "whether the old key is published at all names is not known: 1.: it was not read"},
+		{claim: "a name that was not read, and another is named", place: records{at: at("jwk."), fails: map[string]publish.Kind{"1.": publish.ServFail}}, given: true, want: []string{"jwk."}, warns: "is not known"},
+		{claim: "a place that says nothing", place: records{fails: map[string]publish.Kind{"jwk.": publish.Unreachable}}, says: "jwk.: it was not read"},
+		{claim: "a name where the new key can have no record", place: records{at: at("jwk.", "5.")}, without: true, says: "--to: the old key is published at 5., where this one can have no record"},
+	} {
+		p, err := publish.New(publish.Config{Target: publish.Target{Zone: tt.place}, World: nowhere{}, Now: time.Now})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var told strings.Builder
+		var o rotateOptions
+		o.now, o.teller = time.Now, newTeller(&told)
+		a := &asked{old: holder{"urn:old", old[:1], old}, new: holder{"urn:new", next[:1], next}, named: named, given: tt.given}
+		if tt.without {
+			a.new.everywhere = next[:2]
+		}
+		r, err := o.begun(t.Context(), p, a, publish.Rotation{}, false)
+		if (err == nil) != (tt.says == "") || err != nil && !strings.HasPrefix(err.Error(), tt.says) && !strings.Contains(err.Error(), ": "+tt.says) {
+			t.Errorf("%s: %v, want %q", tt.claim, err, tt.says)
+		}
+		if err == nil && (!slices.Equal(namesOf(&r), tt.want) || !slices.Equal(o.also, tt.also)) {
+			t.Errorf("%s: at %v, beside %v; want %v and %v", tt.claim, namesOf(&r), o.also, tt.want, tt.also)
+		}
+		if err == nil && (tt.warns == "" && told.Len() > 0 || !strings.Contains(told.String(), tt.warns)) {
+			t.Errorf("%s: %q is told, want %q", tt.claim, told.String(), tt.warns)
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"os/exec"
 	"runtime"
 	"syscall"
 
@@ -40,6 +41,11 @@ func namedFiles(c *config.Config) (all []namedFile) {
 		// It is cnfd publish that needs them, and the daemon's user may have no right to.
 		if _, err := readCredentials(path); err != nil {
 			all = append(all, namedFile{place: "publish.credentials", warnings: []string{err.Error()}})
+		}
+	}
+	if h := c.Publish.Hook; len(h) > 0 {
+		if _, err := exec.LookPath(h[0]); err != nil { // it may be on another machine, or another user's
+			all = append(all, namedFile{place: "publish.hook[0]", warnings: []string{"no program that may be executed: " + err.Error()}})
 		}
 	}
 	return append(all, issuerFiles(c)...)

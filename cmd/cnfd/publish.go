@@ -43,8 +43,7 @@ type publishOptions struct {
 	subject, key, form, config            string
 	methods                               []string
 	to, server, zone, credentials         string
-	ttl                                   uint32
-	wait                                  time.Duration
+	ttl, wait                             time.Duration
 	dryRun, json, insecure, cut, yes, all bool
 	targetFlag                            string // what the flag of o.to is called
 
@@ -57,7 +56,7 @@ type publishOptions struct {
 
 // addFlags adds the flags of a command that writes the record of one key.
 func (o *publishOptions) addFlags(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&o.key, "key", "", "the `FILE` with your own key, of which a private one is used by its public part; - for standard input")
+	cmd.Flags().Var(&once{value: &o.key, what: "key"}, "key", "the `FILE` with your own key, of which a private one is used by its public part; - for standard input")
 	o.addNameFlags(cmd)
 	o.addTargetFlags(cmd, "to")
 }
@@ -65,8 +64,8 @@ func (o *publishOptions) addFlags(cmd *cobra.Command) {
 // addNameFlags adds the flags that say which names, and how the answer is shown.
 func (o *publishOptions) addNameFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.StringVar(&o.subject, "subject", "", "whose key it is: the `SUBJECT` that credentials have, such as https://vendor.example")
-	f.StringSliceVar(&o.methods, "method", []string{"jwk"}, "the confirmation `METHODS` of the credentials: jwk (JWT, SD-JWT), 1 (CWT), jkt jwe kid x5t#S256 2 3 5 323")
+	f.Var(&once{value: &o.subject, what: "subject"}, "subject", "whose key it is: the `SUBJECT` that credentials have, such as https://vendor.example")
+	f.StringSliceVar(&o.methods, "method", []string{"jwk"}, "the confirmation `METHODS` of the credentials: jwk (JWT, SD-JWT), 1 (CWT), jkt jwe kid x5t#S256 tbh 2 3 5 323")
 	f.StringVar(&o.form, "form", "", "the `FORM` of the names, dotted, underscore or both (default: record.forms of the configuration, which is dotted)")
 	f.BoolVar(&o.json, "json", false, "print one JSON object")
 	configFlag(cmd, &o.config)
@@ -81,12 +80,12 @@ func (o *publishOptions) addTargetFlags(cmd *cobra.Command, to string) {
 	f.StringVar(&o.server, "server", "", "of rfc2136 the primary's `ADDRESS`, a port may follow; of the others the API's base URL (default: publish.server)")
 	f.StringVar(&o.zone, "zone", "", "the `ZONE` that is written to (default: publish.zone, or the one that holds the name)")
 	f.StringVar(&o.credentials, "credentials", "", "the `FILE` with what the target asks for (default: publish.credentials, or the text itself in $CNFD_PUBLISH_CREDENTIALS)")
-	f.Uint32Var(&o.ttl, "ttl", 0, "the TTL of a new set in `SECONDS`, which is how long a revocation takes (default: publish.ttl, 300); a set that is there keeps its own")
+	f.Var(seconds{&o.ttl}, "ttl", "the TTL of a new set, in `SECONDS` or as 5m, which is how long a revocation takes (default: publish.ttl, 300); a set that is there keeps its own")
 	f.DurationVar(&o.wait, "wait", 0, "the longest `TIME` to wait until every name server has it and it is proven, 0: not at all (default: publish.wait, 10m)")
 	f.BoolVar(&o.dryRun, "dry-run", false, "print what would be changed, and change nothing")
 	f.BoolVar(&o.insecure, "allow-insecure", false, "be content with a zone that is not signed: only verifiers that allow it confirm what stands there")
 	f.BoolVar(&o.cut, "allow-delegated", false, "be content with a record that lies in another zone than the domain: only verifiers that allow it confirm it")
-	f.BoolVar(&o.yes, "yes", false, "ask nothing; needed where records of others would be removed")
+	f.BoolVar(&o.yes, "yes", false, "ask nothing of a person at a terminal (a script is not asked); and agree that records of others go, where they would")
 }
 
 // load reads the configuration, with the flags in their place.
@@ -106,7 +105,7 @@ func (o *publishOptions) load(cmd *cobra.Command) (*config.Config, error) {
 		"server":      func() { p.Server = o.server },
 		"zone":        func() { p.Zone = o.zone },
 		"credentials": func() { p.Credentials = o.credentials },
-		"ttl":         func() { p.TTL = time.Duration(o.ttl) * time.Second },
+		"ttl":         func() { p.TTL = o.ttl },
 		"wait":        func() { p.Wait = o.wait },
 	} {
 		if given(flag) {
@@ -180,6 +179,28 @@ func (o *publishOptions) entries(cmd *cobra.Command, c *config.Config, keyFile s
 		return nil, err
 	}
 	return o.entriesOf(c, octets)
+}
+
+// keyOctets reads the file of --key.
+func (o *publishOptions) keyOctets(cmd *cobra.Command) ([]byte, error) {
+	octets, err := readInput(cmd, []string{o.key}, maxKeyFile)
+	if err != nil {
+		return nil, fmt.Errorf("--key: %w", err)
+	}
+	return octets, nil
+}
+
+// ofKey names the flag and the file where the key is what is wrong.
+func (o *publishOptions) ofKey(err error) error {
+	what, ok := strings.CutPrefix(err.Error(), "key: ")
+	if !ok {
+		return err
+	}
+	file := o.key
+	if file == "-" {
+		file = "standard input"
+	}
+	return fmt.Errorf("--key: %s: %s", shown(file), strings.TrimPrefix(what, "key file: "))
 }
 
 func keyOctets(cmd *cobra.Command, keyFile string) ([]byte, error) {

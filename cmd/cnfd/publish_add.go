@@ -41,9 +41,13 @@ func (o *publishOptions) add(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	entries, err := o.entries(cmd, c, o.key)
+	key, err := o.keyOctets(cmd)
 	if err != nil {
 		return err
+	}
+	entries, err := o.entriesOf(c, key)
+	if err != nil {
+		return o.ofKey(err)
 	}
 	return o.carry(cmd, c, verb{
 		name: "add",

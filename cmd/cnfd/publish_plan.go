@@ -37,6 +37,9 @@ func (o *publishOptions) carry(cmd *cobra.Command, c *config.Config, v verb, ent
 	}
 	return o.withPublisher(cmd, c, func(p *publish.Publisher, t publish.Target, _ *engine) error {
 		ctx := cmd.Context()
+		if !v.removes && c.Publish.TTL > time.Hour {
+			o.teller.tell(publish.Event{At: o.now(), Step: publish.Warning, Text: longTTL(c.Publish.TTL)})
+		}
 		doc := publishDoc{Command: v.name, Subject: o.subject, Target: t.Name, DryRun: o.dryRun, Testing: c.Testing}
 		if v.find != nil {
 			entries = v.find(ctx, p)
@@ -44,11 +47,13 @@ func (o *publishOptions) carry(cmd *cobra.Command, c *config.Config, v verb, ent
 		var agreed []publish.Change
 		if o.dryRun || o.all || terminal(cmd.InOrStdin()) && !o.yes {
 			changes, err := v.plan(p, ctx, entries)
+			doc.Target = o.targetName(t)
 			switch {
 			case err != nil:
 				return o.finish(cmd, &doc, &publish.Report{}, err)
 			case o.dryRun:
-				return o.printPlan(cmd.OutOrStdout(), &doc, changes)
+				o.warnOfTTL(cmd, c, v, changes, entries)
+				return o.printPlan(cmd.OutOrStdout(), &doc, changes, entries)
 			}
 			if err := o.consent(cmd, changes, entries); err != nil {
 				return o.finish(cmd, &doc, &publish.Report{}, err)
@@ -56,15 +61,40 @@ func (o *publishOptions) carry(cmd *cobra.Command, c *config.Config, v verb, ent
 			agreed = changes
 		}
 		report, err := v.do(p, ctx, entries, agreed)
+		doc.Target = o.targetName(t)
+		var changes []publish.Change
+		for _, s := range report.Sets {
+			changes = append(changes, s.Change)
+		}
+		o.warnOfTTL(cmd, c, v, changes, entries)
 		return o.finish(cmd, &doc, &report, err)
 	})
 }
 
+// longTTL is said before a set is made that caches hold for over an hour.
+func longTTL(ttl time.Duration) string {
+	return fmt.Sprintf("a new set gets a TTL of %s: as long takes a revocation", plainly(ttl))
+}
+
+// warnOfTTL says where --ttl has changed nothing: a record that is there stays as it is.
+func (o *publishOptions) warnOfTTL(cmd *cobra.Command, c *config.Config, v verb, changes []publish.Change, entries []publish.Entry) {
+	if v.removes || !cmd.Flags().Changed("ttl") {
+		return
+	}
+	for _, change := range changes {
+		there := slices.ContainsFunc(entries, func(e publish.Entry) bool { return e.Name == change.Name && change.Before.Has(e.Record) })
+		if there && change.Before.TTL != c.Publish.TTL {
+			o.teller.tell(publish.Event{At: o.now(), Step: publish.Warning, Name: change.Name,
+				Text: fmt.Sprintf("--ttl has changed nothing: the record is there, and its set keeps its TTL of %s", plainly(change.Before.TTL))})
+		}
+	}
+}
+
 // printPlan prints what would be changed.
-func (o *publishOptions) printPlan(w io.Writer, doc *publishDoc, changes []publish.Change) error {
+func (o *publishOptions) printPlan(w io.Writer, doc *publishDoc, changes []publish.Change, entries []publish.Entry) error {
 	if o.json {
 		for _, c := range changes {
-			doc.Sets = append(doc.Sets, setOf(c))
+			doc.Sets = append(doc.Sets, planned(c, entries))
 		}
 		return doc.print(w)
 	}
@@ -169,30 +199,53 @@ func (o *publishOptions) finish(cmd *cobra.Command, doc *publishDoc, r *publish.
 		return err
 	}
 	code := exitOf(r, e)
-	if o.json {
+	w := &lossy{Writer: cmd.OutOrStdout()}
+	switch {
+	case o.json:
 		doc.reported(r)
+		doc.NotPublished = doc.absent(r, code)
+		for i := range r.Sets {
+			doc.Sets[i].Mangled = mangled(&r.Sets[i], err)
+		}
 		doc.failed(err)
-		if perr := doc.print(cmd.OutOrStdout()); perr != nil {
-			return perr
+		_ = doc.print(w) // w keeps the error
+	case len(r.Sets) > 0:
+		fmt.Fprintln(w, doc.outcome(r, code))
+		if doc.Testing {
+			fmt.Fprintln(w, "TESTING: proven under testing settings, which make a proof worthless.")
 		}
-	} else {
-		w := cmd.OutOrStdout()
-		if len(r.Sets) > 0 {
-			fmt.Fprintln(w, outcome(doc.Command, r, code))
-			if doc.Testing {
-				fmt.Fprintln(w, "TESTING: proven under testing settings, which make a proof worthless.")
-			}
-			printReport(w, r, o.now())
+		if !doc.printed {
+			fmt.Fprintf(w, "target: %s\n", shown(doc.Target))
 		}
+		doc.printReport(w, r, err, o.now())
+	}
+	o.teller.rest()
+	if w.err != nil {
+		fmt.Fprintf(cmd.ErrOrStderr(), "%s: this could not be printed: %v; the exit code, %d, is that of what was done\n", cmd.CommandPath(), w.err, code)
 	}
 	if err != nil {
-		o.teller.rest()
 		fmt.Fprintf(cmd.ErrOrStderr(), "%s: %s\n", cmd.CommandPath(), shown(strings.Join(strings.Fields(err.Error()), " ")))
 	}
 	if code != 0 {
 		return exit(code)
 	}
 	return nil
+}
+
+// lossy keeps the first error of a Writer. What has become of a record is told by the
+// exit code, also where nothing more can be printed.
+type lossy struct {
+	io.Writer
+	err error
+}
+
+// Write writes, and notes an error.
+func (l *lossy) Write(p []byte) (int, error) {
+	n, err := l.Writer.Write(p)
+	if l.err == nil {
+		l.err = err
+	}
+	return n, err
 }
 
 // The exit codes of what writes, beside 0 for done and proven and 3 for errors of
@@ -222,7 +275,38 @@ func secure(r *publish.Report) bool {
 	return !slices.ContainsFunc(r.Sets, func(s publish.SetReport) bool { return s.Security != dnssec.Secure })
 }
 
+// absent reports whether a key that was to be removed was not there, and proven so.
+func (d *publishDoc) absent(r *publish.Report, code int) bool {
+	return d.Command == "remove" && !d.printed && code == 0 && !r.Written() &&
+		!slices.ContainsFunc(r.Sets, func(s publish.SetReport) bool { return !s.Change.None() })
+}
+
 // outcome is the first line of a report.
+func (d *publishDoc) outcome(r *publish.Report, code int) string {
+	switch {
+	case d.printed && code == 0 && !secure(r):
+		return "printed, and there as every server says: nothing proves it, since the zone is not signed"
+	case d.printed && code == 0:
+		return "printed, and proven"
+	case d.printed:
+		return "printed, and not proven"
+	case !d.absent(r, code):
+		return outcome(d.Command, r, code)
+	}
+	stay := 0
+	for _, s := range r.Sets {
+		stay += len(s.Change.Before.Records)
+	}
+	switch stay {
+	case 0:
+		return "nothing is published here: nothing was written"
+	case 1:
+		return "this key is not published here: 1 record of another key stays (is it the right file?)"
+	}
+	return fmt.Sprintf("this key is not published here: %d records of other keys stay (is it the right file?)", stay)
+}
+
+// outcome is the first line of a report on what was written.
 func outcome(command string, r *publish.Report, code int) string {
 	done := map[string]string{"add": "published", "remove": "withdrawn"}[command]
 	switch {

@@ -42,19 +42,20 @@ func (o *publishOptions) remove(cmd *cobra.Command) error {
 	if o.subject != "" && o.key == "" && !o.all {
 		return errors.New("--key: give the file with the key whose record is to go, or say --all")
 	}
+	o.revokes = true
 	c, err := o.load(cmd)
 	if err != nil {
 		return err
 	}
 	var key []byte
 	if o.key != "" {
-		if key, err = keyOctets(cmd, o.key); err != nil {
+		if key, err = o.keyOctets(cmd); err != nil {
 			return err
 		}
 	}
 	entries, err := o.withdrawn(c, key)
 	if err != nil {
-		return err
+		return o.ofKey(err)
 	}
 	v := verb{
 		name: "remove", removes: true,
@@ -100,7 +101,12 @@ func (o *publishOptions) everywhere(c *config.Config, key []byte, entries []publ
 // those that were meant to begin with.
 func (o *publishOptions) standing(ctx context.Context, p *publish.Publisher, everywhere, entries []publish.Entry) []publish.Entry {
 	there, troubles := p.Standing(ctx, everywhere)
+	said := map[string]bool{}
 	for _, err := range troubles {
+		if said[err.Error()] {
+			continue
+		}
+		said[err.Error()] = true
 		o.teller.tell(publish.Event{At: o.now(), Step: publish.Warning, Text: "whether the key is published there too is not known: " + err.Error()})
 	}
 	for _, e := range entries {

@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"strings"
+	"time"
 
 	"cnfd/cmd/cnfd/internal/config"
 	"cnfd/publish"
@@ -26,11 +28,17 @@ func (o *publishOptions) printChange(cmd *cobra.Command, c *config.Config, v ver
 	if err != nil {
 		return err
 	}
+	if format == text.OctoDNS && c.Publish.Zone == "" {
+		return errors.New("--zone: say which: names in octoDNS files are relative to it")
+	}
 	opts := text.Options{Zone: c.Publish.Zone}
 	if c.Publish.Server != "" {
 		if opts.Server, err = addressOf(c.Publish.Server); err != nil {
 			return fmt.Errorf("--server: %w", err)
 		}
+	}
+	if !v.removes && c.Publish.TTL > time.Hour {
+		fmt.Fprintf(cmd.ErrOrStderr(), "%s: warning: %s\n", cmd.CommandPath(), longTTL(c.Publish.TTL))
 	}
 	changes := text.Blind(entries, nil, c.Publish.TTL)
 	if v.removes {
@@ -42,7 +50,7 @@ func (o *publishOptions) printChange(cmd *cobra.Command, c *config.Config, v ver
 	cmd.SetOut(cmd.ErrOrStderr()) // standard output holds what is to be written, and nothing else
 	return o.withPublisherTo(cmd, c, toldTarget(c, v, entries), func(p *publish.Publisher, t publish.Target, _ *engine) error {
 		report, err := v.do(p, cmd.Context(), entries, nil)
-		return o.finish(cmd, &publishDoc{Command: v.name, Subject: o.subject, Target: t.Name, Testing: c.Testing}, &report, err)
+		return o.finish(cmd, &publishDoc{Command: v.name, Subject: o.subject, Target: t.Name, Testing: c.Testing, printed: true}, &report, err)
 	})
 }
 

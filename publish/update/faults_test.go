@@ -63,7 +63,7 @@ func onWire(f func(r []byte) []byte) func(s *server, c *Config) {
 
 var faults = []fault{
 	{"another secret", func(s *server, c *Config) { s.keys[keyName] = []byte("another secret of enough octets!") }, publish.BadKey, "BADSIG", false},
-	{"an unknown key", func(s *server, c *Config) { delete(s.keys, keyName) }, publish.BadKey, "key lab. is not known there (BADKEY)", false},
+	{"an unknown key", func(s *server, c *Config) { delete(s.keys, keyName) }, publish.BadKey, "one that may not; where this is not the zone's primary, set publish.server to it", false},
 	{"a clock that is late", func(s *server, c *Config) { s.now = noon.Add(time.Hour) }, publish.BadTime,
 		"clocks differ by 1h0m0s: this one says 2026-11-22T12:00:00Z, the server's 2026-11-22T13:00:00Z", false},
 	{"a clock that is early", func(s *server, c *Config) { s.now = noon.Add(-301 * time.Second) }, publish.BadTime, "clocks differ by 5m1s", false},
@@ -71,7 +71,7 @@ var faults = []fault{
 	{"a server that is not the zone's", instead(dns.RcodeNotAuth), publish.NotAuth, "publish.server", false},
 	{"a name that is not in the zone", instead(dns.RcodeNotZone), publish.WrongZone, "NOTZONE", false},
 	{"a key that may not", instead(dns.RcodeRefused), publish.Refused, "REFUSED", false},
-	{"a server that fails", instead(dns.RcodeServerFailure), publish.ServFail, "SERVFAIL", false},
+	{"a server that fails", instead(dns.RcodeServerFailure), publish.ServFail, "(SERVFAIL): its log says why; where this is not the zone's primary, set publish.server to it", false},
 	{"a server that fails when the work is done", onUpdate(func(r *dns.Msg) { r.Rcode = dns.RcodeServerFailure }), publish.ServFail, "SERVFAIL", true},
 	{"a server that knows no updates", instead(dns.RcodeNotImplemented), publish.Unsupported, "NOTIMP", false},
 	{"a server that cannot read it", instead(dns.RcodeFormatError), publish.Unsupported, "FORMERR", false},
@@ -84,7 +84,7 @@ var faults = []fault{
 		c.Dial = func(context.Context, string, string) (net.Conn, error) {
 			return nil, &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("connection refused")}
 		}
-	}, publish.Unreachable, "192.0.2.53:53: no reply: connection refused", false},
+	}, publish.Unreachable, "192.0.2.53:53: no reply: connection refused: see whether it listens there, on TCP, and this machine is let through; where this is not", false},
 	{"a connection that is cut before the work", func(s *server, c *Config) {
 		s.before = func(q *dns.Msg) bool { return q.Opcode == dns.OpcodeUpdate }
 	}, publish.Unreachable, "whether the update was done is not known", false},
@@ -105,7 +105,7 @@ var faults = []fault{
 	{"an unsigned NXRRSET, which is no proof that nothing was done", onUpdate(func(r *dns.Msg) { r.Extra = nil; r.Rcode = dns.RcodeNXRrset }), publish.Failed, "is not signed, and says NXRRSET", true},
 	{"an unsigned NOTAUTH to a question", func(s *server, c *Config) {
 		s.edit = func(_, r *dns.Msg) { r.Extra = nil; r.Rcode = dns.RcodeNotAuth }
-	}, publish.BadKey, "is not signed, and says NOTAUTH: the key is not known there", false},
+	}, publish.BadKey, "is not signed, and says NOTAUTH: the key is not known there, its secret is another, or the clocks differ: check the key's name, algorithm and secret, and the clocks, on both sides; where this is not the zone's primary", false},
 	{"a success under BADKEY's empty signature", onUpdate(func(r *dns.Msg) { r.IsTsig().Error = dns.RcodeBadKey }), publish.Failed, "signature is not that of key lab.", true},
 	{"a NOTAUTH under no error's empty signature", onWire(func(r []byte) []byte { return unsign(r, dns.RcodeNotAuth, 0) }), publish.Failed, "signature is not that of key lab.", true},
 	{"a BADTIME that is not signed", onWire(func(r []byte) []byte { return unsign(r, dns.RcodeNotAuth, dns.RcodeBadTime) }), publish.Failed, "signature is not that of key lab.", true},

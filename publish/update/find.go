@@ -37,7 +37,11 @@ func FindPrimary(ctx context.Context, w publish.World, name string, port uint16,
 		if err != nil {
 			return "", nil, err
 		}
-		for _, octets := range a.Data {
+		data := a.Data
+		if bogus && a.Security == dnssec.Bogus {
+			data = a.AnswerSection.RDATA(rrtype) // of what is bogus there is no Data
+		}
+		for _, octets := range data {
 			if addr, ok := netip.AddrFromSlice(octets); ok && (bogus || a.Security != dnssec.Bogus) && len(servers) < maxAddresses {
 				servers = append(servers, netip.AddrPortFrom(addr, port))
 			}

@@ -68,7 +68,7 @@ func (q *asked) prove(m *dns.Msg, wire []byte) error {
 	if m.Rcode == dns.RcodeNotAuth && t.MACSize == 0 {
 		switch t.Error {
 		case dns.RcodeBadKey:
-			return &publish.Error{Kind: publish.BadKey, What: fmt.Sprintf("key %s is not known there (BADKEY)", q.key.name), Do: "check the key's name and its algorithm on both sides, and that it may update: Knot DNS says this of one that may not"}
+			return &publish.Error{Kind: publish.BadKey, What: fmt.Sprintf("key %s is not known there (BADKEY)", q.key.name), Do: "check the key's name and its algorithm on both sides, and that it may update: Knot DNS says this of one that may not; " + notPrimary}
 		case dns.RcodeBadSig, dns.RcodeBadTrunc:
 			return &publish.Error{Kind: publish.BadKey, What: fmt.Sprintf("signature of key %s refused (%s)", q.key.name, dns.RcodeToString[int(t.Error)]), Do: "check the key's secret on both sides"}
 		}
@@ -102,7 +102,7 @@ func (q *asked) unsigned(rcode int) error {
 	case rcode == dns.RcodeSuccess || rcode == dns.RcodeNameError:
 		return &publish.Error{What: what, Do: "the server, or something before it, does not know TSIG: set publish.server to the zone's primary"}
 	case rcode == dns.RcodeNotAuth && q.opcode == dns.OpcodeQuery:
-		return &publish.Error{Kind: publish.BadKey, What: what + ", and says NOTAUTH: the key is not known there, its secret is another, or the clocks differ", Do: "check the key's name, algorithm and secret, and the clocks, on both sides"}
+		return &publish.Error{Kind: publish.BadKey, What: what + ", and says NOTAUTH: the key is not known there, its secret is another, or the clocks differ", Do: "check the key's name, algorithm and secret, and the clocks, on both sides; " + notPrimary}
 	case rcode == dns.RcodeNotAuth:
 		return &publish.Error{Kind: publish.NotAuth, What: what + ", and says NOTAUTH: it has not the zone, or not the key", Do: setServer}
 	}
@@ -151,7 +151,7 @@ func refusal(rcode int, of string) error {
 	case dns.RcodeRefused:
 		e.Kind, e.Do = publish.Refused, "allow it there (update-policy, acl, or the like), give a key that may, or, where this is a secondary, set publish.server to the primary"
 	case dns.RcodeServerFailure:
-		e.Kind, e.What, e.Do = publish.ServFail, of+": the server failed ("+words(rcode)+")", "its log says why; where this is not the zone's primary, set publish.server to it"
+		e.Kind, e.What, e.Do = publish.ServFail, of+": the server failed ("+words(rcode)+")", "its log says why; "+notPrimary
 	case dns.RcodeFormatError, dns.RcodeNotImplemented:
 		e.Kind, e.What, e.Do = publish.Unsupported, of+": the server cannot do that ("+words(rcode)+")", "use another way to write to it"
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
 	"time"
 
 	"cnfd/publish"
@@ -103,7 +104,11 @@ func (s *session) apexOf(name string) (string, error) {
 }
 
 // setServer helps wherever the server is not the zone's primary, or not for us.
-const setServer = "set publish.server to the zone's primary, and publish.zone to the zone"
+const (
+	setServer = "set publish.server to the zone's primary, and publish.zone to the zone"
+	// notPrimary ends what may also be the fault of a server that is another than was meant.
+	notPrimary = "where this is not the zone's primary, set publish.server to it"
+)
 
 // ask sends a question and returns an authoritative answer.
 func (s *session) ask(name string, rrtype uint16) (*dns.Msg, error) {
@@ -196,7 +201,7 @@ func (s *session) unheard(err error, do string) error {
 	case s.found:
 		e.Do = "this is the primary that the zone's SOA names; where updates go elsewhere, set publish.server"
 	default:
-		e.Do = "see whether it listens there, on TCP, and this machine is let through; where this is not the zone's primary, set publish.server to it"
+		e.Do = "see whether it listens there, on TCP, and this machine is let through; " + notPrimary
 	}
 	return e
 }
@@ -213,14 +218,8 @@ func (s *session) at(err error) error {
 	if e.Where == "" {
 		e.Where = s.where
 	}
-	if e.Kind == publish.BadKey {
-		if e.Do != "" {
-			e.Do += "; "
-		}
-		e.Do += "where this is not the zone's primary, set publish.server to it"
-		if s.found {
-			e.Do += " (it is the one that the zone's SOA names)"
-		}
+	if s.found && strings.HasSuffix(e.Do, notPrimary) {
+		e.Do += " (the zone's SOA names this one)"
 	}
 	return e
 }

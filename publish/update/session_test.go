@@ -87,6 +87,24 @@ func TestServersAreTriedInTurnUntilOneIsReached(t *testing.T) {
 	}
 }
 
+// TestAKeyThatIsNotKnownWhereTheSOASays: the SOA may name another than the one that takes updates.
+func TestAKeyThatIsNotKnownWhereTheSOASays(t *testing.T) {
+	for _, found := range []bool{false, true} {
+		s := newServer(t)
+		z := s.target(t, func(c *Config) {
+			if found {
+				c.Server, c.Primary = "", primaryAt(apex, "192.0.2.53:53")
+			}
+		})
+		read(t, z, name)
+		delete(s.keys, keyName)
+		_, err := z.Read(t.Context(), name)
+		if err == nil || !strings.Contains(err.Error(), "BADKEY") || strings.HasSuffix(err.Error(), "set publish.server to it (the zone's SOA names this one)") != found {
+			t.Errorf("found %t: %v", found, err)
+		}
+	}
+}
+
 // TestAnAddressThatSwallowsEverything holds that it leaves time for the next.
 func TestAnAddressThatSwallowsEverything(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -1,8 +1,15 @@
 package config
 
 import (
+	"fmt"
+	"net"
+	"net/netip"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"time"
+
+	"github.com/miekg/dns"
 )
 
 // Printed are the words of publish.to that name no place: what is to be written is printed.
@@ -26,6 +33,14 @@ func (r *reader) checkPublish(p *Publish) {
 	case len(p.Hook) > 0 && !filepath.IsAbs(p.Hook[0]):
 		r.at("publish.hook[0]", "want the absolute path of a program")
 	}
+	if p.HookGuarded && len(p.Hook) == 0 {
+		r.at("publish.hook_guarded", "it is publish.hook that guards, which is not there")
+	}
+	if p.Server != "" && p.To == "rfc2136" {
+		if err := updateServer(p.Server); err != nil {
+			r.at("publish.server", "%v", err)
+		}
+	}
 	switch {
 	case p.GSS && p.To != "rfc2136" && p.To != "":
 		r.at("publish.gss", "only to: rfc2136 signs by GSS-TSIG")
@@ -38,6 +53,24 @@ func (r *reader) checkPublish(p *Publish) {
 	if p.Wait > maxPublishWait {
 		r.at("publish.wait", "want %s or less", maxPublishWait)
 	}
+}
+
+// updateServer wants what a primary can be reached at.
+func updateServer(server string) error {
+	if _, err := netip.ParseAddr(server); err == nil {
+		return nil
+	}
+	host, port, err := net.SplitHostPort(server)
+	if err != nil {
+		host, port = server, "53"
+	}
+	if _, ok := dns.IsDomainName(host); !ok || host == "" || strings.ContainsAny(server, "/ ") || err != nil && strings.Contains(host, ":") {
+		return fmt.Errorf("%q: want an address or a host name, and :port where that is not 53", server)
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+		return fmt.Errorf("%q: want a port from 1 to 65535", server)
+	}
+	return nil
 }
 
 // maxPublishWait is far over any zone transfer, and keeps a mistyped unit from hanging

@@ -275,7 +275,8 @@ func scalar(n ast.Node, v reflect.Value, allowed []string) error {
 			return fmt.Errorf("want a string: put it in quotes")
 		}
 		if allowed != nil && !slices.Contains(allowed, text) {
-			return fmt.Errorf("%q is not one of %s", text, strings.Join(allowed, ", "))
+			words := slices.DeleteFunc(slices.Clone(allowed), func(w string) bool { return w == "" }) // it is no word of a list
+			return fmt.Errorf("%q is not one of %s", text, strings.Join(words, ", "))
 		}
 		v.SetString(text)
 	default:

@@ -20,7 +20,7 @@ const pairKey = `{"kty":"EC","crv":"P-256","x":"18wHLeIgW9wVN6VD1Txgpqy2LszYkMf6
 // checkedDoc is what the tests read of `cnfd publish check --json`.
 type checkedDoc struct {
 	Level, Summary string
-	Findings       []struct{ Level, What, Name, Text string }
+	Findings       []struct{ Level, What, Name, Text, Do string }
 	Sets           []struct {
 		Name, State, Security, Zone string
 		TTL                         int64
@@ -90,6 +90,14 @@ func (m *monitor) finds(t testing.TB, want string, words string, flags ...string
 	level, _, _ := strings.Cut(want, " ")
 	if code := map[string]int{"ok": 0, "warning": 1, "critical": 2, "unknown": 3}[level]; d.code != code {
 		t.Errorf("%s: exit code %d, want %d", want, d.code, code)
+	}
+}
+
+// advises fails the test where the first finding does not say that this helps.
+func (m *monitor) advises(t testing.TB, do string) {
+	t.Helper()
+	if d := m.check(t); len(d.Findings) == 0 || !strings.Contains(d.Findings[0].Do, do) {
+		t.Errorf("want %q: %+v", do, d.Findings)
 	}
 }
 
@@ -171,13 +179,31 @@ func publishCheckOf(t *testing.T, number int, second func(primary string) *secon
 	t.Run("no DS: the zone counts as unsigned", func(t *testing.T) {
 		root, ds := n.zones["."], n.zones["."].set(pairDomain, dns.TypeDS)
 		n.root.edit(t, root, ds, nil)
-		m.finds(t, "critical insecure", "nothing proves what the zone paired.example. says of it")
+		m.finds(t, "critical insecure", "nothing proves what the zone paired.example. says of it: the zone paired.example. is signed, but its parent, ., has no DS for it")
+		for _, rr := range ds {
+			d := rr.(*dns.DS)
+			m.advises(t, fmt.Sprintf("paired.example. DS %d %d %d %s", d.KeyTag, d.Algorithm, d.DigestType, strings.ToUpper(d.Digest)))
+		}
 		n.root.edit(t, root, nil, ds)
 		right(t)
 	})
 	t.Run("a server is killed, then both", func(t *testing.T) {
 		n.second.process.stop()
-		m.finds(t, "critical servers_differ", two+": no answer: ")
+		m.finds(t, "critical servers_differ", "not every server answers; "+two+": no answer: ")
+		m.advises(t, "bring "+two+" up")
+		text := said(m.binary, "publish", "list", "--config", m.config, "--subject", m.subject, "--key", m.key)
+		for _, words := range []string{
+			"paired.example: 0 records at 0 of 22 names; what is at 22 is not known: not all servers answer, and those that do have 1 record at 1 of them\n",
+			"NOT FROM ALL SERVERS: 1 of 2 addresses answer\n", "    255 255 255 " + strings.ToUpper(subjectsKey) + "  " + m.key + "\n",
+			"no record at 21 of the names, as far as servers answer", "server " + two + ": no answer: ",
+		} {
+			if !strings.Contains(text, words) {
+				t.Errorf("no %q in\n%s", words, text)
+			}
+		}
+		if lines := strings.Count(text, "\n"); lines > 10 {
+			t.Errorf("%d lines:\n%s", lines, text)
+		}
 		n.leaf.process.stop()
 		m.finds(t, "unknown unreachable", "no server could be asked: ")
 		n.leaf.launch(t)
@@ -201,6 +227,9 @@ func TestPublishCheckOfSignatures(t *testing.T) {
 	m.finds(t, "ok", "signatures until 20", "--signatures", "0")
 	c.set(t, 20*day)
 	m.finds(t, "critical bogus", "expired")
+	c.set(t, 200*day)
+	m.finds(t, "critical bogus", "jkt.cnf.paired.example.: . DNSKEY ")
+	m.advises(t, "see this machine's clock, or resolver.trust_anchors")
 	c.set(t, 0)
 	m.finds(t, "ok", "signatures until 20")
 }
@@ -342,6 +371,9 @@ func TestPublishCheckOfAnImpostor(t *testing.T) {
 		t.Run(p.claim, func(t *testing.T) {
 			pose(t, n.second.addr, n.leaf.addr, p.spoil)
 			m.finds(t, p.want, p.words)
+			if strings.HasSuffix(p.words, "REFUSED") {
+				m.advises(t, "have "+two+" serve the zone")
+			}
 		})
 	}
 	var none time.Duration

@@ -33,7 +33,11 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		return int(status)
 	}
 	// One line, whatever a library made of its message.
-	fmt.Fprintf(stderr, "%s: %s\n", cmd.CommandPath(), strings.Join(strings.Fields(err.Error()), " "))
+	what := strings.Join(strings.Fields(err.Error()), " ")
+	if cmd.Annotations[monitored] != "" {
+		tellMonitor(stdout, cmd, args, what)
+	}
+	fmt.Fprintf(stderr, "%s: %s\n", cmd.CommandPath(), what)
 	return exitError
 }
 

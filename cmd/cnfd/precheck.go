@@ -45,7 +45,7 @@ Exit codes: 0 confirmed, 1 refuted, 2 unproven, 3 error.`,
 	f.StringVar(&o.subject, "subject", "", "whose key it is: the `SUBJECT` that the credential will have, such as https://vendor.example")
 	f.StringVar(&o.key, "key", "", "the `FILE` with the key that the credential will confirm; - for standard input")
 	f.StringVar(&o.method, "method", "jwk", "the confirmation `METHOD` of the credential: jwk jkt jwe kid x5t#S256 1 2 3 5 323")
-	f.StringVar(&o.form, "form", "", "look at this `FORM` of the name, dotted, underscore or both (default: as configured)")
+	f.StringVar(&o.form, "form", "", "look at this `FORM` of the name, dotted, underscore or both, where the record at one of them is enough (publish check wants it at both; default: as configured)")
 	o.server.addFlags(cmd)
 	f.BoolVar(&o.json, "json", false, "print the verdict as JSON")
 	configFlag(cmd, &o.config)

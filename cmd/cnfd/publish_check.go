@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"time"
 
@@ -26,30 +27,68 @@ Warning: signatures that end soon, records that verifiers cannot use, a TTL that
 revocation time, cnf delegated to another zone, a wildcard.
 Unknown: nobody could be asked.
 
-Exit codes: 0 ok, 1 warning, 2 critical, 3 unknown, and errors.`,
+Exit codes: 0 ok, 1 warning, 2 critical, 3 unknown, and errors, which are on the first line too.`,
 		Example: `  cnfd publish check --subject https://vendor.example --key key.jwk
   cnfd publish check --subject https://vendor.example --key key.jwk --method jwk,1 --revocation 5m --signatures 48h --json`,
-		Args: noArgs,
+		Args:        noArgs,
+		Annotations: map[string]string{monitored: "yes"},
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			level, err := o.run(cmd)
-			switch {
-			case err != nil && !o.json && !terminal(cmd.OutOrStdout()):
-				fmt.Fprintf(cmd.OutOrStdout(), "UNKNOWN: %s\n", fitForMonitor(err.Error())) // who monitors reads nothing else
-				return err
-			case err != nil:
-				return err
-			case level != publish.LevelOK:
-				return exit(level.Exit())
+			if err == nil && level != publish.LevelOK {
+				err = exit(level.Exit())
 			}
-			return nil
+			return err
 		},
 	}
 	o.addNameFlags(cmd)
 	f := cmd.Flags()
+	f.Lookup("form").Usage = "the `FORM` of the names, dotted, underscore or both, where each has to hold it (of precheck one is enough; default: record.forms of the configuration, which is dotted)"
 	f.StringArrayVar(&o.keys, "key", nil, "the `FILE` with the key that has to be there; may be given again; - for standard input")
 	f.DurationVar(&o.revocation, "revocation", 0, "warn of TTLs over this `DURATION`, such as 5m: how long a key may be believed once its record is gone (default: any)")
 	f.DurationVar(&o.signatures, "signatures", 72*time.Hour, "warn of signatures that end within this `DURATION`; 0: of none")
 	return cmd
+}
+
+// monitored is the annotation of a command that monitoring systems run: they read
+// standard output and nothing else, so that what keeps it from an answer is told there.
+const monitored = "monitored"
+
+// tellMonitor says on standard output what went wrong before anything could be checked,
+// in the form that the arguments ask for: they may be what is wrong.
+func tellMonitor(w io.Writer, cmd *cobra.Command, args []string, what string) {
+	d := unknownDoc{Level: publish.LevelUnknown.String(), Error: what, Findings: []findingDoc{}, Sets: []seenSetDoc{}, Zones: []seenZoneDoc{}}
+	d.Summary = fitForMonitor("UNKNOWN: " + what)
+	if understood, _ := cmd.Flags().GetBool("json"); !understood && !asksForJSON(args) {
+		fmt.Fprintln(w, d.Summary)
+		return
+	}
+	printJSON(w, d) // where that fails nobody reads it
+}
+
+// asksForJSON reads --json from arguments that may not all be understood.
+func asksForJSON(args []string) (asks bool) {
+	for _, arg := range args {
+		if arg == "--" {
+			break
+		}
+		if value, has := strings.CutPrefix(arg, "--json="); has {
+			asks, _ = strconv.ParseBool(value)
+		} else if arg == "--json" {
+			asks = true
+		}
+	}
+	return asks
+}
+
+// unknownDoc is what `publish check --json` prints in the place of a checkDoc where
+// nothing could be checked: its lists are empty.
+type unknownDoc struct {
+	Level    string        `json:"level"` // unknown
+	Summary  string        `json:"summary"`
+	Error    string        `json:"error"` // as on standard error
+	Findings []findingDoc  `json:"findings"`
+	Sets     []seenSetDoc  `json:"sets"`
+	Zones    []seenZoneDoc `json:"zones"`
 }
 
 type monitorOptions struct {
@@ -124,7 +163,7 @@ func (s *sought) checkDoc(v *publish.Verdict, seen listDoc) checkDoc {
 	for _, f := range v.Findings {
 		d.Findings = append(d.Findings, findingDoc{
 			Level: f.What.Level().String(), What: f.What.String(), Name: f.Name,
-			Record: f.Record.String(), Keys: s.labels[f.Record], Text: f.Text, Do: f.What.Do(),
+			Record: f.Record.String(), Keys: s.labels[f.Record], Text: f.Text, Do: f.Do,
 		})
 	}
 	d.Summary = fitForMonitor(strings.ToUpper(d.Level) + ": " + d.summary())
@@ -175,7 +214,7 @@ func (d *checkDoc) print(w io.Writer) {
 	for _, f := range d.Findings {
 		fmt.Fprintf(w, "  %-8s %s\n", f.Level, fitForMonitor(f.line()))
 		if f.Do != "" {
-			fmt.Fprintf(w, "  %-8s What to do: %s\n", "", f.Do)
+			fmt.Fprintf(w, "  %-8s What to do: %s\n", "", fitForMonitor(f.Do))
 		}
 	}
 }

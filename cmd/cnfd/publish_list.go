@@ -149,66 +149,6 @@ func printJSON(w io.Writer, doc any) error {
 	return err
 }
 
-// print shows what is there, or went wrong, and counts the names without a record. Of
-// names of which the same is to be said it is said once.
-func (d *listDoc) print(w io.Writer) {
-	fmt.Fprintln(w, d.counts())
-	if d.Testing {
-		fmt.Fprintln(w, "TESTING: made with testing settings, which make an answer worthless.")
-	}
-	absent, body := 0, ""
-	for i := range d.Sets {
-		s := &d.Sets[i]
-		if s.State == stateAbsent && len(s.Aliases) == 0 {
-			absent++
-			continue
-		}
-		if next := s.body(); next != body {
-			fmt.Fprint(w, body)
-			body = next
-		}
-		fmt.Fprintf(w, "  %s\n", s.heading())
-	}
-	fmt.Fprint(w, body)
-	if absent > 0 {
-		fmt.Fprintf(w, "no record at %d of the names (--json tells which)\n", absent)
-	}
-	for _, z := range d.Zones {
-		until := ""
-		if z.KeysUntil != "" {
-			until = ", signatures over its keys until " + z.KeysUntil
-		}
-		fmt.Fprintln(w, shown(fmt.Sprintf("zone %s %s%s", z.Zone, z.Security, until)))
-	}
-}
-
-// counts is the first line.
-func (d *listDoc) counts() string {
-	records, names, unknown := 0, 0, 0
-	for i := range d.Sets {
-		s := &d.Sets[i]
-		records += len(s.Records)
-		switch s.State {
-		case statePresent:
-			names++
-		case stateUnknown:
-			unknown++
-		}
-	}
-	text := fmt.Sprintf("%s: %s at %d of %d names", d.Domain, plural(records, "record"), names, len(d.Sets))
-	if unknown > 0 {
-		text += fmt.Sprintf("; what is at %d is not known", unknown)
-	}
-	return shown(text)
-}
-
-func plural(n int, thing string) string {
-	if n == 1 {
-		return "1 " + thing
-	}
-	return fmt.Sprintf("%d %ss", n, thing)
-}
-
 // nothingLearnt is the error where no server said anything of any of the names: an empty
 // list would look like a domain that publishes nothing.
 func (d *listDoc) nothingLearnt() error {

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"cnfd/dnssec"
@@ -45,8 +44,11 @@ type seenSetDoc struct {
 	ServersNotAsked bool            `json:"servers_not_asked,omitempty"`
 	Trouble         string          `json:"trouble,omitempty"`
 	Records         []seenRecordDoc `json:"records"`
-	Servers         []seenServerDoc `json:"servers"`
-	Parents         []seenParentDoc `json:"parents,omitempty"` // of the zone above, where they do not all delegate alike
+	// SomeSilent: servers differ only in that some say nothing; heard are the records of the others.
+	SomeSilent bool            `json:"some_silent,omitempty"`
+	Heard      []seenRecordDoc `json:"heard,omitempty"`
+	Servers    []seenServerDoc `json:"servers"`
+	Parents    []seenParentDoc `json:"parents,omitempty"` // of the zone above, where they do not all delegate alike
 }
 
 // seenParentDoc is one address of a server of the zone above.
@@ -70,6 +72,7 @@ type seenServerDoc struct {
 	Records []string `json:"records,omitempty"`
 	Serial  *uint32  `json:"serial,omitempty"` // where servers differ
 	Skipped bool     `json:"skipped,omitempty"`
+	Silent  bool     `json:"silent,omitempty"` // it said nothing of use
 }
 
 // seenZoneDoc is one zone.
@@ -77,6 +80,8 @@ type seenZoneDoc struct {
 	Zone      string `json:"zone"`
 	Security  string `json:"security"`
 	KeysUntil string `json:"keys_until,omitempty"` // the end of the first signature over its DNSKEY
+	Lacks     string `json:"lacks,omitempty"`      // why it is insecure, for people
+	Do        string `json:"do,omitempty"`         // and what helps
 }
 
 // givenKey is a key that is looked for, and what to call it.
@@ -166,7 +171,7 @@ func (s *sought) doc(subject string, l *publish.Listing, testing bool) listDoc {
 		d.Sets = append(d.Sets, s.set(&l.Sets[i]))
 	}
 	for _, z := range l.Zones {
-		d.Zones = append(d.Zones, seenZoneDoc{Zone: z.Apex, Security: z.Security.String(), KeysUntil: stamp(z.KeysUntil)})
+		d.Zones = append(d.Zones, seenZoneDoc{Zone: z.Apex, Security: z.Security.String(), KeysUntil: stamp(z.KeysUntil), Lacks: z.Lacks, Do: z.Do})
 	}
 	return d
 }
@@ -178,18 +183,17 @@ func (s *sought) set(seen *publish.SeenSet) seenSetDoc {
 		Delegated: seen.Delegated(), Wildcard: seen.Wildcard, Aliases: seen.Aliases,
 		TTL: int64(seen.TTL / time.Second), NegativeTTL: int64(seen.Negative / time.Second), SignaturesUntil: stamp(seen.Until),
 		ServersDiffer: seen.Differ, ServersNotAsked: seen.Unasked, Trouble: seen.Trouble.Text,
-		Records: []seenRecordDoc{}, Servers: []seenServerDoc{},
+		Records: []seenRecordDoc{}, Servers: []seenServerDoc{}, SomeSilent: seen.Partly,
 	}
 	for _, r := range seen.Records {
-		one := seenRecordDoc{Record: r.Record.String(), Usable: r.Usable, Why: r.Why}
-		if r.Wanted {
-			one.Keys = s.labels[r.Record]
-		}
-		d.Records = append(d.Records, one)
+		d.Records = append(d.Records, s.record(r))
+	}
+	for _, r := range seen.Heard {
+		d.Heard = append(d.Heard, s.record(r))
 	}
 	for i := range seen.Servers {
 		v := &seen.Servers[i]
-		one := seenServerDoc{Server: v.Server, Says: v.Says(seen.Wanted), Skipped: v.Skipped}
+		one := seenServerDoc{Server: v.Server, Says: v.Says(seen.Wanted), Skipped: v.Skipped, Silent: !v.Skipped && v.Kind == dnssec.NoAnswer}
 		if v.HasSerial {
 			one.Serial = &v.Serial
 		}
@@ -200,6 +204,14 @@ func (s *sought) set(seen *publish.SeenSet) seenSetDoc {
 	}
 	for _, p := range seen.Parents {
 		d.Parents = append(d.Parents, seenParentDoc(p))
+	}
+	return d
+}
+
+func (s *sought) record(r publish.SeenRecord) seenRecordDoc {
+	d := seenRecordDoc{Record: r.Record.String(), Usable: r.Usable, Why: r.Why}
+	if r.Wanted {
+		d.Keys = s.labels[r.Record]
 	}
 	return d
 }
@@ -220,70 +232,4 @@ func stateOfSet(s *publish.SeenSet) string {
 		return stateAbsent
 	}
 	return stateUnknown
-}
-
-// heading is a set's first line, for people.
-func (d *seenSetDoc) heading() string {
-	return shown(fmt.Sprintf("%s  method %s, %s form", d.Name, d.Method, d.Form))
-}
-
-// body is what there is to say of a set behind its heading, for people.
-func (d *seenSetDoc) body() string {
-	lines := []string{strings.Join(d.facts(), ", ")}
-	if d.Trouble != "" {
-		lines = append(lines, d.Trouble)
-	}
-	for _, r := range d.Records {
-		note := strings.Join(r.Keys, ", ")
-		if !r.Usable {
-			note = "not usable: " + r.Why
-		}
-		lines = append(lines, strings.TrimSpace(r.Record+"  "+note))
-	}
-	for _, p := range d.Parents {
-		lines = append(lines, p.Server+": "+p.Says)
-	}
-	for _, v := range d.Servers {
-		if d.ServersDiffer || v.Skipped {
-			lines = append(lines, v.Server+": "+v.Says)
-		}
-	}
-	var b strings.Builder
-	for _, line := range lines {
-		fmt.Fprintf(&b, "    %s\n", shown(line))
-	}
-	return b.String()
-}
-
-// facts is what there is to say of a set in a line.
-func (d *seenSetDoc) facts() []string {
-	facts := []string{d.Security}
-	add := func(says bool, format string, args ...any) {
-		if says {
-			facts = append(facts, fmt.Sprintf(format, args...))
-		}
-	}
-	add(d.State == stateAbsent, "no record")
-	add(len(d.Aliases) > 0, "alias to %s", strings.Join(d.Aliases, " to "))
-	add(d.Wildcard, "from a wildcard")
-	add(d.Delegated, "in the delegated zone %s", d.Zone)
-	add(d.TTL > 0, "TTL %d s", d.TTL)
-	add(d.SignaturesUntil != "", "signatures until %s", d.SignaturesUntil)
-	add(d.ServersDiffer, "SERVERS DIFFER")
-	add(d.ServersNotAsked, "servers not asked")
-	add(!d.ServersDiffer && d.State != stateUnknown && len(d.Servers) > 0, "%s", alikeAt(d.Servers))
-	return facts
-}
-
-func alikeAt(servers []seenServerDoc) string {
-	n := 0
-	for _, v := range servers {
-		if !v.Skipped {
-			n++
-		}
-	}
-	if n == 1 {
-		return "one server address"
-	}
-	return fmt.Sprintf("alike at %d server addresses", n)
 }

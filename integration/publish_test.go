@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -16,7 +17,9 @@ import (
 // as they were.
 func TestPublishOnBINDAndKnot(t *testing.T) {
 	t.Parallel()
-	n := newPublishing(t, 107)
+	// Records of others, which no verifier takes for a key's, stand at the name all the while.
+	n := newPublishing(t, 107, ownersName+" 3 TLSA 3 1 1 "+strings.Repeat("0f", 32), ownersName+" 3 TLSA 255 255 255 "+strings.Repeat("a5", 48))
+	await(t, "the secondary", func() error { return n.second.answers(n.zone, ownersName, dns.TypeTLSA) })
 	c := n.newConfig(t, settings{sections: fmt.Sprintf("publish: {to: rfc2136, credentials: %q, wait: 1m}", n.key())})
 	before := n.tlsas(t)
 	playPublish(t, c, "unix:"+n.daemon(t, settings{}).unix, strings.TrimSuffix(publishingDomain, "."))
@@ -25,16 +28,24 @@ func TestPublishOnBINDAndKnot(t *testing.T) {
 	}
 }
 
-// tlsas is what both servers say of the names that the story is about.
+// tlsas is what both servers say of the names that the story is about, with TTLs, but for
+// signatures and what proves an absence, which a signer makes anew.
 func (n *publishing) tlsas(t testing.TB) (all string) {
 	t.Helper()
 	for _, h := range []*host{n.leaf, n.second} {
-		for _, name := range []string{"jwk.cnf." + publishingDomain, "cnf." + publishingDomain, publishingDomain} {
+		for _, name := range []string{ownersName, "cnf." + publishingDomain, publishingDomain} {
 			m, err := h.ask(name, dns.TypeTLSA)
 			if err != nil {
 				t.Fatal(err)
 			}
-			all += fmt.Sprintf("%s %s: %s, %d records\n", h.addr, name, dns.RcodeToString[m.Rcode], len(m.Answer)-strings.Count(fmt.Sprint(m.Answer), "RRSIG"))
+			var lines []string
+			for _, rr := range m.Answer {
+				if rr.Header().Rrtype != dns.TypeRRSIG {
+					lines = append(lines, strings.ToLower(rr.String()))
+				}
+			}
+			slices.Sort(lines)
+			all += fmt.Sprintf("%s %s: %s\n%s\n", h.addr, name, dns.RcodeToString[m.Rcode], strings.Join(lines, "\n"))
 		}
 	}
 	return all

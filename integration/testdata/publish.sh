@@ -16,9 +16,11 @@ cnfd publish add --config cnfd.yaml --subject "$subject" --key old.jwk --ttl 3
 must 'confirmed: record_matches' fresh old.json
 cnfd publish add --config cnfd.yaml --subject "$subject" --key old.jwk --json >again.json
 grep -q '"written":false,"proven":true' again.json
-sleep 3 # the daemon has been told of the absence, and may say so for as long as the zone allows (2 s)
+sleep 4 # the daemon has been told of the absence, and may say so for as long as the zone or the set allows (2 s, 3 s)
 must 'confirmed: record_matches' daemon old.json
-cnfd publish check --config cnfd.yaml --subject "$subject" --key old.jwk
+level=0
+cnfd publish check --config cnfd.yaml --subject "$subject" --key old.jwk || level=$?
+[ $level -le 1 ] # a warning where others have records there that no verifier can use
 
 echo "== rotate"
 ln -s old.json inuse.json

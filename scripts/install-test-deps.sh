@@ -13,6 +13,7 @@ packages=(
   pdns-server pdns-backend-sqlite3 sqlite3        # pdns_server, pdnsutil
   unbound unbound-host                            # the witness
   krb5-kdc krb5-admin-server krb5-user            # krb5kdc, kadmin.local, kinit: tickets for GSS-TSIG
+  libnet-dns-sec-perl                             # Net::DNS::SEC: SIG(0) that BIND 9.18 takes no more
   nginx caddy                                     # gateways that ask cnfd, and hand on a client's certificate
   prometheus systemd                              # promtool, systemd-analyze
   iproute2                                        # network namespaces

@@ -19,7 +19,7 @@ type RotationPlan struct {
 // PlanRotate returns what Rotate would still change, and changes nothing. It looks at the
 // world whatever stage is kept, and fails where Rotate would before writing.
 func (p *Publisher) PlanRotate(ctx context.Context, r Rotation) (plan RotationPlan, err error) {
-	t := &turn{p: p, r: &r}
+	t, now := &turn{p: p, r: &r}, p.cfg.Now()
 	if len(r.Swaps) == 0 {
 		return plan, &Error{What: "rotation: it is none"}
 	}
@@ -42,7 +42,7 @@ func (p *Publisher) PlanRotate(ctx context.Context, r Rotation) (plan RotationPl
 	case r.Stage > Planned:
 		plan.Retire, err = p.PlanWithdraw(ctx, r.old())
 	default:
-		r.Seen = p.cfg.Now()
+		r.Seen = now
 		for i, k := range tasks {
 			r.TTL, r.Absence = max(r.TTL, k.Change.Before.TTL), max(r.Absence, min(k.facts.negative, longestAbsence))
 			plan.Publish = append(plan.Publish, k.Change)
@@ -50,7 +50,6 @@ func (p *Publisher) PlanRotate(ctx context.Context, r Rotation) (plan RotationPl
 		}
 	}
 	if r.TTL > 0 {
-		now := p.cfg.Now()
 		until, of := r.end(now)
 		plan.First, plan.Of, plan.Wait = until.Sub(now), of, r.TTL+underway
 	}

@@ -20,7 +20,8 @@ func newPublishRotate() *cobra.Command {
 key in use unconfirmed, whatever caches hold:
 
   1. publish NEW beside OLD, and wait until every name server has it and it is proven
-  2. wait until no cache can hold the records without NEW: their TTL
+  2. wait until no cache can hold the records without NEW: their TTL, and until none can hold that there are none: the
+     zone's negative TTL from when OLD was first seen, since how long it had been there is not known
   3. have the key switched: by you, or by the program of --exec
   4. wait as long again
   5. retire OLD: take its record away. Only with --retire: it disowns every credential that is still bound to OLD

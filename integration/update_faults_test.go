@@ -21,10 +21,12 @@ type updateFault struct {
 	expected
 }
 
+var otherSecretFault = updateFault{"the secret is another", func(t *testing.T, w *writable, c *rfc2136.Config) {
+	c.Key = updateKey(t, strings.Replace(w.key, secretIn(w.key), otherSecret, 1))
+}, expected{publish.BadKey, "BADSIG"}}
+
 var updateFaults = []updateFault{
-	{"the secret is another", func(t *testing.T, w *writable, c *rfc2136.Config) {
-		c.Key = updateKey(t, strings.Replace(w.key, secretIn(w.key), otherSecret, 1))
-	}, expected{publish.BadKey, "BADSIG"}},
+	otherSecretFault,
 	{"the key is unknown", func(t *testing.T, w *writable, c *rfc2136.Config) {
 		c.Key = updateKey(t, strings.Replace(w.key, `key "`, `key "x`, 1))
 	}, expected{publish.BadKey, "BADKEY"}},

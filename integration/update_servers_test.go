@@ -226,15 +226,19 @@ func (p updatePowerDNS) configure(t testing.TB, h *host) {
 	}
 }
 
+// pdnsUntold is what PowerDNS says of every key and clock that is wrong.
+var pdnsUntold = expected{publish.BadKey, "says NOTAUTH: the key is not known there, its secret is another, or the clocks differ"}
+
+var pdnsSays = map[string]expected{
+	"the secret is another": pdnsUntold, "the key is unknown": pdnsUntold, "the algorithm is another": pdnsUntold,
+	"the clock is an hour late": pdnsUntold, "the clock is an hour early": pdnsUntold,
+}
+
 func TestUpdatePowerDNS(t *testing.T) {
 	t.Parallel()
 	w, at := updateHosts(t, 133, updatePowerDNS{}, updatePowerDNS{}, nil)
 	w.takesEmpty, w.odd = true, `a/b@c:._1_8.` // of names with other signs, "#" among them, it says SERVFAIL
-	untold := expected{publish.BadKey, "says NOTAUTH: the key is not known there, its secret is another, or the clocks differ"}
-	w.want = map[string]expected{
-		"the secret is another": untold, "the key is unknown": untold, "the algorithm is another": untold,
-		"the clock is an hour late": untold, "the clock is an hour early": untold,
-	}
+	w.want = pdnsSays
 	w.fail = func(t *testing.T) { // of writing
 		for _, work := range []string{"insert", "update", "delete"} {
 			run(t, at.dir, "create trigger no_"+work+" before "+work+" on records begin select raise(abort, 'full'); end;", "sqlite3", at.path("zones.sqlite3"))

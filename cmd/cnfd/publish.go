@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/signal"
 	"slices"
 	"strings"
@@ -172,15 +173,6 @@ func (o *publishOptions) owners(c *config.Config) (domain string, all []owner, e
 	return domain, all, nil
 }
 
-// entries are the records of the one key in a file, of which the public part is used.
-func (o *publishOptions) entries(cmd *cobra.Command, c *config.Config, keyFile string) ([]publish.Entry, error) {
-	octets, err := keyOctets(cmd, keyFile)
-	if err != nil {
-		return nil, err
-	}
-	return o.entriesOf(c, octets)
-}
-
 // keyOctets reads the file of --key.
 func (o *publishOptions) keyOctets(cmd *cobra.Command) ([]byte, error) {
 	octets, err := readInput(cmd, []string{o.key}, maxKeyFile)
@@ -201,14 +193,6 @@ func (o *publishOptions) ofKey(err error) error {
 		file = "standard input"
 	}
 	return fmt.Errorf("--key: %s: %s", shown(file), strings.TrimPrefix(what, "key file: "))
-}
-
-func keyOctets(cmd *cobra.Command, keyFile string) ([]byte, error) {
-	octets, err := readInput(cmd, []string{keyFile}, maxKeyFile)
-	if err != nil {
-		return nil, fmt.Errorf("key: %w", err)
-	}
-	return octets, nil
 }
 
 // entriesOf are the records of the one key that a file holds.
@@ -281,11 +265,14 @@ func (o *publishOptions) publisher(cmd *cobra.Command, c *config.Config, t publi
 }
 
 // interruptible has Ctrl-C and SIGTERM end cmd's context, so that what is half done is
-// undone or told of; the next one ends the process at once.
+// undone or told of; the next one ends the process at once. Nor does a reader of the
+// output that goes away end it in the middle.
 func interruptible(cmd *cobra.Command) (done func()) {
 	before := cmd.Context()
 	ctx, stop := signal.NotifyContext(before, syscall.SIGINT, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
 	cmd.SetContext(ctx)
-	return func() { stop(); cmd.SetContext(before) }
+	pipe := make(chan os.Signal, 1)
+	signal.Notify(pipe, syscall.SIGPIPE) // writing then fails, and nothing more
+	return func() { stop(); signal.Stop(pipe); cmd.SetContext(before) }
 }

@@ -62,11 +62,7 @@ func (o *publishOptions) carry(cmd *cobra.Command, c *config.Config, v verb, ent
 		}
 		report, err := v.do(p, ctx, entries, agreed)
 		doc.Target = o.targetName(t)
-		var changes []publish.Change
-		for _, s := range report.Sets {
-			changes = append(changes, s.Change)
-		}
-		o.warnOfTTL(cmd, c, v, changes, entries)
+		o.warnOfTTL(cmd, c, v, changesOf(&report), entries)
 		return o.finish(cmd, &doc, &report, err)
 	})
 }
@@ -96,11 +92,43 @@ func (o *publishOptions) printPlan(w io.Writer, doc *publishDoc, changes []publi
 		for _, c := range changes {
 			doc.Sets = append(doc.Sets, planned(c, entries))
 		}
+		doc.NotPublished = doc.Command == "remove" && !changing(changes)
 		return doc.print(w)
+	}
+	if doc.Command == "remove" && !changing(changes) {
+		fmt.Fprintln(w, notHere(changes))
 	}
 	fmt.Fprintf(w, "Nothing is changed (--dry-run). At %s:\n", shown(doc.Target))
 	printDiff(w, changes)
 	return nil
+}
+
+// changing reports whether there is anything to do.
+func changing(changes []publish.Change) bool {
+	return slices.ContainsFunc(changes, func(c publish.Change) bool { return !c.None() })
+}
+
+// notHere says of a key that was to be removed that it is at none of the names, and what is.
+func notHere(changes []publish.Change) string {
+	stay := 0
+	for _, c := range changes {
+		stay += len(c.Before.Records)
+	}
+	switch stay {
+	case 0:
+		return "nothing is published here: nothing was written"
+	case 1:
+		return "this key is not published here: 1 record of another key stays (is it the right file?)"
+	}
+	return fmt.Sprintf("this key is not published here: %d records of other keys stay (is it the right file?)", stay)
+}
+
+// changesOf are the changes of a report.
+func changesOf(r *publish.Report) (changes []publish.Change) {
+	for _, s := range r.Sets {
+		changes = append(changes, s.Change)
+	}
+	return changes
 }
 
 func printDiff(w io.Writer, changes []publish.Change) {
@@ -131,7 +159,7 @@ func (o *publishOptions) consent(cmd *cobra.Command, changes []publish.Change, e
 		}
 		return nil
 	}
-	if o.yes || !terminal(cmd.InOrStdin()) || !slices.ContainsFunc(changes, func(c publish.Change) bool { return !c.None() }) {
+	if o.yes || !terminal(cmd.InOrStdin()) || !changing(changes) {
 		return nil
 	}
 	shows, done := person(cmd)
@@ -277,8 +305,7 @@ func secure(r *publish.Report) bool {
 
 // absent reports whether a key that was to be removed was not there, and proven so.
 func (d *publishDoc) absent(r *publish.Report, code int) bool {
-	return d.Command == "remove" && !d.printed && code == 0 && !r.Written() &&
-		!slices.ContainsFunc(r.Sets, func(s publish.SetReport) bool { return !s.Change.None() })
+	return d.Command == "remove" && !d.printed && code == 0 && !r.Written() && !changing(changesOf(r))
 }
 
 // outcome is the first line of a report.
@@ -293,17 +320,7 @@ func (d *publishDoc) outcome(r *publish.Report, code int) string {
 	case !d.absent(r, code):
 		return outcome(d.Command, r, code)
 	}
-	stay := 0
-	for _, s := range r.Sets {
-		stay += len(s.Change.Before.Records)
-	}
-	switch stay {
-	case 0:
-		return "nothing is published here: nothing was written"
-	case 1:
-		return "this key is not published here: 1 record of another key stays (is it the right file?)"
-	}
-	return fmt.Sprintf("this key is not published here: %d records of other keys stay (is it the right file?)", stay)
+	return notHere(changesOf(r))
 }
 
 // outcome is the first line of a report on what was written.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/netip"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -102,6 +103,45 @@ func TestAKeyThatIsNotKnownWhereTheSOASays(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "BADKEY") || strings.HasSuffix(err.Error(), "set publish.server to it (the zone's SOA names this one)") != found {
 			t.Errorf("found %t: %v", found, err)
 		}
+	}
+}
+
+// TestWhoIsMeant: where the server that was told does not do, the one that the SOA names is told of, if it is another.
+func TestWhoIsMeant(t *testing.T) {
+	for _, c := range []struct {
+		claim, apex, names string
+		fails              func(s *server, c *Config)
+		want               string
+	}{
+		{"a key that is not known", apex, "192.0.2.1:53", func(s *server, _ *Config) { delete(s.keys, keyName) }, "set publish.server to it (the SOA of vendor.example. names 192.0.2.1:53)"},
+		{"nobody there", apex, "192.0.2.1:53", func(_ *server, c *Config) {
+			c.Dial = func(context.Context, string, string) (net.Conn, error) { return nil, errors.New("connection refused") }
+		}, "set publish.server to it (the SOA of vendor.example. names 192.0.2.1:53)"},
+		{"it is the same", apex, "192.0.2.53:53", func(s *server, _ *Config) { delete(s.keys, keyName) }, "set publish.server to it"},
+		{"it is that of a zone above", "example.", "192.0.2.1:53", func(s *server, _ *Config) { delete(s.keys, keyName) }, "set publish.server to it"},
+		{"another secret, which is the key's own fault", apex, "192.0.2.1:53", func(s *server, _ *Config) { s.keys[keyName] = []byte("another secret of enough octets!") }, "check the key's secret on both sides"},
+	} {
+		t.Run(c.claim, func(t *testing.T) {
+			s := newServer(t)
+			asked := 0
+			named := func(f *Config) {
+				f.Primary = func(ctx context.Context, name string) (string, []netip.AddrPort, error) {
+					asked++
+					return primaryAt(c.apex, c.names)(ctx, name)
+				}
+			}
+			if read(t, s.target(t, named), name); asked > 0 {
+				t.Error("asked where the server does")
+			}
+			z := s.target(t, func(f *Config) { named(f); c.fails(s, f) })
+			_, err := z.Read(t.Context(), name)
+			if err == nil || !strings.HasSuffix(err.Error(), c.want) {
+				t.Errorf("read: %v", err)
+			}
+			if err = z.Write(t.Context(), publishChange(t, publish.Set{Name: name})); err == nil || !strings.HasSuffix(err.Error(), c.want) {
+				t.Errorf("write: %v", err)
+			}
+		})
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -45,7 +46,8 @@ type Config struct {
 	// §5.2.3). Required with a Key.
 	Now func() time.Time
 	// Primary finds the apex of the name's zone and the addresses of its primary, best
-	// first: FindPrimary does. It is not asked where Server is set.
+	// first: FindPrimary does. Where Server is set it is only asked for the other one, when
+	// that does not do.
 	Primary func(ctx context.Context, name string) (apex string, server []netip.AddrPort, err error)
 	// Told, where set, hears of each zone and address of its primary before a change is
 	// sent there, once for each.
@@ -170,8 +172,33 @@ func (z *primary) find(ctx context.Context, name string) (place, error) {
 	return p, nil
 }
 
+// otherTime bounds the search for who is meant, where the server that was told is not it.
+const otherTime = 3 * time.Second
+
+// other adds to an error of a server that was told which one the zone's SOA names.
+func (z *primary) other(ctx context.Context, name string, err error) error {
+	var e *publish.Error
+	if z.cfg.Server == "" || z.cfg.Primary == nil || !errors.As(err, &e) || ctx.Err() != nil ||
+		!strings.HasSuffix(e.Do, notPrimary) && !strings.HasSuffix(e.Do, setServer) {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, otherTime)
+	defer cancel()
+	apex, servers, ferr := z.cfg.Primary(ctx, name)
+	if ferr != nil || tooHigh(name, apex) != nil || len(servers) == 0 || servers[0].String() == e.Where {
+		return err
+	}
+	e.Do += fmt.Sprintf(" (the SOA of %s names %s)", apex, servers[0])
+	return err
+}
+
 // Read asks the primary itself for the set at a name.
 func (z *primary) Read(ctx context.Context, name string) (publish.Set, error) {
+	s, err := z.read(ctx, name)
+	return s, z.other(ctx, name, err)
+}
+
+func (z *primary) read(ctx context.Context, name string) (publish.Set, error) {
 	name, err := owner(name)
 	if err != nil {
 		return publish.Set{}, err
@@ -195,6 +222,10 @@ func (z *primary) Read(ctx context.Context, name string) (publish.Set, error) {
 // Write sends one update, and sends it once: after an error only Read can tell what
 // became of it.
 func (z *primary) Write(ctx context.Context, c publish.Change) error {
+	return z.other(ctx, c.Name, z.write(ctx, c))
+}
+
+func (z *primary) write(ctx context.Context, c publish.Change) error {
 	name, err := owner(c.Name)
 	if err != nil {
 		return err

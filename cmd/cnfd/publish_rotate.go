@@ -56,8 +56,8 @@ stopped, not proven in time, not switched or, with --retire, not retired yet; 2 
 		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd, args) },
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.from, "from", "", "the `FILE` with the key that is in use; a private one is used by its public part")
-	f.StringVar(&o.key, "to", "", "the `FILE` with the key that is to be used instead")
+	f.Var(&once{value: &o.from, what: "key"}, "from", "the `FILE` with the key that is in use; a private one is used by its public part")
+	f.Var(&once{value: &o.key, what: "key"}, "to", "the `FILE` with the key that is to be used instead")
 	f.StringVar(&o.exec, "exec", "", "the `PROGRAM` that has the holder use the new key; its arguments follow behind --")
 	f.BoolVar(&o.switched, "switched", false, "the holder uses the new key now: go on")
 	f.BoolVar(&o.retire, "retire", false, "take the old key's record away when it is time, which disowns its credentials")

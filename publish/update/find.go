@@ -2,9 +2,11 @@ package update
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"strings"
+	"time"
 
 	"cnfd/dnssec"
 	"cnfd/publish"
@@ -83,6 +85,26 @@ func soaOf(ctx context.Context, w publish.World, name string, bogus bool) (*dns.
 			return nil, &publish.Error{Kind: publish.Unreachable, Where: name, What: "no zone found that holds it", Do: "set publish.server and publish.zone"}
 		}
 	}
+}
+
+// otherTime bounds the search for who is meant, where the server that was told is not it.
+const otherTime = 3 * time.Second
+
+// other adds to an error of a server that was told which one the zone's SOA names.
+func (z *primary) other(ctx context.Context, name string, err error) error {
+	var e *publish.Error
+	if z.cfg.Server == "" || z.cfg.Primary == nil || !errors.As(err, &e) || ctx.Err() != nil ||
+		!strings.HasSuffix(e.Do, notPrimary) && !strings.HasSuffix(e.Do, setServer) {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, otherTime)
+	defer cancel()
+	apex, servers, ferr := z.cfg.Primary(ctx, name)
+	if ferr != nil || tooHigh(name, apex) != nil || len(servers) == 0 || servers[0].String() == e.Where {
+		return err
+	}
+	e.Do += fmt.Sprintf(" (the SOA of %s names %s)", apex, servers[0])
+	return err
 }
 
 // tooHigh is an error where the zone that was found is the root's or a top-level domain,

@@ -17,7 +17,6 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -170,26 +169,6 @@ func (z *primary) find(ctx context.Context, name string) (place, error) {
 		return place{}, &publish.Error{Kind: publish.WrongZone, Where: name, What: "name is not in the zone " + p.apex, Do: "set publish.zone to the zone that holds it, or leave it out"}
 	}
 	return p, nil
-}
-
-// otherTime bounds the search for who is meant, where the server that was told is not it.
-const otherTime = 3 * time.Second
-
-// other adds to an error of a server that was told which one the zone's SOA names.
-func (z *primary) other(ctx context.Context, name string, err error) error {
-	var e *publish.Error
-	if z.cfg.Server == "" || z.cfg.Primary == nil || !errors.As(err, &e) || ctx.Err() != nil ||
-		!strings.HasSuffix(e.Do, notPrimary) && !strings.HasSuffix(e.Do, setServer) {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(ctx, otherTime)
-	defer cancel()
-	apex, servers, ferr := z.cfg.Primary(ctx, name)
-	if ferr != nil || tooHigh(name, apex) != nil || len(servers) == 0 || servers[0].String() == e.Where {
-		return err
-	}
-	e.Do += fmt.Sprintf(" (the SOA of %s names %s)", apex, servers[0])
-	return err
 }
 
 // Read asks the primary itself for the set at a name.

@@ -36,7 +36,7 @@ type rotateDoc struct {
 
 func (o *rotateOptions) doc(t publish.Target, r *publish.Rotation) rotateDoc {
 	return rotateDoc{
-		publishDoc: publishDoc{Command: "rotate", Subject: o.subject, Target: t.Name, DryRun: o.dryRun, Testing: o.testing, Sets: []setDoc{}},
+		publishDoc: publishDoc{Command: "rotate", Subject: o.subject, Target: o.targetName(t), DryRun: o.dryRun, Testing: o.testing, Sets: []setDoc{}},
 		From:       r.From, To: r.To, Names: namesOf(r), Also: o.also, Step: r.Stage.String(), State: o.state, Aside: o.aside,
 	}
 }
@@ -65,31 +65,29 @@ func (o *rotateOptions) told(cmd *cobra.Command, t publish.Target, r *publish.Ro
 			next = "not retired yet: " + what
 		}
 	}
-	w := cmd.OutOrStdout()
+	w := &lossy{Writer: cmd.OutOrStdout()}
 	switch {
 	case o.json:
-		d := o.doc(t, r)
+		d := o.reached(t, r, report, err)
 		if d.Next, d.Run = next, run; !begun {
 			d.State, d.Aside = "", ""
 		}
-		d.reported(report)
-		d.failed(err)
-		if err := printJSON(w, d); err != nil {
-			return err
-		}
+		_ = printJSON(w, d) // w keeps the error
 	case begun:
-		o.printReached(w, r, report)
+		o.printReached(w, r, report, err)
 		fmt.Fprintf(w, "NEXT: %s\n", next)
 		if run != "" {
 			fmt.Fprintf(w, "      %s\n", run)
 		}
 	}
+	o.teller.rest()
+	if w.err != nil {
+		fmt.Fprintf(cmd.ErrOrStderr(), "%s: this could not be printed: %v; the exit code, %d, is that of what was done\n", cmd.CommandPath(), w.err, code)
+	}
 	switch {
 	case err != nil:
-		o.teller.rest()
-		fmt.Fprintf(cmd.ErrOrStderr(), "%s: %s\n", cmd.CommandPath(), strings.Join(strings.Fields(err.Error()), " "))
+		fmt.Fprintf(cmd.ErrOrStderr(), "%s: %s\n", cmd.CommandPath(), shown(strings.Join(strings.Fields(err.Error()), " ")))
 	case code != 0:
-		o.teller.rest()
 		fmt.Fprintf(cmd.ErrOrStderr(), "%s: the old key is not retired yet: the rotation is at %s\n", cmd.CommandPath(), r.Stage)
 	default:
 		return nil
@@ -97,13 +95,24 @@ func (o *rotateOptions) told(cmd *cobra.Command, t publish.Target, r *publish.Ro
 	return exit(code)
 }
 
-func (o *rotateOptions) printReached(w io.Writer, r *publish.Rotation, report *publish.Report) {
+// reached is what --json has of it.
+func (o *rotateOptions) reached(t publish.Target, r *publish.Rotation, report *publish.Report, err error) rotateDoc {
+	d := o.doc(t, r)
+	d.reported(report)
+	for i := range report.Sets {
+		d.Sets[i].Mangled = mangled(&report.Sets[i], err)
+	}
+	d.failed(err)
+	return d
+}
+
+func (o *rotateOptions) printReached(w io.Writer, r *publish.Rotation, report *publish.Report, err error) {
 	fmt.Fprintf(w, "rotation of %s: %s\n", shown(r.Subject), meaning[r.Stage])
 	if o.testing {
 		fmt.Fprintln(w, "TESTING: proven under testing settings, which make a proof worthless.")
 	}
 	o.printWhat(w, r)
-	printReport(w, report, o.now())
+	new(publishDoc).printReport(w, report, err, o.now())
 }
 
 // printWhat says of which keys and names a rotation is, and where it is kept.
@@ -206,7 +215,7 @@ func setsOf(changes []publish.Change) (all []setDoc) {
 }
 
 func (o *rotateOptions) printPlanned(w io.Writer, t publish.Target, r *publish.Rotation, plan publish.RotationPlan) {
-	fmt.Fprintf(w, "Nothing is changed (--dry-run). At %s:\n", shown(t.Name))
+	fmt.Fprintf(w, "Nothing is changed (--dry-run). At %s:\n", shown(o.targetName(t)))
 	fmt.Fprintf(w, "rotation of %s: %s\n", shown(r.Subject), meaning[r.Stage])
 	o.printWhat(w, r)
 	if r.Stage == publish.Retired {

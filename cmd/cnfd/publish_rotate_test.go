@@ -76,6 +76,52 @@ func TestGoOnIsACommandLineForAShell(t *testing.T) {
 	}
 }
 
+// TestWhatARotationSays: the exit code is that of what was done, whatever becomes of the text; and
+// of what has not begun no state is told.
+func TestWhatARotationSays(t *testing.T) {
+	missing := &publish.Error{Kind: publish.Missing, What: "the old key is not published there"}
+	for _, tt := range []struct {
+		claim       string
+		stage       publish.Stage
+		err         error
+		broken      bool
+		retire      bool
+		json        bool
+		code        int
+		out, stderr string // "" for nothing at all
+	}{
+		{claim: "retired", stage: publish.Retired, out: "rotation of https://vendor.example: retired"},
+		{claim: "retired, and nobody reads it", stage: publish.Retired, broken: true, stderr: "this could not be printed: "},
+		{claim: "retired, and nobody reads the JSON", stage: publish.Retired, broken: true, json: true, stderr: "the exit code, 0, is that of what was done"},
+		{claim: "nothing has begun", err: missing, code: exitUnwritten, stderr: "the old key is not published there"},
+		{claim: "nothing has begun, as JSON", err: missing, json: true, code: exitUnwritten, out: `"step":"planned"}`, stderr: "the old key is not published there"},
+		{claim: "to be retired, and waiting for the switch", stage: publish.Spread, retire: true, code: exitNotProven, out: "\nNEXT: not retired yet: have the holder use the new key", stderr: "the old key is not retired yet: the rotation is at spread"},
+	} {
+		var out, bad strings.Builder
+		cmd := newPublishRotate()
+		cmd.SetOut(&out)
+		if cmd.SetErr(&bad); tt.broken {
+			cmd.SetOut(broken{})
+		}
+		o := rotateOptions{publishOptions: publishOptions{json: tt.json, now: time.Now, teller: newTeller(&bad)}, retire: tt.retire, state: "state.json"}
+		r := publish.Rotation{Subject: "https://vendor.example", Stage: tt.stage}
+		err := o.told(cmd, publish.Target{}, &r, &publish.Report{}, tt.err, nil)
+		if code := exit(0); err != nil && (!errors.As(err, &code) || int(code) != tt.code) || err == nil && tt.code != 0 {
+			t.Errorf("%s: %v, want %d", tt.claim, err, tt.code)
+		}
+		for got, want := range map[string]string{out.String(): tt.out, bad.String(): tt.stderr} {
+			if !strings.Contains(got, want) || want == "" && got != "" {
+				t.Errorf("%s: %q, want %q", tt.claim, got, want)
+			}
+		}
+	}
+}
+
+// broken is a Writer that nobody reads.
+type broken struct{}
+
+func (broken) Write([]byte) (int, error) { return 0, errors.New("broken pipe") }
+
 // records is a place that holds the same records at names, and fails at others.
 type records struct {
 	at    map[string]publish.Record

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"cnfd/publish"
 )
@@ -93,6 +94,16 @@ func TestTooMuchOutput(t *testing.T) {
 	isKind(t, err, publish.Failed, "over 1000 octets")
 	_, err = flood(1 << 24)
 	isKind(t, err, publish.Failed, "over 1000 octets")
+}
+
+// TestAWriteMayPrintAnything: what would be too much of a read is none of a write's business.
+func TestAWriteMayPrintAnything(t *testing.T) {
+	z := hook(t, Config{Program: script(t, "flood.sh"), Args: []string{strconv.Itoa(2 << 20)}})
+	_, err := z.Read(t.Context(), owner)
+	isKind(t, err, publish.Failed, "over 1048576 octets")
+	if err := z.Write(t.Context(), publish.Change{Name: owner, After: publish.Set{Name: owner}.With(record(t, ours), time.Minute)}); err != nil {
+		t.Error(err)
+	}
 }
 
 // TestMuchIsSaid: of standard error the last line is shown, cut short, without what a terminal obeys.

@@ -3,6 +3,7 @@ package integration
 import (
 	"fmt"
 	"net"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -34,7 +35,13 @@ type host struct {
 }
 
 func newHost(life testing.TB, kind software, addr string) *host {
-	return &host{software: kind, life: life, addr: addr, dir: filepath.Join(work, addr)}
+	h := &host{software: kind, life: life, addr: addr, dir: filepath.Join(work, addr)}
+	life.Cleanup(func() { // journals would be the next run's past, with -count
+		if !life.Failed() {
+			os.RemoveAll(h.dir)
+		}
+	})
+	return h
 }
 
 func (h *host) path(elem ...string) string {

@@ -116,8 +116,8 @@ func tooHigh(name, apex string) error {
 	}
 	labels := dns.SplitDomainName(name)
 	domain := strings.Join(labels[max(0, len(labels)-2):], ".") + "."
-	return &publish.Error{Kind: publish.WrongZone, Where: domain, What: "no such zone: the nearest is " + apex + " : is the domain spelled right?",
-		Do: "where that zone is meant, set publish.zone to it"}
+	return &publish.Error{Kind: publish.WrongZone, Where: domain, What: "no such zone: the nearest is " + apex,
+		Do: "is the domain spelled right? Where the zone " + apex + " is meant, set publish.zone to it"}
 }
 
 func lookup(ctx context.Context, w publish.World, name string, rrtype uint16) (*dnssec.Answer, error) {

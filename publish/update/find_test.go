@@ -215,9 +215,9 @@ func TestNobodyAboveIsAsked(t *testing.T) {
 		says              string
 	}{
 		{"a zone of one's own is", "vendor.example.", "", ""},
-		{"the root is not", ".", "", "vendor.example.: no such zone: the nearest is . : is the domain spelled right?"},
-		{"a top-level domain is not", "example.", "", "vendor.example.: no such zone: the nearest is example. : is the domain"},
-		{"nor is it for a zone that is told and is not there", "example.", "vendor.example.", "the nearest is example. :"},
+		{"the root is not", ".", "", "vendor.example.: no such zone: the nearest is .: is the domain spelled right?"},
+		{"a top-level domain is not", "example.", "", "vendor.example.: no such zone: the nearest is example.: is the domain"},
+		{"nor is it for a zone that is told and is not there", "example.", "vendor.example.", "the nearest is example.:"},
 		{"one that is told is", "example.", "example.", "jwk.cnf.vendor.example. is in the zone vendor.example. there"}, // by the server, which was asked
 	} {
 		t.Run(c.claim, func(t *testing.T) {
@@ -256,7 +256,7 @@ func TestReadIsHeldToTheZone(t *testing.T) {
 			}
 		}
 	}
-	if _, err := s.target(t, nil).Read(t.Context(), name); err == nil || !strings.Contains(err.Error(), "the nearest is example. :") {
+	if _, err := s.target(t, nil).Read(t.Context(), name); err == nil || !strings.Contains(err.Error(), "the nearest is example.:") {
 		t.Errorf("a server of a top-level domain: %v", err)
 	}
 }

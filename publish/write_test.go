@@ -92,6 +92,24 @@ func TestFaultsOfThePlace(t *testing.T) {
 	}
 }
 
+// TestWhatCannotBeTakenBack is named, with what to do.
+func TestWhatCannotBeTakenBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScene(theirs)
+		s.failBefore = func(n int) error {
+			if n > 0 {
+				return broken(ServFail)
+			}
+			return nil
+		}
+		r, err := s.publisher(t).Publish(t.Context(), both())
+		if kindOf(err) != Partial || !r.Written() || r.Sets[0].Undone || !s.sets[owner].Has(ours) || !s.sets[owner].Has(theirs) ||
+			!strings.Contains(err.Error(), owner+" could not be taken back") || !strings.Contains(err.Error(), "remove the record") {
+			t.Errorf("%v, %+v", err, r)
+		}
+	})
+}
+
 // stranger puts a record beside ours before the n-th write; -1: before each.
 func (s *scene) stranger(n int) func(int) {
 	made := byte(100)

@@ -176,7 +176,11 @@ func (t *task) remembered() string {
 	case t.Until.IsZero():
 		return ""
 	}
-	return fmt.Sprintf("; caches may still hold what was there before until %s (%v)", t.Until.UTC().Format("15:04:05 MST"), t.SetReport.Before)
+	until, layout := t.Until.UTC(), "15:04:05 MST"
+	if until.YearDay() != until.Add(-t.SetReport.Before).YearDay() {
+		layout = "2006-01-02 " + layout
+	}
+	return fmt.Sprintf("; caches may still hold what was there before until %s (%v)", until.Format(layout), t.SetReport.Before)
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

@@ -273,6 +273,21 @@ func TestWaitingEnds(t *testing.T) {
 	})
 }
 
+// TestUntilAnotherDay has its date.
+func TestUntilAnotherDay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScene(ours)
+		if _, err := s.publisher(t).Withdraw(t.Context(), []Entry{entry(ours)}); err != nil || !s.said(Proven, "until 00:05:00 UTC (5m0s)") {
+			t.Errorf("%v, %v", err, s.events)
+		}
+		s = newScene(ours)
+		s.servers[0].ttl = 86400
+		if _, err := s.publisher(t).Withdraw(t.Context(), []Entry{entry(ours)}); err != nil || !s.said(Proven, "until 2000-01-02 00:00:00 UTC (24h0m0s)") {
+			t.Errorf("%v, %v", err, s.events)
+		}
+	})
+}
+
 // TestUntilIsWholeSeconds, as it is printed, and no sooner.
 func TestUntilIsWholeSeconds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

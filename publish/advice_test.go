@@ -50,6 +50,13 @@ func TestCheckAdvises(t *testing.T) {
 			silent(&l.Sets[0])
 			l.Sets[0].Servers[1].Trouble = dnssec.Trouble{Text: "says REFUSED", Lame: true}
 		}, publish.ServersDiffer, "no answer: says REFUSED", "have ns2.vendor.example. 192.0.2.2 serve the zone; or take it out of the zone's NS", false},
+		{"no address of one server can be had", func(l listing) {
+			silent(&l.Sets[0])
+			l.Sets[0].Partly, l.Sets[0].Servers[1].Kind = false, dnssec.NoData
+		}, func(l listing) {
+			silent(&l.Sets[0])
+			l.Sets[0].Servers[1] = publish.SeenServer{Server: "ns2.elsewhere.example.", Nowhere: true, Trouble: dnssec.Trouble{Text: "says REFUSED", Unreachable: true, Lame: true}}
+		}, publish.ServersDiffer, "ns2.elsewhere.example.: no answer", "see why no address of ns2.elsewhere.example. can be had; or take it out", false},
 		{"one is down, and of the others one is late", func(l listing) {
 			l.Sets[0].Differ, l.Sets[0].Kind, l.Sets[0].Security = true, dnssec.NoAnswer, dnssec.Indeterminate
 			l.Sets[0].Servers[1].Kind, l.Sets[0].Servers[1].Records = dnssec.NoData, nil
@@ -136,12 +143,16 @@ func TestListSortsServers(t *testing.T) {
 	e := alike(a, a, a)
 	slices.Reverse(e.Hops[0].Servers)
 	e.Hops[0].Servers[0].Name = "ns1.vendor.example."
+	e.Hops[0].Servers = append(e.Hops[0].Servers, dnssec.Server{Name: "ns0.vendor.example.", Trouble: dnssec.Trouble{Text: "its name leads to no address"}})
 	l := look(t, &told{each: map[string]*dnssec.Each{watched: e}}, watch(theKey))
 	var got []string
 	for _, s := range l.Sets[0].Servers {
 		got = append(got, s.Server)
 	}
-	if want := []string{"ns1.vendor.example. 192.0.2.1", "ns1.vendor.example. 192.0.2.3", "ns2.vendor.example. 192.0.2.2"}; !slices.Equal(got, want) {
+	if s := l.Sets[0].Servers; !s[0].Nowhere || s[1].Nowhere {
+		t.Errorf("%+v", s)
+	}
+	if want := []string{"ns0.vendor.example.", "ns1.vendor.example. 192.0.2.1", "ns1.vendor.example. 192.0.2.3", "ns2.vendor.example. 192.0.2.2"}; !slices.Equal(got, want) {
 		t.Errorf("%q", got)
 	}
 	if e.Hops[0].Servers[0].Address.String() != "192.0.2.3" {

@@ -30,10 +30,12 @@ func differing(s *SeenSet) string {
 // mend says what helps where servers differ because some of them say nothing of use; ""
 // where all do, or it is those of the zone above that differ.
 func (s *SeenSet) mend() string {
-	var down, lame, others, do []string
+	var down, lame, nowhere, others, do []string
 	for i := range s.Servers {
 		switch v := &s.Servers[i]; {
 		case !v.silent():
+		case v.Nowhere:
+			nowhere = append(nowhere, v.Server)
 		case v.Trouble.Unreachable:
 			down = append(down, v.Server)
 		case v.Trouble.Lame:
@@ -42,7 +44,7 @@ func (s *SeenSet) mend() string {
 			others = append(others, v.Server)
 		}
 	}
-	if len(s.Parents) > 0 || len(down)+len(lame)+len(others) == 0 {
+	if len(s.Parents) > 0 || len(down)+len(lame)+len(nowhere)+len(others) == 0 {
 		return ""
 	}
 	if len(down) > 0 {
@@ -50,6 +52,9 @@ func (s *SeenSet) mend() string {
 	}
 	if len(lame) > 0 {
 		do = append(do, "have "+strings.Join(lame, " and ")+" serve the zone")
+	}
+	if len(nowhere) > 0 {
+		do = append(do, "see why no address of "+strings.Join(nowhere, " and ")+" can be had")
 	}
 	if len(others) > 0 {
 		do = append(do, "see to "+strings.Join(others, " and "))

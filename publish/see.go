@@ -179,7 +179,7 @@ func at(server string, address netip.Addr) string {
 func seeServer(from *dnssec.Server) SeenServer {
 	s := SeenServer{
 		Server: at(from.Name, from.Address), Serial: from.Serial, HasSerial: from.HasSerial,
-		Skipped: from.Skipped, Trouble: from.Trouble,
+		Skipped: from.Skipped, Nowhere: !from.Address.IsValid(), Trouble: from.Trouble,
 	}
 	a := from.Answer
 	if a == nil {

@@ -86,7 +86,9 @@ type SeenServer struct {
 	Serial   uint32   // of its copy of the zone, where HasSerial: asked for where servers differ
 	// Skipped: this machine has no way to addresses of the family. It counts for nobody.
 	HasSerial, Skipped bool
-	Trouble            dnssec.Trouble
+	// Nowhere: no address of it could be had.
+	Nowhere bool
+	Trouble dnssec.Trouble
 }
 
 // SeenZone is a zone that holds names of a Listing.

@@ -82,10 +82,10 @@ func TestGolden(t *testing.T) {
 	}
 	for _, tc := range cases {
 		for _, f := range []Format{Zone, NSUpdate, Generic, OctoDNS} {
+			if f == OctoDNS && tc.options.Zone == "" {
+				continue // TestRefused has it
+			}
 			t.Run(tc.name+"/"+f.String(), func(t *testing.T) {
-				if f == OctoDNS && tc.options.Zone == "" {
-					t.SkipNow() // TestRefused has it
-				}
 				got := printed(t, f, tc.options, tc.changes...)
 				path := filepath.Join("testdata", tc.name+"."+f.String())
 				if *update {

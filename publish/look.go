@@ -1,6 +1,7 @@
 package publish
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"fmt"
@@ -30,14 +31,16 @@ func (p *Publisher) look(ctx context.Context, e Entry) (f facts, err error) {
 		return facts{}, stopped(err, "nothing was written")
 	}
 	f.answer = f.each.Answer
-	if f.each.Forwarded || f.answer == nil || f.answer.Kind == dnssec.NoAnswer {
-		if f.answer, _, err = p.cfg.World.Lookup(ctx, question(e.Name, dnssec.TypeTLSA)); err != nil {
-			return facts{}, stopped(err, "nothing was written")
-		}
-	}
-	if f.apex = f.answer.Zone; len(f.each.Hops) > 0 && f.each.Hops[0].Zone != "" {
+	if len(f.each.Hops) > 0 {
 		f.apex = f.each.Hops[0].Zone
 	}
+	if f.each.Forwarded || f.answer == nil || f.answer.Kind == dnssec.NoAnswer {
+		if f.answer, _, err = p.cfg.World.Lookup(ctx, question(e.Name, dnssec.TypeTLSA)); err != nil {
+			f.answer = f.each.Answer
+			return f, stopped(err, "nothing was written")
+		}
+	}
+	f.apex = cmp.Or(f.apex, f.answer.Zone)
 	f.negative, err = p.negativeTTL(ctx, f.apex)
 	return f, err
 }
@@ -51,9 +54,7 @@ func (p *Publisher) looks(ctx context.Context, tasks []*task) error {
 	for _, t := range tasks {
 		p.tell(Event{Step: Looking, Name: t.entry.Name, Text: "asking every name server of the zone what is there now"})
 		all.Go(func() {
-			if f, err := p.look(within, t.entry); err == nil {
-				t.facts = f
-			}
+			t.facts, _ = p.look(within, t.entry) // as much as was heard
 		})
 	}
 	all.Wait()
@@ -65,6 +66,8 @@ func (p *Publisher) looks(ctx context.Context, tasks []*task) error {
 		switch {
 		case t.facts.each == nil:
 			say("not all name servers have answered by now: it is withdrawn without waiting for them")
+		case t.facts.overridden():
+			say("a negative trust anchor of this configuration (resolver.negative_trust_anchors) covers the zone " + t.facts.apex + ": that the record is gone will not be proven")
 		case t.facts.unsigned() && !p.cfg.Insecure:
 			say("the zone " + t.facts.apex + " is not signed: that the record is gone will not be proven (--allow-insecure is content with what its servers say)")
 		}
@@ -100,7 +103,7 @@ func (p *Publisher) fit(ctx context.Context, e Entry, f facts) error {
 	if !f.unsigned() {
 		return nil
 	}
-	if f.answer.Overridden {
+	if f.overridden() {
 		return &Error{
 			Kind: Unsigned, Where: e.Name, What: "a negative trust anchor of this configuration covers the zone " + f.apex + ": nothing is proven under it",
 			Do: "take it out (resolver.negative_trust_anchors)",
@@ -112,6 +115,10 @@ func (p *Publisher) fit(ctx context.Context, e Entry, f facts) error {
 	what, do := whyUnsigned(ctx, p.cfg.World, f.apex)
 	return &Error{Kind: Unsigned, Where: e.Name, What: what + ": nobody could prove the record", Do: do + "; or say that this is meant (--allow-insecure)"}
 }
+
+// overridden reports whether a negative trust anchor keeps all that the zone says from
+// being proven, whatever is allowed.
+func (f *facts) overridden() bool { return f.answer != nil && f.answer.Overridden }
 
 // unsigned reports whether nothing that the zone says is ever proven.
 func (f *facts) unsigned() bool {

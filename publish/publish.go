@@ -221,6 +221,9 @@ func failed(tasks []*task, err error) error {
 	if err != nil {
 		e.What += "; " + err.Error()
 	}
+	if kindOf(err) == Stopped {
+		e.Kind = Stopped
+	}
 	return e
 }
 
@@ -270,7 +273,7 @@ func report(tasks []*task) (r Report) {
 		r.Sets = append(r.Sets, *t.SetReport)
 	}
 	for _, s := range r.Sets {
-		if !s.Served {
+		if !s.Served && s.Until.IsZero() {
 			r.Until = time.Time{}
 			break
 		}

@@ -54,7 +54,7 @@ func unproven(tasks []*task) error {
 		switch {
 		case t.Proven || e.Where != "":
 		case t.never:
-			e.Where, e.What, e.Do = t.entry.Name, t.Why, "nothing can prove it while that is so: --allow-insecure is content with what the servers say"
+			e.Where, e.What, e.Do = t.entry.Name, t.Why, "nothing can prove it while that is so"
 		default:
 			e.Where, e.What, e.Do = t.entry.Name, "not proven in time: "+cmp.Or(t.Why, "not all was heard"), "call this again to go on waiting"
 		}
@@ -89,10 +89,20 @@ func (p *Publisher) round(ctx context.Context, tasks []*task) error {
 
 // roll notes what each server says, and tells of it where that has changed.
 func (p *Publisher) roll(t *task, each *dnssec.Each) {
+	if t.aim != present && len(each.Hops) > 0 { // the look before may have been cut short
+		for _, s := range each.Hops[0].Servers {
+			t.SetReport.Before = max(t.SetReport.Before, ttlIn(s.Answer))
+		}
+	}
 	ready, counted, servers := t.states(each, p.cfg.Insecure)
 	why := t.lacking(each, counted, servers, p.cfg.Insecure)
 	if t.never = why != "" && t.aim != present && t.facts.unsigned() && t.saysSo(each); t.never {
 		why = "every server says so, and the zone is not signed"
+		if t.Until.IsZero() && t.SetReport.Before > 0 {
+			t.Until = p.cfg.Now().Add(t.SetReport.Before + time.Second - 1).Truncate(time.Second)
+		}
+	} else if t.Until = (time.Time{}); why != "" && t.aim != present && t.facts.overridden() {
+		t.never, why = true, "a negative trust anchor covers the zone: "+why
 	}
 	told := t.Why == why && len(t.Servers) == len(servers)
 	t.Servers, t.Why = servers, why
@@ -134,7 +144,7 @@ func (t *task) lacking(each *dnssec.Each, counted int, servers []ServerState, in
 		return strings.Join(lack[:maxNamed], "; ") + fmt.Sprintf("; and %d more", n-maxNamed)
 	case n > 0:
 		return strings.Join(lack, "; ")
-	case counted > 0 && len(each.Hops) == 1 && each.Hops[0].Differ && !each.Hops[0].Parted:
+	case counted > 0 && len(each.Hops) == 1 && each.Hops[0].Differ && !each.Hops[0].Parted && !slices.ContainsFunc(each.Hops[0].Servers, leads):
 		return "" // in what others have changed
 	}
 	all := t.state(each.Answer, insecure)
@@ -147,6 +157,11 @@ func (t *task) lacking(each *dnssec.Each, counted int, servers []ServerState, in
 		return "the zone's servers, or those above it, do not say the same"
 	}
 	return all
+}
+
+// leads reports whether a server has an alias at the name, which nobody has followed.
+func leads(s dnssec.Server) bool {
+	return s.Answer != nil && s.Answer.Kind == dnssec.Positive && len(s.Answer.Data) == 0
 }
 
 // prove notes what a validating lookup says. Where that is not what every server has

@@ -12,7 +12,7 @@ import (
 const (
 	maxConflicts = 8                // changes of somebody else that one write gets over
 	undoTime     = 30 * time.Second // of what goes on when the context has ended: reading back, undoing
-	maxLate      = 3                // looks for a change that was sent, and not answered
+	maxLate      = 3                // looks for a change that was sent and not answered, or not seen at once
 )
 
 // write makes the changes one after the other. Where one addition cannot be made, those
@@ -28,6 +28,7 @@ func (p *Publisher) write(ctx context.Context, tasks []*task) error {
 		}
 		err := p.change(ctx, t)
 		switch {
+		case err == nil && !t.Written: // somebody else has done it meanwhile
 		case err == nil:
 			p.tell(Event{Step: Written, Name: t.Change.Name, Text: fmt.Sprintf("written to %s, and read back octet by octet", p.cfg.Target.Name)})
 		case ctx.Err() != nil:
@@ -78,7 +79,7 @@ func (p *Publisher) once(ctx context.Context, t *task) error {
 	rctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTime)
 	defer cancel()
 	got, rerr := p.cfg.Target.Zone.Read(rctx, t.Change.Name)
-	for n := 0; rerr == nil && maybe(werr) && !carried(t.Change, got) && n < maxLate; n++ {
+	for n := 0; rerr == nil && (werr == nil && untouched(t.Change, got) || maybe(werr)) && !carried(t.Change, got) && n < maxLate; n++ {
 		if sleep(rctx, p.cfg.Every) == nil {
 			got, rerr = p.cfg.Target.Zone.Read(rctx, t.Change.Name)
 		}

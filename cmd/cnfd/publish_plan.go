@@ -48,6 +48,8 @@ func (o *publishOptions) carry(cmd *cobra.Command, c *config.Config, v verb, ent
 			changes, err := v.plan(p, ctx, entries)
 			doc.Target = o.targetName(t)
 			switch {
+			case !o.dryRun && goesOn(v, err):
+				o.teller.tell(publish.Event{At: o.now(), Step: publish.Warning, Text: err.Error()})
 			case err != nil:
 				return o.finish(cmd, &doc, &publish.Report{}, err)
 			case o.dryRun:
@@ -64,6 +66,13 @@ func (o *publishOptions) carry(cmd *cobra.Command, c *config.Config, v verb, ent
 		o.warnOfTTL(cmd, c, v, changesOf(&report), entries)
 		return o.finish(cmd, &doc, &report, err)
 	})
+}
+
+// goesOn reports whether a change is made though not all of it could be planned: a name
+// that cannot be read keeps no other record from being withdrawn.
+func goesOn(v verb, err error) bool {
+	var e *publish.Error
+	return v.removes && errors.As(err, &e) && e.Kind == publish.Partial
 }
 
 // longTTL is said before a set is made that caches hold for over an hour.

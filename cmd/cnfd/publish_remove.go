@@ -109,6 +109,18 @@ func (o *publishOptions) standing(ctx context.Context, p *publish.Publisher, eve
 		said[err.Error()] = true
 		o.teller.tell(publish.Event{At: o.now(), Step: publish.Warning, Text: "whether the key is published there too is not known: " + err.Error()})
 	}
+	lost := slices.ContainsFunc(troubles, func(err error) bool {
+		var e *publish.Error
+		return !errors.As(err, &e) || !slices.Contains(elsewhere, e.Kind)
+	})
+	if lost { // what was not read is to be read again, and to fail by itself
+		return everywhere
+	}
+	for _, e := range p.Heard(ctx, everywhere) {
+		if !slices.Contains(there, e) {
+			there = append(there, e)
+		}
+	}
 	for _, e := range entries {
 		if len(there) == 0 || len(troubles) > 0 && !slices.Contains(there, e) {
 			there = append(there, e)

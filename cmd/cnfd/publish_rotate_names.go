@@ -132,7 +132,7 @@ func (o *rotateOptions) standing(ctx context.Context, p *publish.Publisher, a *a
 }
 
 // elsewhere are the kinds of error of a name that is no business of the place's.
-var elsewhere = []publish.Kind{publish.WrongZone, publish.NotAuth, publish.Refused, publish.Unsupported, publish.NameTooLong}
+var elsewhere = []publish.Kind{publish.WrongZone, publish.NotAuth, publish.Unsupported, publish.NameTooLong}
 
 // beside looks for the old key at names that the rotation leaves alone, and warns.
 func (o *rotateOptions) beside(ctx context.Context, p *publish.Publisher, a *asked, r *publish.Rotation) {

@@ -40,6 +40,9 @@ func (o *publishOptions) printChange(cmd *cobra.Command, c *config.Config, v ver
 	if !v.removes && c.Publish.TTL > time.Hour {
 		fmt.Fprintf(cmd.ErrOrStderr(), "%s: warning: %s\n", cmd.CommandPath(), longTTL(c.Publish.TTL))
 	}
+	if v.removes && !cmd.Flags().Changed("method") {
+		fmt.Fprintln(cmd.ErrOrStderr(), "cnfd publish remove: only the record of method jwk is printed, since nothing is looked at here: cnfd publish list shows where else the key is published; --method names more")
+	}
 	changes := text.Blind(entries, nil, c.Publish.TTL)
 	if v.removes {
 		changes = text.Blind(nil, entries, c.Publish.TTL)

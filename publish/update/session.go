@@ -177,7 +177,12 @@ func (s *session) exchange(m *dns.Msg) (*dns.Msg, error) {
 		q.now = s.now()
 	}
 	r, err := q.judge(reply)
-	return r, s.at(err)
+	if err = s.at(err); err != nil && m.Opcode == dns.OpcodeUpdate {
+		if e := (*publish.Error)(nil); errors.As(err, &e) && e.Kind == publish.Failed {
+			e.Maybe = true // what proves nothing does not prove either that nothing was done
+		}
+	}
+	return r, err
 }
 
 // mayBeDone is what can be said of an update without a reply.

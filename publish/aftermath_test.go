@@ -28,6 +28,21 @@ func TestUntilWhereTheLookIsCut(t *testing.T) {
 	}
 }
 
+// TestKnownByAServer: how long caches hold a record that the place has let go of before is
+// not unknown where a server still gives it.
+func TestKnownByAServer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newScene(ours)
+		s.servers[1].ttl, s.servers[1].lag = 3600, 2*time.Minute
+		s.put(Set{Name: owner})
+		w := &slow{scene: s, until: time.Now().Add(time.Minute)}
+		r, err := s.publisher(t, func(c *Config) { c.World = w }).Withdraw(t.Context(), []Entry{entry(ours)})
+		if err != nil || r.Sets[0].Unknown || r.Until.Before(time.Now().Add(59*time.Minute)) {
+			t.Errorf("%v, %+v", err, r.Sets[0])
+		}
+	})
+}
+
 // slowSOA is a scene in which only the look-up of the SOA is slow.
 type slowSOA struct{ *scene }
 

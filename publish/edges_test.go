@@ -17,7 +17,8 @@ func TestEntries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScene(theirs)
 		other := entry(recordWith(7))
-		for claim, entries := range map[string][]Entry{"none": nil, "one without a record": {{Name: owner, Domain: domain}}} {
+		for claim, entries := range map[string][]Entry{"none": nil, "one without a record": {{Name: owner, Domain: domain}},
+			"one without a name": {{Domain: domain, Record: ours}}, "one that is too long": {{Name: strings.Repeat("a.", 200), Domain: domain, Record: ours}}} {
 			if r, err := s.publisher(t).Publish(t.Context(), entries); err == nil || s.writes != 0 {
 				t.Errorf("%s: %v, %v", claim, r, err)
 			}

@@ -147,7 +147,7 @@ func (p *Publisher) warn(e Entry, f facts) {
 }
 
 func question(name string, rrtype uint16) dnssec.Question {
-	n, _ := dnssec.NameOf(name)
+	n, _ := dnssec.NameOf(name) // tasksOf has seen to it
 	return dnssec.Question{Name: n, Type: rrtype, Bounded: true}
 }
 

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"time"
 
+	"cnfd/dnssec"
 	"cnfd/record"
 )
 
@@ -137,7 +138,10 @@ func (p *Publisher) plan(ctx context.Context, a aim, entries []Entry) ([]*task, 
 
 func tasksOf(a aim, entries []Entry) (tasks []*task, err error) {
 	for i, e := range entries {
+		_, named := dnssec.Normal(e.Name)
 		switch {
+		case e.Name == "" || !named:
+			return nil, &Error{Kind: NameTooLong, Where: e.Domain, What: fmt.Sprintf("%.80q is no name that the DNS can have", e.Name)}
 		case a != empty && e.Record.IsZero():
 			return nil, &Error{Where: e.Name, What: "no record given"}
 		case !slices.ContainsFunc(entries[:i], func(o Entry) bool { return o.Name == e.Name && (a == empty || o.Record == e.Record) }):

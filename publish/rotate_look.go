@@ -218,12 +218,7 @@ func (w *witness) hear(q dnssec.Question, a *dnssec.Answer) {
 	if a == nil || a.Kind == dnssec.NoAnswer || q.Type != dnssec.TypeTLSA {
 		return
 	}
-	w.ttl = max(w.ttl, signedTTL(a, dnssec.TypeTLSA))
-	for _, rr := range a.AnswerSection.RRs() { // where nothing is signed
-		if rr.Header().Rrtype == dnssec.TypeTLSA {
-			w.ttl = max(w.ttl, time.Duration(rr.Header().Ttl)*time.Second)
-		}
-	}
+	w.ttl = max(w.ttl, ttlIn(a))
 	for _, e := range w.entries {
 		if q.Name.String() == e.Name && !slices.ContainsFunc(a.Data, func(data []byte) bool { return string(data) == e.Record.rdata }) {
 			w.without = true

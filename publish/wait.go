@@ -93,13 +93,14 @@ func (p *Publisher) roll(t *task, each *dnssec.Each) {
 		for _, s := range each.Hops[0].Servers {
 			t.SetReport.Before = max(t.SetReport.Before, ttlIn(s.Answer))
 		}
+		t.Unknown = t.Unknown && t.SetReport.Before == 0
 	}
 	ready, counted, servers := t.states(each, p.cfg.Insecure)
 	why := t.lacking(each, counted, servers, p.cfg.Insecure)
 	if t.never = why != "" && t.aim != present && t.facts.unsigned() && t.saysSo(each); t.never {
 		why = "every server says so, and the zone is not signed"
-		if t.Until.IsZero() && t.SetReport.Before > 0 {
-			t.Until = p.cfg.Now().Add(t.SetReport.Before + time.Second - 1).Truncate(time.Second)
+		if t.Until.IsZero() {
+			t.Until = t.forgotten(p.cfg.Now())
 		}
 	} else if t.Until = (time.Time{}); why != "" && t.aim != present && t.facts.overridden() {
 		t.never, why = true, "a negative trust anchor covers the zone: "+why
@@ -107,15 +108,23 @@ func (p *Publisher) roll(t *task, each *dnssec.Each) {
 	told := t.Why == why && len(t.Servers) == len(servers)
 	t.Servers, t.Why = servers, why
 	if t.Served = why == ""; t.Served {
-		if t.SetReport.Before > 0 {
-			t.Until = p.cfg.Now().Add(t.SetReport.Before + time.Second - 1).Truncate(time.Second) // as it is printed, and no sooner
-		}
+		t.Until = t.forgotten(p.cfg.Now())
 		p.tell(Event{Step: Served, Name: t.entry.Name, Text: fmt.Sprintf("all %d servers: %s", counted, t.wanted()), Done: ready, Of: counted})
 		return
 	}
 	if !told {
 		p.tell(Event{Step: Serving, Name: t.entry.Name, Text: fmt.Sprintf("%d of %d servers: %s", ready, counted, why), Done: ready, Of: counted})
 	}
+}
+
+// forgotten is when caches have forgotten what was there before, if no server says it any
+// more from now on: in whole seconds, as it is printed, and no sooner. The zero time where
+// nothing was, or nobody can tell.
+func (t *task) forgotten(now time.Time) time.Time {
+	if t.SetReport.Before == 0 {
+		return time.Time{}
+	}
+	return now.Add(t.SetReport.Before + time.Second - 1).Truncate(time.Second)
 }
 
 // saysSo reports whether every server says what is wanted, proven or not.

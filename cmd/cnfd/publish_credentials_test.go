@@ -5,16 +5,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 )
 
 // TestCredentialsAreTheirOwnersAlone: a file that anybody else may read, or write his own into, is refused.
 func TestCredentialsAreTheirOwnersAlone(t *testing.T) {
-	if runtime.GOOS == "windows" {
-		t.Skip("no modes there")
-	}
 	const secret = "s3cret-t0ken-of-the-test"
 	path := filepath.Join(t.TempDir(), "token")
 	if err := os.WriteFile(path, []byte(secret+"\n"), 0o600); err != nil {

@@ -20,7 +20,7 @@ func newPublishRemove() *cobra.Command {
 		Long: `Take away the records of your key, which revokes every credential with that key, and nothing beside them; then
 wait until every name server of the zone says so and proves it. It prints until when caches may still say yes.
 
-A key may be published for several methods and in both forms of the name: all of its records go that the place holds.
+A key may be published for several methods and in both forms of the name: all of its records go that the place holds, or that a server still has.
 With --method or --form only those do, and what is left goes on confirming credentials of the other methods.
 
 With --all every TLSA record at the name goes. Those that are not of the given key may be somebody else's: they are
@@ -97,8 +97,9 @@ func (o *publishOptions) everywhere(c *config.Config, key []byte, entries []publ
 	return all, nil
 }
 
-// standing are the records that the place holds; where it holds none, or cannot tell,
-// those that were meant to begin with.
+// standing are the records that the place holds, or that a server still has after a call
+// that was cut short; where there are none, those that were meant to begin with. Where the
+// place cannot tell of a name all are: that one then fails by itself, and is not forgotten.
 func (o *publishOptions) standing(ctx context.Context, p *publish.Publisher, everywhere, entries []publish.Entry) []publish.Entry {
 	there, troubles := p.Standing(ctx, everywhere)
 	said := map[string]bool{}

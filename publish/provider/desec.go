@@ -3,7 +3,6 @@ package provider
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -169,26 +168,13 @@ func (z desecZone) get(ctx context.Context, at desecDomain, name string) (list [
 	if sets == nil {
 		return nil, s, z.empty()
 	}
-	var ttl int64
-	alias := ""
+	var here []listed
 	for _, set := range sets {
-		switch {
-		case set.Sub == nil || *set.Sub != sub:
-		case len(set.Records) == 0:
-			return nil, s, z.empty()
-		case set.Type == "CNAME":
-			alias = absolute(set.Records[0], at.Name)
-		case set.Type == "TLSA" && list != nil:
-			return nil, s, z.odd(errors.New("the same set twice"))
-		case set.Type == "TLSA":
-			ttl = set.TTL
-			if list, err = hold(z.api, name, set.Records, publish.ParseRecord); err != nil {
-				return nil, s, err
-			}
+		if set.Sub != nil && *set.Sub == sub {
+			here = append(here, listed{set.Type, set.TTL, set.Records})
 		}
 	}
-	s, err = setOf(z.api, name, ttl, list, alias)
-	return list, s, err
+	return z.pick(name, at.Name, here)
 }
 
 // desecWords finds the reasons in an error: "detail", or a list for each field.

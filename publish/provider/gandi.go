@@ -3,7 +3,6 @@ package provider
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -121,26 +120,13 @@ func (z gandiZone) get(ctx context.Context, zone, name string) (list []held[stri
 	case sets == nil:
 		return nil, s, z.empty()
 	}
-	var ttl int64
-	alias, rel := "", relative(name, zone, "@")
+	var here []listed
 	for _, set := range sets {
-		switch {
-		case set.Name != rel:
-		case len(set.Values) == 0:
-			return nil, s, z.empty()
-		case set.Type == "CNAME":
-			alias = absolute(set.Values[0], zone)
-		case set.Type == "TLSA" && list != nil:
-			return nil, s, z.odd(errors.New("the same set twice"))
-		case set.Type == "TLSA":
-			ttl = set.TTL
-			if list, err = hold(z.api, name, set.Values, publish.ParseRecord); err != nil {
-				return nil, s, err
-			}
+		if set.Name == relative(name, zone, "@") {
+			here = append(here, listed{set.Type, set.TTL, set.Values})
 		}
 	}
-	s, err = setOf(z.api, name, ttl, list, alias)
-	return list, s, err
+	return z.pick(name, zone, here)
 }
 
 // gandiWords finds the message of an error, or the reason for each field.

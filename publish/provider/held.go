@@ -46,6 +46,36 @@ func (a *api) empty() error {
 	return a.odd(errors.New("it says neither what is there nor that nothing is"))
 }
 
+// listed is a set at one name, as deSEC and Gandi list all that stand there.
+type listed struct {
+	kind   string // "TLSA", "CNAME"
+	ttl    int64  // seconds
+	values []string
+}
+
+// pick reads the TLSA set, or the alias, of what is listed at a name of a zone.
+func (a *api) pick(name, zone string, sets []listed) (list []held[string], s publish.Set, err error) {
+	var ttl int64
+	alias := ""
+	for _, set := range sets {
+		switch {
+		case len(set.values) == 0:
+			return nil, s, a.empty()
+		case set.kind == "CNAME":
+			alias = absolute(set.values[0], zone)
+		case set.kind == "TLSA" && list != nil:
+			return nil, s, a.odd(errors.New("the same set twice"))
+		case set.kind == "TLSA":
+			ttl = set.ttl
+			if list, err = hold(a, name, set.values, publish.ParseRecord); err != nil {
+				return nil, s, err
+			}
+		}
+	}
+	s, err = setOf(a, name, ttl, list, alias)
+	return list, s, err
+}
+
 // maxSeconds is the largest TTL that there is (RFC 2181 §8).
 const maxSeconds = 1<<31 - 1
 

@@ -4,7 +4,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -28,12 +27,9 @@ func TestMain(m *testing.M) {
 
 // TestScripts runs testdata/script/*.txtar over the real binary. Beside
 // testscript's own commands they have those of scriptCommands; $WORK/sandbox
-// holds a configuration and credentials for a signed Internet on loopback.
+// holds a configuration and credentials for a signed Internet on loopback,
+// which is the script's own: what one publishes, another must not see.
 func TestScripts(t *testing.T) {
-	internet, dir, wallet := sandboxFiles(t)
-	commands := maps.Clone(scriptCommands)
-	commands["awaits-record"] = awaitsRecord(internet)
-	maps.Copy(commands, walletCommands(wallet))
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
@@ -41,66 +37,91 @@ func TestScripts(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("XDG_RUNTIME_DIR", e.WorkDir)
 			e.Setenv("XDG_STATE_HOME", e.WorkDir)
-			return os.CopyFS(filepath.Join(e.WorkDir, "sandbox"), os.DirFS(dir))
+			dir := filepath.Join(e.WorkDir, "sandbox")
+			if err := os.Mkdir(dir, 0o700); err != nil {
+				return err
+			}
+			net, wallet, err := sandboxFiles(dir)
+			if err != nil {
+				return err
+			}
+			e.Defer(func() { net.Close() })
+			e.Values[internetValue], e.Values[walletValue] = net, wallet
+			return nil
 		},
-		Cmds: commands,
+		Cmds: scriptCommands,
 	})
 }
 
-// sandboxFiles starts the signed Internet and writes what scripts need of it.
-func sandboxFiles(t *testing.T) (*sandbox.Internet, string, *sandbox.Wallet) {
-	t.Helper()
+// internetValue and walletValue are the keys of what Setup gives to a script's commands.
+const internetValue, walletValue = "internet", "wallet"
+
+// sandboxFiles starts a signed Internet and writes what scripts need of it.
+func sandboxFiles(dir string) (*sandbox.Internet, *sandbox.Wallet, error) {
 	net, err := sandbox.Start(sandbox.Config{Now: time.Now})
 	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { net.Close() })
-	dir := t.TempDir()
-	samples, err := net.Samples()
-	if err != nil {
-		t.Fatal(err)
+		return nil, nil, err
 	}
 	wallet, err := net.Wallet()
-	if err != nil {
-		t.Fatal(err)
+	if err == nil {
+		err = errors.Join(sandboxCredentials(net, wallet, dir), sandboxRecords(net), sandboxConfigs(net, dir))
 	}
+	if err != nil {
+		net.Close()
+		return nil, nil, err
+	}
+	return net, wallet, nil
+}
+
+// sandboxCredentials writes the tokens, and the keys that belong to them.
+func sandboxCredentials(net *sandbox.Internet, wallet *sandbox.Wallet, dir string) error {
+	samples, err := net.Samples()
+	if err != nil {
+		return err
+	}
+	name, algorithm, secret := net.TSIG()
 	files := map[string][]byte{
 		issuerFile: net.IssuerKeys(), accessFile: wallet.AccessToken, boundFile: wallet.BoundToken,
 		clientFile: wallet.Certificate, "other.pem": wallet.OtherCertificate,
+		keyFile: fmt.Appendf(nil, "key %q { algorithm %s; secret %q; };\n", name, algorithm, secret),
 	}
 	for _, s := range samples {
 		files[s.Name] = s.Token
 		if s.Name == "vendor.jwt" {
-			files["holder.jwk"] = holderKey(t, s.Token)
+			if files["holder.jwk"], err = confirmedKey(s.Token); err != nil {
+				return err
+			}
 		}
 	}
 	for name, octets := range files {
 		if err := os.WriteFile(filepath.Join(dir, name), octets, 0o600); err != nil {
-			t.Fatal(err)
+			return err
 		}
 	}
+	return nil
+}
+
+// sandboxRecords puts records where scripts want some.
+func sandboxRecords(net *sandbox.Internet) error {
 	// The key that decryption.txtar's tokens hold, encrypted.
 	for _, line := range []string{
 		"jwe.cnf.vendor.example. 300 IN TLSA 255 255 255 fe2137e9f08bfdcc9910ecf6f0d571c425700e2cf45afe8aadb1620f3b6533a0",
 		"2.8.vendor.example. 300 IN TLSA 255 255 255 239d79af9bba2174235463093c227a308e95c5f1d83e23025058045b7020cb86",
 	} {
 		if err := net.Replace("vendor.example.", line); err != nil {
-			t.Fatal(err)
+			return err
 		}
 	}
 	// Records of others, which publish_add.txtar puts its own beside and takes it from.
 	const others = "jwk.cnf.others.vendor.test. 300 IN TLSA "
-	if err := net.Replace("vendor.test.", others+"3 1 1 c0ffee", others+"255 255 255 00c0ffee", others+"2 0 1 "+strings.Repeat("ab", 32)); err != nil {
-		t.Fatal(err)
-	}
+	return net.Replace("vendor.test.", others+"3 1 1 c0ffee", others+"255 255 255 00c0ffee", others+"2 0 1 "+strings.Repeat("ab", 32))
+}
+
+// sandboxConfigs writes configurations for the signed Internet, one of them
+// for somebody who trusts another root.
+func sandboxConfigs(net *sandbox.Internet, dir string) error {
 	hint := net.Hints()[0]
-	// The same Internet, by somebody who trusts another root.
 	const stranger = ". IN DS 1 13 2 0000000000000000000000000000000000000000000000000000000000000000"
-	name, algorithm, secret := net.TSIG()
-	key := fmt.Sprintf("key %q { algorithm %s; secret %q; };\n", name, algorithm, secret)
-	if err := os.WriteFile(filepath.Join(dir, keyFile), []byte(key), 0o600); err != nil {
-		t.Fatal(err)
-	}
 	publishes := fmt.Sprintf("publish: {to: rfc2136, credentials: %q, wait: 1m}\n", filepath.Join(dir, keyFile))
 	for file, anchor := range map[string]string{"resolver.yaml": net.Anchor(), "untrusted.yaml": stranger, "publish.yaml": net.Anchor()} {
 		text := fmt.Sprintf(`testing: true
@@ -115,45 +136,40 @@ resolver:
 			text += publishes
 		}
 		if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
+			return err
 		}
 	}
-	return net, dir, wallet
+	return nil
 }
 
-// awaitsRecord is awaits-record ZONE NAME: until a zone holds a TLSA record there.
-func awaitsRecord(internet *sandbox.Internet) func(*testscript.TestScript, bool, []string) {
-	return func(ts *testscript.TestScript, neg bool, args []string) {
+// scriptWallet is the wallet of a script's own Internet.
+func scriptWallet(ts *testscript.TestScript) *sandbox.Wallet {
+	return ts.Value(walletValue).(*sandbox.Wallet)
+}
+
+var scriptCommands = map[string]func(*testscript.TestScript, bool, []string){
+	// awaits-record ZONE NAME: until a zone holds a TLSA record there.
+	"awaits-record": func(ts *testscript.TestScript, neg bool, args []string) {
+		internet := ts.Value(internetValue).(*sandbox.Internet)
 		for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 			if len(internet.Zone(args[0]).Records(args[1], dns.TypeTLSA)) > 0 {
 				return
 			}
 		}
 		ts.Fatalf("no record at %s", args[1])
-	}
-}
-
-// walletCommands make what the sandbox's holder makes for the moment.
-func walletCommands(w *sandbox.Wallet) map[string]func(*testscript.TestScript, bool, []string) {
-	write := func(ts *testscript.TestScript, name string, octets []byte, err error) {
+	},
+	// prove FILE TOKEN METHOD URL: a DPoP proof for a request with that token.
+	"prove": func(ts *testscript.TestScript, neg bool, args []string) {
+		proof, err := scriptWallet(ts).Prove(args[2], args[3], []byte(ts.ReadFile(args[1])))
 		ts.Check(err)
-		ts.Check(os.WriteFile(ts.MkAbs(name), octets, 0o600))
-	}
-	return map[string]func(*testscript.TestScript, bool, []string){
-		// prove FILE TOKEN METHOD URL: a DPoP proof for a request with that token.
-		"prove": func(ts *testscript.TestScript, neg bool, args []string) {
-			proof, err := w.Prove(args[2], args[3], []byte(ts.ReadFile(args[1])))
-			write(ts, args[0], append(proof, '\n'), err)
-		},
-		// present FILE AUDIENCE NONCE: an SD-JWT with its holder's key binding.
-		"present": func(ts *testscript.TestScript, neg bool, args []string) {
-			presented, err := w.Present(args[1], args[2])
-			write(ts, args[0], append(presented, '\n'), err)
-		},
-	}
-}
-
-var scriptCommands = map[string]func(*testscript.TestScript, bool, []string){
+		ts.Check(os.WriteFile(ts.MkAbs(args[0]), append(proof, '\n'), 0o600))
+	},
+	// present FILE AUDIENCE NONCE: an SD-JWT with its holder's key binding.
+	"present": func(ts *testscript.TestScript, neg bool, args []string) {
+		presented, err := scriptWallet(ts).Present(args[1], args[2])
+		ts.Check(err)
+		ts.Check(os.WriteFile(ts.MkAbs(args[0]), append(presented, '\n'), 0o600))
+	},
 	// exits CODE command…: the exit code, not only whether it failed.
 	"exits": func(ts *testscript.TestScript, neg bool, args []string) {
 		if neg || len(args) < 2 {

@@ -51,7 +51,14 @@ var rooms = map[string][]string{
 	"publish/provider":          {"publish"},
 	"publish/text":              {"publish"},
 	"publish/hook":              {"publish"},
-	"acme":                      {"verifier"},
+	"acme":                      {"acme/jws", "acme/weakkey", "thumbprint", "signature", "internal/strict"},
+	"acme/jws":                  {"signature", "thumbprint", "internal/strict"},
+	"acme/weakkey":              {},
+	"acme/caa":                  {},
+	"acme/gate":                 {"acme", "acme/caa", "verifier", "record", "thumbprint", "dnssec"},
+	"acme/validate":             {"acme", "dnssec"},
+	"acme/ca":                   {"acme"},
+	"acme/store":                {"acme"},
 	"internal/sandbox":          {"internal/sandbox/zone", "thumbprint", "record"},
 	"internal/sandbox/zone":     {},
 	"internal/testnames":        {},
@@ -68,7 +75,7 @@ var rooms = map[string][]string{
 }
 
 // pure rooms judge; they do not fetch, wait, share or look at a clock.
-var pure = []string{"thumbprint", "record", "signature", "decryption", "credential", "issuers", "possession", "dnssec", "dnssec/rollover", "internal/strict"}
+var pure = []string{"thumbprint", "record", "signature", "decryption", "credential", "issuers", "possession", "dnssec", "dnssec/rollover", "internal/strict", "acme/jws", "acme/weakkey", "acme/caa"}
 
 // impure are the packages that a pure room imports neither themselves nor below;
 // net/netip, which knows addresses by value and no network, is none of them.

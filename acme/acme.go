@@ -1,0 +1,59 @@
+// Package acme is an RFC 8555 server that issues only after the record matches.
+//
+// A Server answers ACME clients. Before it lets an order begin, and again inside
+// the step that signs, it has its Gate ask whether the domain of every identifier
+// vouches, by its confirmation record, for the keys that the profile binds. It
+// judges nothing of the DNS itself: a Gate does, a Validator carries out
+// challenges, an Issuer signs, and a Store keeps what must outlive the process.
+// Package acme/gate has the Gate, acme/validate the Validator, acme/ca an Issuer
+// and acme/store a Store.
+package acme
+
+import (
+	"log/slog"
+	"net/http"
+	"time"
+
+	"cnfd/acme/weakkey"
+)
+
+// Config is what a Server needs. Store, Gate, Validator, Issuer, Profiles, URL, Now
+// and Log are required; every other zero value is the default.
+type Config struct {
+	Store     Store
+	Gate      Gate
+	Validator Validator
+	Issuer    Issuer
+	Authority Authority // required where the Issuer's certificates name our revocation lists
+	Now       func() time.Time
+	Log       *slog.Logger
+
+	// URL is what clients reach the server by: "https://ca.example:8256", without a path.
+	URL      string
+	Profiles []Profile // the first is the default
+	Terms    string    // URL of the terms of service; "": none to agree to
+	Website  string
+	// CAAIdentities are the issuer domain names of CAA records that mean this server (RFC 8555 §7.1.1).
+	CAAIdentities []string
+	// ExternalAccounts: nobody makes an account without an external one (RFC 8555 §7.3.4).
+	ExternalAccounts bool
+	// AwaitRecord: an order whose record is missing stays pending instead of being refused.
+	AwaitRecord bool
+	Blocked     *weakkey.Blocklist // keys that are known to others; may be nil
+
+	MaxNames   int           // of an order; default 100 (Boulder)
+	OrderLife  time.Duration // of orders and authorizations, 1 h to 24 h; default 24 h
+	OpenOrders int           // of one account at once; default 300 (Boulder)
+	// Patience is how long a finalize request waits for its certificate before it
+	// is told to come again; default 10 s.
+	Patience time.Duration
+	// CRLLife is how long a revocation list is good; default 24 h. A new one is made
+	// after a half of it, and at each revocation.
+	CRLLife time.Duration
+}
+
+// Server is an ACME server. It is made by New.
+type Server struct {
+	Config
+	mux *http.ServeMux
+}

@@ -11,7 +11,6 @@ package acme
 
 import (
 	"log/slog"
-	"net/http"
 	"time"
 
 	"cnfd/acme/weakkey"
@@ -50,10 +49,4 @@ type Config struct {
 	// CRLLife is how long a revocation list is good; default 24 h. A new one is made
 	// after a half of it, and at each revocation.
 	CRLLife time.Duration
-}
-
-// Server is an ACME server. It is made by New.
-type Server struct {
-	Config
-	mux *http.ServeMux
 }

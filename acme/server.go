@@ -1,0 +1,164 @@
+//go:build acmeserver
+
+package acme
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"cnfd/acme/jws"
+)
+
+// Server is an ACME server (RFC 8555). It is made by New, is an http.Handler for
+// its own listener, and works on what it has begun while Run runs.
+type Server struct {
+	Config
+	profiles map[string]*Profile
+	nonces   nonces
+	mux      *http.ServeMux
+
+	work sync.WaitGroup // certificates and challenges that are being worked on
+	end  context.Context
+	stop context.CancelFunc // of end: what is being worked on is left to whoever is next
+}
+
+// New makes a Server; the error names the field that is missing or wrong.
+func New(c Config) (*Server, error) {
+	if c.Store == nil || c.Gate == nil || c.Validator == nil || c.Issuer == nil || c.Now == nil || c.Log == nil {
+		return nil, errors.New("acme: Config: Store, Gate, Validator, Issuer, Now and Log are required")
+	}
+	base, err := url.Parse(c.URL)
+	if err != nil || base.Host == "" || base.Path != "" || base.RawQuery != "" || base.Fragment != "" || base.User != nil {
+		return nil, fmt.Errorf("acme: Config: URL %q: want https://host[:port] and nothing behind it", c.URL)
+	}
+	s := &Server{Config: c.withDefaults(), profiles: map[string]*Profile{}, mux: http.NewServeMux()}
+	if len(c.Profiles) == 0 {
+		return nil, errors.New("acme: Config: Profiles: at least one")
+	}
+	for i := range s.Profiles {
+		p := &s.Profiles[i]
+		if err := p.check(); err != nil {
+			return nil, fmt.Errorf("acme: Config: profile %q: %w", p.Name, err)
+		}
+		if s.profiles[p.Name] != nil {
+			return nil, fmt.Errorf("acme: Config: profile %q: given twice", p.Name)
+		}
+		s.profiles[p.Name] = p
+	}
+	s.end, s.stop = context.WithCancel(context.Background())
+	s.routes()
+	return s, nil
+}
+
+func (c Config) withDefaults() Config {
+	set := func(d *time.Duration, to time.Duration) {
+		if *d == 0 {
+			*d = to
+		}
+	}
+	set(&c.OrderLife, longestOrder)
+	c.OrderLife = min(c.OrderLife, longestOrder)
+	set(&c.Patience, 10*time.Second)
+	set(&c.CRLLife, 24*time.Hour)
+	if c.MaxNames == 0 {
+		c.MaxNames = mostNames
+	}
+	if c.OpenOrders == 0 {
+		c.OpenOrders = mostOpenOrders
+	}
+	return c
+}
+
+const (
+	// longestOrder bounds what an authorization that nobody has judged anew may live.
+	longestOrder = 24 * time.Hour
+	// mostNames bounds the look-ups and the size of a certificate that one order
+	// costs (Boulder: 100).
+	mostNames = 100
+	// mostOpenOrders bounds what one account can make the store keep (Boulder: 300).
+	mostOpenOrders = 300
+)
+
+func (p *Profile) check() error {
+	switch {
+	case p.Name == "":
+		return errors.New("no name")
+	case p.Life <= 0:
+		return errors.New("no life")
+	case len(p.Identifiers) == 0 || len(p.KeyTypes) == 0:
+		return errors.New("no identifiers or no key types")
+	case p.Bind == BindCSR && p.Grant == GrantRecord:
+		return errors.New("bind csr cannot go with grant record: the certificate's key is not known before finalize")
+	case p.Grant == GrantChallenge && len(p.Methods) == 0:
+		return errors.New("grant challenge without a challenge type")
+	}
+	return nil
+}
+
+// routes are every path there is, with who may sign for it (RFC 8555 §7.1).
+func (s *Server) routes() {
+	s.open("GET /directory", s.directory)
+	s.open("GET /acme/new-nonce", s.newNonce) // HEAD too
+	s.signed("/acme/new-account", byKey, s.newAccount)
+	s.signed("/acme/acct/{account}", byAccount, s.account)
+	s.signed("/acme/acct/{account}/orders", byAccount, s.orders)
+	s.signed("/acme/key-change", byAccount, s.keyChange)
+	s.signed("/acme/new-order", byAccount, s.newOrder)
+	s.signed("/acme/new-authz", byAccount, s.newAuthorization)
+	s.signed("/acme/order/{order}", byAccount, s.order)
+	s.signed("/acme/order/{order}/finalize", byAccount, s.finalize)
+	s.signed("/acme/authz/{authz}", byAccount, s.authorization)
+	s.signed("/acme/chall/{authz}/{n}", byAccount, s.challenge)
+	s.signed("/acme/cert/{serial}", byAccount, s.certificate)
+	s.signed("/acme/cert/{serial}/{n}", byAccount, s.certificate)
+	s.signed("/acme/revoke-cert", byKey|byAccount, s.revoke)
+	s.open("GET /acme/renewal-info/{id}", s.renewalInfo)
+	s.mux.Handle("GET /crl/{file}", s.Public())
+	s.mux.Handle("GET /ca/{file}", s.Public())
+	s.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		s.refuse(w, notHere(r))
+	})
+}
+
+// notHere is what is said of a path, or of a method on it, that there is not.
+func notHere(r *http.Request) *Problem {
+	p := Problemf(Malformed, "nothing is at this path: see /directory")
+	p.Status = http.StatusNotFound
+	if r.Method != http.MethodPost && strings.HasPrefix(r.URL.Path, "/acme/") {
+		p = Problemf(Malformed, "method %.20q: this takes POST alone, a signed one without payload to read (RFC 8555 §6.3)", r.Method)
+		p.Status = http.StatusMethodNotAllowed
+	}
+	return p
+}
+
+// ServeHTTP answers an ACME client. Bodies are bounded here; the time that a client
+// takes is for the http.Server to bound.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	r.Body = http.MaxBytesReader(w, r.Body, jws.MaxBody)
+	s.mux.ServeHTTP(w, r)
+}
+
+// errStale is the error of an Update whose account, key or order has changed since
+// the request was authenticated.
+var errStale = errors.New("acme: changed meanwhile")
+
+// internal logs an error of this machine and returns what the client is told of it.
+func (s *Server) internal(ctx context.Context, doing string, err error) *Problem {
+	if errors.Is(err, errStale) {
+		return Problemf(Unauthorized, "the account or its key has changed meanwhile: sign with its current key and begin anew")
+	}
+	if ctx.Err() != nil {
+		s.Log.Info("acme: request ended early", "doing", doing)
+	} else {
+		s.Log.Error("acme: "+doing, "error", err)
+	}
+	p := Problemf(ServerInternal, "this server has failed at it (%s); its log says why", doing)
+	p.Passing, p.Retry = true, time.Minute
+	return p
+}

@@ -30,6 +30,7 @@ func (r *reader) check(c *Config) {
 	r.checkAuthz(&c.Authz)
 	r.checkKeyFiles(c.DecryptionKeys)
 	r.checkPublish(&c.Publish)
+	r.checkACME(c)
 	r.checkOperation(c)
 	if c.StateDir != "" && !filepath.IsAbs(c.StateDir) {
 		r.at("state_dir", "want an absolute path")

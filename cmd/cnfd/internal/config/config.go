@@ -39,6 +39,8 @@ type Config struct {
 	DecryptionKeys []string `yaml:"decryption_keys" default:"[]"`
 	// Where and how cnfd publish writes records (docs/publish.md); the daemon has no use for it.
 	Publish Publish `yaml:"publish"`
+	// An ACME server that issues certificates only after the record matches (docs/acme.md).
+	ACME ACME `yaml:"acme"`
 	// What is written to the log, which is standard error; never a token or a key.
 	Log Log `yaml:"log"`
 	// GET /metrics, in the text format of Prometheus.

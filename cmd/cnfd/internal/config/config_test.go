@@ -117,7 +117,7 @@ func TestParseRefuses(t *testing.T) {
 		{"a form that is none", "record: {forms: [doted]}\n", []string{`record.forms[0]: "doted" is not one of dotted, underscore`}},
 		{"a form twice", "record: {forms: [dotted, dotted]}\n", []string{"record.forms[1]: \"dotted\" is named twice"}},
 		{"every problem, in the order of the file", "api:\n  unix: x\n  lisen: 1\nrecord: 7\n", []string{"c:3:3: api.lisen: unknown key", "c:4:9: record: want keys"}},
-		{"a later section's key", "acme: {}\n", []string{"acme: unknown key"}},
+		{"a later section's key", "star: {}\n", []string{"star: unknown key"}},
 	} {
 		t.Run(tt.claim, func(t *testing.T) {
 			c, err := Parse("c", []byte(tt.text), Default(User{Root: true}))

@@ -1,0 +1,76 @@
+package config
+
+import (
+	"net/netip"
+	"time"
+)
+
+// ACME is the section acme.
+type ACME struct {
+	// Address and port of the ACME server, HTTPS; "" turns it off. Its CA is made by cnfd acme init (docs/acme.md).
+	Listen string `yaml:"listen" default:"\"\""`
+	// Address and port that give out revocation lists and the CA's certificates by plain HTTP, and nothing else: certificates then name them there (RFC 5280 §8 warns of https for both). "": they are had at url alone.
+	ListenPlain string `yaml:"listen_plain" default:"\"\""`
+	// What clients reach the server by, as accounts and certificates will name it for good: https://ca.example:8256, without a path.
+	URL string `yaml:"url" default:"\"\""`
+	// PEM files of the server's own chain and its key. "": the CA issues the server a certificate for the host of url.
+	TLS Pair `yaml:"tls"`
+	// The absolute path of the directory with the CA's keys and the store: whoever reads it issues certificates. "": acme in state_dir, acme-testing where testing is true.
+	Directory string `yaml:"directory" default:"\"\""`
+	// The URL of terms of service that every account has to agree to, and that of a page about this server.
+	Terms   string `yaml:"terms" default:"\"\""`
+	Website string `yaml:"website" default:"\"\""`
+	// The domain names that mean this server in CAA records: [ca.example]. Where a CAA set allows none of them, nothing is issued.
+	CAAIdentities []string `yaml:"caa_identities" default:"[]"`
+	// Accounts are made only with a key that cnfd acme external add has given out.
+	ExternalAccounts bool `yaml:"external_accounts" default:"false"`
+	// An order whose confirmation record is missing waits for it, for clients that know cnf-01; false: it is refused, and told which record to add.
+	AwaitRecord bool `yaml:"await_record" default:"false"`
+	// How long an order and its authorizations live, 1h to 24h.
+	OrderLife time.Duration `yaml:"order_life" default:"24h"`
+	// Names of one order, 1 to 100.
+	MaxNames uint16 `yaml:"max_names" default:"100"`
+	// The absolute path of a file with keys that are never certified, since others have the private ones: a line each, the SHA-256 of the SubjectPublicKeyInfo in hexadecimal.
+	BlockedKeys string `yaml:"blocked_keys" default:"\"\""`
+	// PEM files, by their absolute paths, of certificates above the intermediate other than root.pem, that clients may choose.
+	AlternateChains []string `yaml:"alternate_chains" default:"[]"`
+	// Private, loopback and other special addresses that http-01 and tls-alpn-01 may connect to: [10.0.0.0/8]. Public ones they always may.
+	AllowNetworks []netip.Prefix `yaml:"allow_networks" default:"[]"`
+	// Kinds of certificates, which clients choose by name; the first is for those that choose none. Empty: one, default, as its keys below say. [{name: server, usages: [server], life: 72h}]
+	Profiles []Profile `yaml:"profiles" default:"[]"`
+	// (testing) The ports that http-01 and tls-alpn-01 connect to.
+	HTTPPort uint16 `yaml:"http_port" default:"80"`
+	TLSPort  uint16 `yaml:"tls_port" default:"443"`
+}
+
+// Pair is a certificate and its key, such as acme.tls.
+type Pair struct {
+	Cert string `yaml:"cert" default:"\"\""`
+	Key  string `yaml:"key" default:"\"\""`
+}
+
+// Profile is a kind of certificate.
+type Profile struct {
+	// Letters, digits, hyphens, dots and underscores.
+	Name string `yaml:"name"`
+	// What clients are told of it.
+	Description string `yaml:"description" default:"\"\""`
+	// The keys that the confirmation record must hold: account (that of the ACME account), csr (the certificate's own, known only at the end), both.
+	Bind string `yaml:"bind" default:"account" values:"account,csr,both"`
+	// What the record is good for. challenge: without it nothing is issued, and a challenge has to be met besides. record: it is enough, where the domain's own CAA set says so (validationmethods=ca-cnf-01) or cnfd acme grant.
+	Grant string `yaml:"grant" default:"challenge" values:"challenge,record"`
+	// Of grant: challenge: those that are offered.
+	Methods []string `yaml:"methods" default:"[http-01, dns-01, tls-alpn-01]" values:"http-01,dns-01,tls-alpn-01"`
+	// What can be certified: DNS names, IP addresses.
+	Identifiers []string `yaml:"identifiers" default:"[dns, ip]" values:"dns,ip"`
+	// Names such as *.vendor.example too.
+	Wildcards bool `yaml:"wildcards" default:"true"`
+	// The types of keys that are certified.
+	KeyTypes []string `yaml:"key_types" default:"[rsa, p256, p384, ed25519]" values:"rsa,p256,p384,ed25519"`
+	// What the certificates are for: TLS servers, TLS clients.
+	Usages []string `yaml:"usages" default:"[server, client]" values:"server,client"`
+	// How long they are good, 5m to 19800h (825 days): as long at most as a certificate outlives its record. An order may want less.
+	Life time.Duration `yaml:"life" default:"168h"`
+	// How far in the past they begin, for clients whose clock is late, 0s to 24h.
+	Backdate time.Duration `yaml:"backdate" default:"1h"`
+}

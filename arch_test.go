@@ -51,7 +51,7 @@ var rooms = map[string][]string{
 	"publish/provider":          {"publish"},
 	"publish/text":              {"publish"},
 	"publish/hook":              {"publish"},
-	"acme":                      {"acme/jws", "acme/weakkey", "thumbprint", "signature", "internal/strict"},
+	"acme":                      {"acme/jws", "acme/weakkey", "record", "thumbprint", "signature", "internal/strict"},
 	"acme/jws":                  {"signature", "thumbprint", "internal/strict"},
 	"acme/weakkey":              {},
 	"acme/caa":                  {},

@@ -1,0 +1,401 @@
+//go:build acmeserver
+
+package acme
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"cnfd/thumbprint"
+)
+
+// newOrder begins an order (RFC 8555 §7.4), once the gate has let every identifier through.
+func (s *Server) newOrder(c *call) (*answer, *Problem) {
+	now := s.Now()
+	w, p := s.wants(c.message.Payload, now)
+	if p != nil {
+		return nil, p
+	}
+	known, p := s.knownOf(c, w, now)
+	if p != nil {
+		return nil, p
+	}
+	claims := make([]*Claim, len(w.identifiers))
+	for n, i := range w.identifiers {
+		claims[n] = s.beginning(c, i, w.profile, known)
+	}
+	found := s.judge(c, claims)
+	if p := s.refused(found); p != nil {
+		return nil, p
+	}
+	o, all := s.begin(c, w, claims, found, known, now)
+	err := s.Store.Update(c, func(tx Tx) error {
+		if p = nil; w.replaces != "" {
+			if _, p = s.replaced(tx, c.account, w.replaces, w.identifiers); p != nil {
+				return p
+			}
+		}
+		if p = s.room(tx, c.account.ID, now); p != nil {
+			return p
+		}
+		return putOrder(tx, c.account, o, all)
+	})
+	if p != nil {
+		return nil, p
+	}
+	if err != nil {
+		return nil, s.internal(c, "storing the order", err)
+	}
+	a := s.orderAnswer(o, all, now)
+	a.status = http.StatusCreated
+	return a, nil
+}
+
+// known is what an order may rest on besides the record.
+type known struct {
+	ahead  []*Authorization // valid, and made by newAuthz
+	grants []string         // domains for which the record alone suffices
+}
+
+// knownOf reads it.
+func (s *Server) knownOf(c *call, w *wanted, now time.Time) (*known, *Problem) {
+	var p *Problem
+	k, err := view(c, s.Store, func(tx Tx) (*known, error) {
+		if p = s.room(tx, c.account.ID, now); p != nil {
+			return nil, p
+		}
+		var k known
+		live, err := tx.Live(c.account.ID, Identifier{}, now.Add(s.OrderLife/2))
+		for _, a := range live {
+			if a.Ahead && a.Status == Valid && a.Thumbprint == c.account.Thumbprint && !a.Wildcard {
+				k.ahead = append(k.ahead, a)
+			}
+		}
+		if err == nil {
+			k.grants, err = grants(tx, c.account)
+		}
+		return &k, err
+	})
+	if p == nil && err != nil {
+		p = s.internal(c, "reading the account's authorizations", err)
+	}
+	return k, p
+}
+
+// room is nil where the account may have one more order.
+func (s *Server) room(tx Tx, account string, now time.Time) *Problem {
+	open, err := tx.OpenOrders(account)
+	if err != nil {
+		return s.internal(context.Background(), "counting the account's orders", err)
+	}
+	n := 0
+	for _, o := range open {
+		if o.Expires.After(now) {
+			n++
+		}
+	}
+	if n >= s.OpenOrders {
+		p := Problemf(RateLimited, "the account has %d open orders: finish some, or wait until they expire", n)
+		p.Retry = time.Hour
+		return p
+	}
+	return nil
+}
+
+// grants are the domains for which the operator lets the record alone suffice for an account.
+func grants(tx Tx, a *Account) ([]string, error) {
+	var domains []string
+	all, err := tx.Grants()
+	if err != nil {
+		return nil, err
+	}
+	for _, g := range all {
+		if g.Account == a.ID {
+			domains = append(domains, g.Domain)
+		}
+	}
+	if a.External == "" {
+		return domains, nil
+	}
+	e, err := tx.ExternalAccount(a.External)
+	if errors.Is(err, ErrNotFound) {
+		return domains, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if !e.Removed && e.Account == a.ID {
+		domains = append(domains, e.Domains...)
+	}
+	return domains, nil
+}
+
+// beginning is what has to hold of an identifier before its order begins.
+func (s *Server) beginning(c *call, i Identifier, profile *Profile, k *known) *Claim {
+	claim := &Claim{Identifier: i, Account: s.accountURL(c.account.ID), Granted: slices.Contains(k.grants, i.grantee())}
+	if profile.Bind != BindCSR {
+		claim.Keys = []thumbprint.Thumbprint{c.key.JKT(thumbprint.SHA256)}
+	}
+	switch a := k.fulfilled(i, profile); {
+	case a != nil:
+		claim.Method = a.Method
+	case profile.Grant == GrantRecord:
+		claim.Method = MethodCNF
+	}
+	return claim
+}
+
+// grantee is how a grant names an identifier: by its domain, a wildcard as such.
+func (i Identifier) grantee() string {
+	if i.Wildcard() {
+		return i.Value
+	}
+	return i.Domain()
+}
+
+// fulfilled is the authorization made ahead that an identifier may use under a
+// profile; nil where it has none.
+func (k *known) fulfilled(i Identifier, profile *Profile) *Authorization {
+	for _, a := range k.ahead {
+		if a.Identifier == i && (a.Method != MethodCNF || profile.Grant == GrantRecord) {
+			return a
+		}
+	}
+	return nil
+}
+
+// atOnce bounds the look-ups that one order has under way.
+const atOnce = 8
+
+// judge asks the gate about every claim; the problems are in their order.
+func (s *Server) judge(ctx context.Context, claims []*Claim) []*Problem {
+	found := make([]*Problem, len(claims))
+	turn := make(chan struct{}, atOnce)
+	var all sync.WaitGroup
+	for n, claim := range claims {
+		turn <- struct{}{}
+		all.Go(func() {
+			found[n] = s.Gate.Judge(ctx, claim)
+			<-turn
+		})
+	}
+	all.Wait()
+	return found
+}
+
+// refused is what ends an order before it begins: with AwaitRecord what a record
+// would mend does not.
+func (s *Server) refused(found []*Problem) *Problem {
+	if s.AwaitRecord {
+		found = slices.Clone(found)
+		for n, p := range found {
+			if p != nil && (p.Kind == Unauthorized || p.Kind == DNS) {
+				found[n] = nil
+			}
+		}
+	}
+	return Joined(found)
+}
+
+// begin makes an order with its authorizations.
+func (s *Server) begin(c *call, w *wanted, claims []*Claim, found []*Problem, k *known, now time.Time) (*Order, []*Authorization) {
+	o := &Order{
+		ID: newID(), Account: c.account.ID, Thumbprint: c.account.Thumbprint, Profile: w.profile.Name, State: OrderOpen,
+		Identifiers: w.identifiers, Created: now, Expires: now.Add(s.OrderLife).Truncate(time.Second), NotBefore: w.notBefore, NotAfter: w.notAfter, Replaces: w.replaces,
+	}
+	all := make([]*Authorization, len(w.identifiers))
+	for n, i := range w.identifiers {
+		a := k.fulfilled(i, w.profile)
+		if a == nil || found[n] != nil {
+			a = s.authorize(c.account, i, w.profile, found[n] == nil, now)
+		}
+		if a.Expires.Before(o.Expires) {
+			o.Expires = a.Expires // an authorization lives at least as long as its order
+		}
+		all[n], o.Authorizations = a, append(o.Authorizations, a.ID)
+	}
+	return o, all
+}
+
+// putOrder stores an order with those of its authorizations that are new, where the account is still what it was.
+func putOrder(tx Tx, seen *Account, o *Order, all []*Authorization) error {
+	if err := unchanged(tx, seen); err != nil {
+		return err
+	}
+	for _, a := range all {
+		if err := putNew(tx, a); err != nil {
+			return err
+		}
+	}
+	return tx.PutOrder(o)
+}
+
+// putNew stores an authorization that is new; one made ahead must be valid still.
+func putNew(tx Tx, a *Authorization) error {
+	there, err := tx.Authorization(a.ID)
+	if errors.Is(err, ErrNotFound) {
+		return tx.PutAuthorization(a)
+	}
+	if err == nil && there.Status != Valid {
+		return errStale
+	}
+	return err
+}
+
+// unchanged is errStale where an account is not valid any more or has another key than was seen.
+func unchanged(tx Tx, seen *Account) error {
+	a, err := tx.Account(seen.ID)
+	if err != nil {
+		return err
+	}
+	if a.Status != Valid || a.Thumbprint != seen.Thumbprint {
+		return errStale
+	}
+	return nil
+}
+
+// order shows an order (RFC 8555 §7.1.3).
+func (s *Server) order(c *call) (*answer, *Problem) {
+	if p := c.read(); p != nil {
+		return nil, p
+	}
+	o, all, p := s.ordered(c, c.http.PathValue("order"))
+	if p != nil {
+		return nil, p
+	}
+	return s.orderAnswer(o, all, s.Now()), nil
+}
+
+// ordered reads an order of the account that asks.
+func (s *Server) ordered(c *call, id string) (o *Order, all []*Authorization, p *Problem) {
+	err := s.Store.View(c, func(tx Tx) (err error) {
+		o, all, err = orderOf(tx, id)
+		return err
+	})
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return nil, nil, notFound("order")
+	case err != nil:
+		return nil, nil, s.internal(c, "reading the order", err)
+	case o.Account != c.account.ID:
+		return nil, nil, forbidden("order")
+	}
+	return o, all, nil
+}
+
+// orderOf reads an order and its authorizations.
+func orderOf(tx Tx, id string) (*Order, []*Authorization, error) {
+	o, err := tx.Order(id)
+	if err != nil {
+		return nil, nil, err
+	}
+	var all []*Authorization
+	for _, id := range o.Authorizations {
+		a, err := tx.Authorization(id)
+		if err != nil {
+			return nil, nil, err
+		}
+		all = append(all, a)
+	}
+	return o, all, nil
+}
+
+// status is what an order comes to at a time (RFC 8555 §7.1.6).
+func (o *Order) status(all []*Authorization, now time.Time) Status {
+	switch o.State {
+	case OrderValid:
+		return Valid
+	case OrderProcessing:
+		return Processing
+	case OrderOpen:
+	default:
+		return Invalid
+	}
+	if !o.Expires.After(now) || len(all) == 0 || len(all) != len(o.Identifiers) {
+		return Invalid
+	}
+	status := Ready
+	for n, a := range all {
+		switch {
+		case !a.of(o, o.Identifiers[n]):
+			return Invalid
+		case a.status(now) == Pending:
+			status = Pending
+		case a.status(now) != Valid:
+			return Invalid
+		}
+	}
+	return status
+}
+
+// why is the error of an order that is invalid because of what became of its parts.
+func (o *Order) why(all []*Authorization, now time.Time) *Problem {
+	if o.Error != nil {
+		return o.Error
+	}
+	var problems []*Problem
+	for _, a := range all {
+		problems = append(problems, a.why(now))
+	}
+	if p := Joined(problems); p != nil {
+		return p
+	}
+	return Problemf(Unauthorized, "the order has expired: order anew")
+}
+
+// orderObject is an order as clients see it.
+type orderObject struct {
+	Status         Status       `json:"status"`
+	Expires        time.Time    `json:"expires"`
+	Profile        string       `json:"profile"`
+	Identifiers    []Identifier `json:"identifiers"`
+	NotBefore      *time.Time   `json:"notBefore,omitempty"`
+	NotAfter       *time.Time   `json:"notAfter,omitempty"`
+	Error          *Problem     `json:"error,omitempty"`
+	Authorizations []string     `json:"authorizations"`
+	Finalize       string       `json:"finalize"`
+	Certificate    string       `json:"certificate,omitempty"`
+	Replaces       string       `json:"replaces,omitempty"`
+}
+
+// comeAgain is after how many seconds a client looks again at what is being worked on.
+const comeAgain = 2
+
+// orderAnswer shows an order; every answer about one has its Location, since
+// clients poll that of finalize's.
+func (s *Server) orderAnswer(o *Order, all []*Authorization, now time.Time) *answer {
+	url := s.URL + "/acme/order/" + o.ID
+	v := orderObject{
+		Status: o.status(all, now), Expires: o.Expires.UTC(), Profile: o.Profile, Identifiers: o.Identifiers,
+		NotBefore: asked(o.NotBefore), NotAfter: asked(o.NotAfter), Finalize: url + "/finalize", Replaces: o.Replaces,
+	}
+	for _, a := range all {
+		v.Authorizations = append(v.Authorizations, s.authorizationURL(a.ID))
+	}
+	a := &answer{status: http.StatusOK, location: url}
+	switch v.Status {
+	case Valid:
+		v.Certificate = s.URL + "/acme/cert/" + o.Certificate
+	case Invalid:
+		v.Error = o.why(all, now)
+	case Processing:
+		a.retry = comeAgain
+	}
+	a.object = v
+	return a
+}
+
+// asked is a time that an order may have said.
+func asked(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC()
+	return &t
+}
+
+func (s *Server) accountURL(id string) string { return s.URL + accountPath + id }

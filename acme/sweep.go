@@ -1,0 +1,115 @@
+//go:build acmeserver
+
+package acme
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+const (
+	sweepEvery = 5 * time.Second
+	// sweepMost bounds how much of what others have left one sweep takes up.
+	sweepMost = 50
+	// keptFor is how long orders and authorizations that came to an end are still shown.
+	keptFor   = 30 * 24 * time.Hour
+	pruneMost = 1000
+)
+
+// Run takes up what was begun and left, by this process or another, keeps the
+// revocation lists fresh and forgets what is long over, until ctx ends. It then
+// waits for what is being worked on and puts the nonces aside; the http.Server must
+// have ended by then. The error is that of the Store at the start or the end.
+func (s *Server) Run(ctx context.Context) error {
+	if err := s.restoreNonces(ctx); err != nil {
+		return err
+	}
+	tick := time.NewTicker(sweepEvery)
+	defer tick.Stop()
+	for ctx.Err() == nil {
+		s.sweep(ctx)
+		select {
+		case <-ctx.Done():
+		case <-tick.C:
+		}
+	}
+	s.stop()
+	s.work.Wait()
+	return s.putNoncesAside(context.WithoutCancel(ctx))
+}
+
+// sweep does one round; what fails is tried in the next.
+func (s *Server) sweep(ctx context.Context) {
+	now := s.Now()
+	for _, e := range []error{s.takeUpOrders(ctx, now), s.takeUpChallenges(ctx, now), s.refreshLists(ctx), s.prune(ctx, now)} {
+		if e != nil && ctx.Err() == nil {
+			s.Log.Error("acme: " + e.Error())
+		}
+	}
+}
+
+// takeUpOrders works on orders whose process has left them.
+func (s *Server) takeUpOrders(ctx context.Context, now time.Time) error {
+	late, err := view(ctx, s.Store, func(tx Tx) ([]*Order, error) { return tx.Overdue(now, sweepMost) })
+	if err != nil {
+		return err
+	}
+	for _, o := range late {
+		mine, err := update(ctx, s.Store, func(tx Tx) (*Order, error) {
+			o, err := tx.Order(o.ID)
+			if err != nil || o.State != OrderProcessing || o.Lease.After(now) {
+				return nil, err
+			}
+			o.Lease, o.Tries = now.Add(orderLease), o.Tries+1
+			return o, tx.PutOrder(o)
+		})
+		if err != nil {
+			return err
+		}
+		if mine != nil {
+			s.Log.Info("acme: taking up an order that was left", "order", mine.ID)
+			s.issueLater(mine)
+		}
+	}
+	return nil
+}
+
+// takeUpChallenges validates challenges whose process has left them.
+func (s *Server) takeUpChallenges(ctx context.Context, now time.Time) error {
+	late, err := view(ctx, s.Store, func(tx Tx) ([]*Authorization, error) { return tx.Unfinished(now, sweepMost) })
+	if err != nil {
+		return err
+	}
+	for _, a := range late {
+		n := -1
+		mine, err := update(ctx, s.Store, func(tx Tx) (*Authorization, error) {
+			n = -1
+			a, err := tx.Authorization(a.ID)
+			if err != nil {
+				return nil, err
+			}
+			for k := range a.Challenges {
+				if c := &a.Challenges[k]; c.Status == Processing && !c.Lease.After(now) {
+					n = k
+					c.Lease, c.Tries = now.Add(challengeLease), c.Tries+1
+					return a, tx.PutAuthorization(a)
+				}
+			}
+			return nil, nil
+		})
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return err
+		}
+		if mine != nil {
+			s.validateLater(mine, n)
+		}
+	}
+	return nil
+}
+
+// prune forgets a little of what is long over.
+func (s *Server) prune(ctx context.Context, now time.Time) error {
+	_, err := update(ctx, s.Store, func(tx Tx) (int, error) { return tx.Prune(now.Add(-keptFor), pruneMost) })
+	return err
+}

@@ -1,5 +1,3 @@
-//go:build acmeserver
-
 package acme
 
 import (

@@ -61,9 +61,6 @@ func (s *Server) newAuthorization(c *call) (*answer, *Problem) {
 	if p == nil && i.Wildcard() {
 		p = Problemf(RejectedIdentifier, "a wildcard is authorized with its order alone (RFC 8555 §7.4.1)").For(i)
 	}
-	if p == nil && len(profile.offers(i)) == 0 {
-		p = Problemf(RejectedIdentifier, "profile %s has no challenge for it", profile.Name).For(i)
-	}
 	if p != nil {
 		p.Status = http.StatusForbidden
 		return nil, p

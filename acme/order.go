@@ -166,8 +166,13 @@ func (k *known) fulfilled(i Identifier, profile *Profile) *Authorization {
 	return nil
 }
 
-// atOnce bounds the look-ups that one order has under way.
-const atOnce = 8
+const (
+	// atOnce bounds the look-ups that one order has under way.
+	atOnce = 8
+	// judgedAtOnce bounds those of all orders together, so that a crowd of them
+	// leaves the resolver to others.
+	judgedAtOnce = 64
+)
 
 // judge asks the gate about every claim; the problems are in their order.
 func (s *Server) judge(ctx context.Context, claims []*Claim) []*Problem {
@@ -176,8 +181,10 @@ func (s *Server) judge(ctx context.Context, claims []*Claim) []*Problem {
 	var all sync.WaitGroup
 	for n, claim := range claims {
 		turn <- struct{}{}
+		s.turns <- struct{}{}
 		all.Go(func() {
 			found[n] = s.Gate.Judge(ctx, claim)
+			<-s.turns
 			<-turn
 		})
 	}

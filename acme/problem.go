@@ -116,9 +116,7 @@ func Joined(problems []*Problem) *Problem {
 		}
 		whole.Passing = whole.Passing && p.Passing
 		whole.Retry = max(whole.Retry, p.Retry)
-		sub := *p
-		sub.Status = 0
-		whole.Subproblems = append(whole.Subproblems, &sub)
+		whole.Subproblems = append(whole.Subproblems, p.parts()...)
 	}
 	if whole == nil {
 		return nil
@@ -128,4 +126,15 @@ func Joined(problems []*Problem) *Problem {
 		whole.Detail = fmt.Sprintf("%d identifiers are refused; the first: %s", n, whole.Detail)
 	}
 	return whole
+}
+
+// parts are the subproblems of p, or p itself as one: a subproblem has none of its
+// own (RFC 8555 §6.7.1).
+func (p *Problem) parts() []*Problem {
+	if len(p.Subproblems) > 0 {
+		return p.Subproblems
+	}
+	sub := *p
+	sub.Status = 0
+	return []*Problem{&sub}
 }

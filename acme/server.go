@@ -21,6 +21,8 @@ type Server struct {
 	nonces   nonces
 	mux      *http.ServeMux
 
+	turns chan struct{} // of the gate's judgements
+
 	work sync.WaitGroup // certificates and challenges that are being worked on
 	end  context.Context
 	stop context.CancelFunc // of end: what is being worked on is left to whoever is next
@@ -35,7 +37,7 @@ func New(c Config) (*Server, error) {
 	if err != nil || base.Host == "" || base.Path != "" || base.RawQuery != "" || base.Fragment != "" || base.User != nil {
 		return nil, fmt.Errorf("acme: Config: URL %q: want https://host[:port] and nothing behind it", c.URL)
 	}
-	s := &Server{Config: c.withDefaults(), profiles: map[string]*Profile{}, mux: http.NewServeMux()}
+	s := &Server{Config: c.withDefaults(), profiles: map[string]*Profile{}, mux: http.NewServeMux(), turns: make(chan struct{}, judgedAtOnce)}
 	if len(c.Profiles) == 0 {
 		return nil, errors.New("acme: Config: Profiles: at least one")
 	}

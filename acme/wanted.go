@@ -97,6 +97,9 @@ func (i Identifier) check(profile *Profile) (Identifier, *Problem) {
 			what = "profile " + profile.Name + " has no wildcards"
 		}
 	}
+	if what == "" && len(profile.offers(i)) == 0 {
+		what = "profile " + profile.Name + " has no challenge for it"
+	}
 	if what != "" {
 		return i, Problemf(RejectedIdentifier, "%s", what).For(i.shown())
 	}

@@ -1,0 +1,117 @@
+package store
+
+import (
+	"errors"
+	"slices"
+	"time"
+
+	"cnfd/acme"
+)
+
+func (t *tx) Order(id string) (*acme.Order, error) {
+	return one[acme.Order](t, "order "+id, "SELECT doc FROM orders WHERE id = $1", id)
+}
+
+func (t *tx) PutOrder(o *acme.Order) error {
+	doc, err := t.doc("order "+o.ID, o)
+	if err != nil {
+		return err
+	}
+	old, err := t.Order(o.ID)
+	if err != nil && !errors.Is(err, acme.ErrNotFound) {
+		return err
+	}
+	lease := column{"lease", nil}
+	if o.State == acme.OrderProcessing {
+		lease.value = o.Lease.UTC().Format(stampForm) // the zero time too: it has passed
+	}
+	if err := t.put("orders", column{"id", o.ID}, column{"account", o.Account}, column{"state", int(o.State)},
+		column{"created", o.Created.UTC().Format(stampForm)}, column{"expires", stamp(o.Expires)}, lease, doc); err != nil {
+		return err
+	}
+	if old != nil && slices.Equal(old.Authorizations, o.Authorizations) {
+		return nil
+	}
+	if _, err := t.exec("DELETE FROM order_authorizations WHERE order_id = $1", o.ID); err != nil {
+		return err
+	}
+	for _, id := range o.Authorizations {
+		if _, err := t.exec("INSERT INTO order_authorizations (authorization_id, order_id) VALUES ($1, $2) ON CONFLICT DO NOTHING", id, o.ID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Orders is ErrNotFound where the account has no order of the name after.
+func (t *tx) Orders(account, after string, most int) ([]*acme.Order, error) {
+	created := ""
+	if after != "" {
+		if err := t.row("SELECT created FROM orders WHERE id = $1 AND account = $2", []any{after, account}, &created); err != nil {
+			return nil, err
+		}
+	}
+	return many[acme.Order](t, "an order", `SELECT doc FROM orders WHERE account = $1 AND state <> 0 AND (created, id) > ($2, $3)
+		ORDER BY created, id LIMIT $4`, account, created, after, max(most, 0))
+}
+
+// OpenOrders returns them oldest first.
+func (t *tx) OpenOrders(account string) ([]*acme.Order, error) {
+	return many[acme.Order](t, "an order", "SELECT doc FROM orders WHERE account = $1 AND state IN (1, 2) ORDER BY created, id", account)
+}
+
+// Overdue returns them in the order in which their leases ended.
+func (t *tx) Overdue(now time.Time, most int) ([]*acme.Order, error) {
+	return many[acme.Order](t, "an order", "SELECT doc FROM orders WHERE lease <= $1 ORDER BY lease, id LIMIT $2", now.UTC().Format(stampForm), max(most, 0))
+}
+
+func (t *tx) Authorization(id string) (*acme.Authorization, error) {
+	return one[acme.Authorization](t, "authorization "+id, "SELECT doc FROM authorizations WHERE id = $1", id)
+}
+
+func (t *tx) PutAuthorization(a *acme.Authorization) error {
+	doc, err := t.doc("authorization "+a.ID, a)
+	if err != nil {
+		return err
+	}
+	lease := column{"lease", nil}
+	for _, c := range a.Challenges {
+		if at := c.Lease.UTC().Format(stampForm); c.Status == acme.Processing && (lease.value == nil || at < lease.value.(string)) {
+			lease.value = at
+		}
+	}
+	return t.put("authorizations", column{"id", a.ID}, column{"account", a.Account}, column{"identifier", a.Identifier.String()},
+		column{"status", string(a.Status)}, column{"expires", stamp(a.Expires)}, lease, doc)
+}
+
+// Live returns them in the order in which they will expire.
+func (t *tx) Live(account string, i acme.Identifier, now time.Time) ([]*acme.Authorization, error) {
+	query, args := "SELECT doc FROM authorizations WHERE account = $1 AND status IN ('pending', 'valid') AND expires > $2", []any{account, now.UTC().Format(stampForm)}
+	if i != (acme.Identifier{}) {
+		query, args = query+" AND identifier = $3", append(args, i.String())
+	}
+	return many[acme.Authorization](t, "an authorization", query+" ORDER BY expires, id", args...)
+}
+
+// Unfinished returns them in the order in which their leases ended.
+func (t *tx) Unfinished(now time.Time, most int) ([]*acme.Authorization, error) {
+	return many[acme.Authorization](t, "an authorization", "SELECT doc FROM authorizations WHERE lease <= $1 ORDER BY lease, id LIMIT $2", now.UTC().Format(stampForm), max(most, 0))
+}
+
+// Prune drops what expired before then: orders that no process may be working on, and
+// authorizations that no order names any more. It returns how many it has dropped.
+func (t *tx) Prune(before time.Time, most int) (int, error) {
+	then := before.UTC().Format(stampForm)
+	orders, err := t.exec(`DELETE FROM orders WHERE id IN
+		(SELECT id FROM orders WHERE expires < $1 AND state <> 2 ORDER BY expires, id LIMIT $2)`, then, max(most, 0))
+	if err != nil {
+		return 0, err
+	}
+	authorizations, err := t.exec(`DELETE FROM authorizations WHERE id IN
+		(SELECT id FROM authorizations a WHERE expires < $1 AND NOT EXISTS (SELECT 1 FROM order_authorizations WHERE authorization_id = a.id)
+		ORDER BY expires, id LIMIT $2)`, then, max(most-orders, 0))
+	if err != nil {
+		return 0, err
+	}
+	return orders + authorizations, nil
+}

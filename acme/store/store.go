@@ -1,0 +1,112 @@
+// Package store keeps what an ACME server must not lose: in one SQLite file, which
+// several processes may have open at once.
+//
+// Each thing is a JSON document beside the columns that it is looked for by, so that all
+// but sqlite.go speaks of databases in general. What a database does in its own way
+// is its dialect.
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+
+	"cnfd/acme"
+)
+
+// attempts is how often a transaction is begun anew because another process was in its
+// way, each time after the database itself has waited (busyWait).
+const attempts = 3
+
+// Store is an acme.Store. It is made by Open, and used by many callers at once.
+type Store struct {
+	path    string
+	version int
+	dialect dialect
+	// SQLite has one writer at a time. One connection makes those of this process
+	// queue here, where they are served in turn and leave with their context.
+	writer, readers *sql.DB
+}
+
+var _ acme.Store = (*Store)(nil)
+
+// dialect is what a database does in its own way.
+type dialect struct {
+	// schema puts the database's own words into a migration.
+	schema *strings.Replacer
+	// again reports whether an error only says that others were in the way.
+	again func(error) bool
+	// explain says for people what an error means and what to do; "" where it says so itself.
+	explain func(error) string
+}
+
+// View gives f what is there at one instant. A Tx of a View writes nothing: a Put is an error.
+func (s *Store) View(ctx context.Context, f func(acme.Tx) error) error {
+	return s.run(ctx, s.readers, true, f)
+}
+
+// Update carries out all of what f does, or nothing, as acme.Store says. f may be called
+// again from the start. An Update within an Update waits for itself until ctx ends.
+func (s *Store) Update(ctx context.Context, f func(acme.Tx) error) error {
+	return s.run(ctx, s.writer, false, f)
+}
+
+// Version returns the version of the schema: how many migrations the file has had.
+func (s *Store) Version() int { return s.version }
+
+// Close waits for transactions under way and closes the file.
+func (s *Store) Close() error {
+	if err := errors.Join(s.readers.Close(), s.writer.Close()); err != nil {
+		return s.wrap(context.Background(), err)
+	}
+	return nil
+}
+
+func (s *Store) run(ctx context.Context, on *sql.DB, view bool, f func(acme.Tx) error) error {
+	for n := 1; ; n++ {
+		again, err := s.once(ctx, on, view, f)
+		if !again || n == attempts {
+			return err
+		}
+	}
+}
+
+// once runs f in one transaction; again says that others were in its way.
+func (s *Store) once(ctx context.Context, on *sql.DB, view bool, f func(acme.Tx) error) (again bool, err error) {
+	begun, err := on.BeginTx(ctx, &sql.TxOptions{ReadOnly: view})
+	if err != nil {
+		return s.dialect.again(err), s.wrap(ctx, err)
+	}
+	defer begun.Rollback() // also where f panics; after a commit it does nothing
+	t := &tx{ctx: ctx, sql: begun, store: s, view: view}
+	defer func() { t.ended = errEnded }()
+	if err := t.ofVersion(s.version); err != nil {
+		return t.again, err
+	}
+	if err := f(t); err != nil {
+		return t.again, err
+	}
+	if t.ended != nil {
+		return t.again, t.ended
+	}
+	if view {
+		return false, nil
+	}
+	if err := begun.Commit(); err != nil {
+		return s.dialect.again(err), s.wrap(ctx, err)
+	}
+	return false, nil
+}
+
+// wrap says of an error where it comes from, and what to do about it.
+func (s *Store) wrap(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		err = ctx.Err() // the driver says it in ways of its own
+	}
+	if what := s.dialect.explain(err); what != "" {
+		return fmt.Errorf("acme store: %s: %s: %w", s.path, what, err)
+	}
+	return fmt.Errorf("acme store: %s: %w", s.path, err)
+}

@@ -40,16 +40,18 @@ type Tx interface {
 	Orders(account, after string, most int) ([]*Order, error)
 	// OpenOrders returns an account's orders in state Open or Processing.
 	OpenOrders(account string) ([]*Order, error)
-	// Overdue returns orders in state Processing whose lease has passed.
-	Overdue(now time.Time, most int) ([]*Order, error)
+	// Overdue returns orders in state Processing whose lease has passed, or ends after
+	// horizon: no lease does that was given by now, so the clock was set back.
+	Overdue(now, horizon time.Time, most int) ([]*Order, error)
 
 	Authorization(id string) (*Authorization, error)
 	PutAuthorization(*Authorization) error
 	// Live returns an account's authorizations in status Pending or Valid that expire
 	// after now; of one identifier where that is not zero.
 	Live(account string, i Identifier, now time.Time) ([]*Authorization, error)
-	// Unfinished returns authorizations with a challenge in status Processing whose lease has passed.
-	Unfinished(now time.Time, most int) ([]*Authorization, error)
+	// Unfinished returns authorizations with a challenge in status Processing of whose
+	// lease the same is true.
+	Unfinished(now, horizon time.Time, most int) ([]*Authorization, error)
 
 	// Reserve notes the serial of a certificate that is about to be signed: ErrExists
 	// where it was ever used.

@@ -49,14 +49,14 @@ func (s *Server) sweep(ctx context.Context) {
 
 // takeUpOrders works on orders whose process has left them.
 func (s *Server) takeUpOrders(ctx context.Context, now time.Time) error {
-	late, err := view(ctx, s.Store, func(tx Tx) ([]*Order, error) { return tx.Overdue(now, sweepMost) })
+	late, err := view(ctx, s.Store, func(tx Tx) ([]*Order, error) { return tx.Overdue(now, now.Add(orderLease), sweepMost) })
 	if err != nil {
 		return err
 	}
 	for _, o := range late {
 		mine, err := update(ctx, s.Store, func(tx Tx) (*Order, error) {
 			o, err := tx.Order(o.ID)
-			if err != nil || o.State != OrderProcessing || o.Lease.After(now) {
+			if err != nil || o.State != OrderProcessing || held(o.Lease, now, orderLease) {
 				return nil, err
 			}
 			o.Lease, o.Tries = now.Add(orderLease), o.Tries+1
@@ -75,7 +75,7 @@ func (s *Server) takeUpOrders(ctx context.Context, now time.Time) error {
 
 // takeUpChallenges validates challenges whose process has left them.
 func (s *Server) takeUpChallenges(ctx context.Context, now time.Time) error {
-	late, err := view(ctx, s.Store, func(tx Tx) ([]*Authorization, error) { return tx.Unfinished(now, sweepMost) })
+	late, err := view(ctx, s.Store, func(tx Tx) ([]*Authorization, error) { return tx.Unfinished(now, now.Add(challengeLease), sweepMost) })
 	if err != nil {
 		return err
 	}
@@ -88,7 +88,7 @@ func (s *Server) takeUpChallenges(ctx context.Context, now time.Time) error {
 				return nil, err
 			}
 			for k := range a.Challenges {
-				if c := &a.Challenges[k]; c.Status == Processing && !c.Lease.After(now) {
+				if c := &a.Challenges[k]; c.Status == Processing && !held(c.Lease, now, challengeLease) {
 					n = k
 					c.Lease, c.Tries = now.Add(challengeLease), c.Tries+1
 					return a, tx.PutAuthorization(a)
@@ -110,4 +110,10 @@ func (s *Server) takeUpChallenges(ctx context.Context, now time.Time) error {
 func (s *Server) prune(ctx context.Context, now time.Time) error {
 	_, err := update(ctx, s.Store, func(tx Tx) (int, error) { return tx.Prune(now.Add(-keptFor), pruneMost) })
 	return err
+}
+
+// held reports whether a process has until lease to itself what it was given for so
+// long at the most: a lease further ahead is from before the clock was set back.
+func held(lease, now time.Time, longest time.Duration) bool {
+	return lease.After(now) && !lease.After(now.Add(longest))
 }

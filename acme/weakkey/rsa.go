@@ -125,7 +125,8 @@ func primesClose(n *big.Int) bool {
 		if squares>>(square.Bits()[0]&63)&1 == 0 {
 			continue
 		}
-		if again.Mul(root.Sqrt(square), root).Cmp(square); again.Cmp(square) == 0 {
+		root.Sqrt(square)
+		if again.Mul(root, root).Cmp(square) == 0 {
 			return true
 		}
 	}

@@ -22,8 +22,8 @@ import (
 // not of small order. Any other key is an error. Whether a key of that type is wanted
 // is the caller's to say. The error repeats nothing of the key.
 //
-// It does not find keys whose primes are shared with others', nor those of bad
-// random numbers: a Blocklist is for those that are known.
+// It does not find keys whose primes are shared with others', those of bad random
+// numbers, nor a modulus that is itself a prime: a Blocklist is for those that are known.
 func Check(public crypto.PublicKey) error {
 	switch k := public.(type) {
 	case *rsa.PublicKey:
@@ -41,7 +41,7 @@ func Check(public crypto.PublicKey) error {
 // checkECDSA: the orders of the curves are prime, so that on the curve and not at
 // infinity is all there is to it (SP 800-56A §5.6.2.3.3).
 func checkECDSA(k *ecdsa.PublicKey) error {
-	if k == nil || k.Curve == nil || k.X == nil || k.Y == nil {
+	if k == nil {
 		return errors.New("ECDSA key missing")
 	}
 	switch k.Curve {

@@ -119,7 +119,7 @@ func (s *Server) reserve(ctx context.Context, worked *Order, serial string, tbs 
 			return err
 		}
 		now := s.Now()
-		if !o.worked(worked) || !o.Lease.After(now) {
+		if !o.worked(worked) {
 			return errStale
 		}
 		if err := unchanged(tx, &Account{ID: o.Account, Thumbprint: o.Thumbprint}); err != nil {

@@ -6,6 +6,9 @@ import (
 	"github.com/miekg/dns"
 )
 
+// CAAIdentity is the name by which the CAA set of issuing.example means an ACME server.
+const CAAIdentity = "ca.sandbox.example"
+
 // absences are signed zones that prove that there is no confirmation.
 func absences() []spec {
 	absent := func(zoneName, kind string) []Case {
@@ -23,6 +26,8 @@ func absences() []spec {
 			records: "below.jwk.cnf 300 TXT \"deep\"\n", cases: absent("hollow.example.", nodata)},
 		{name: "hollow.test.", why: "an empty non-terminal, by NSEC3", policy: nsec3,
 			records: "below.jwk.cnf 300 TXT \"deep\"\n", cases: absent("hollow.test.", nodata)},
+		{name: "issuing.example.", why: "opts in to certificates by the record alone (CAA, RFC 8657); publishes no key yet",
+			records: "@ 300 CAA 0 issue \"" + CAAIdentity + "; validationmethods=ca-cnf-01\"\n", cases: absent("issuing.example.", noname)},
 		{name: "optout.test.", why: "no such name in a zone that opts out", policy: optOut,
 			records: "loose 3600 NS ns.loose\nns.loose 3600 A {address}\n", cases: []Case{
 				{Name: "jwk.cnf.optout.test.", Type: dns.TypeTLSA, Want: insecure, Kind: noname, Why: "an opt-out interval"}}},

@@ -22,6 +22,7 @@ type signer uint8
 const (
 	byKey     signer = 1 << iota // a key in the request itself
 	byAccount                    // an account's current key
+	withQuery                    // and the URL may have a query, which is signed with it
 )
 
 // call is one request whose signature, nonce and URL are good.
@@ -105,7 +106,11 @@ func (s *Server) authenticate(r *http.Request, who signer) (*call, *Problem) {
 	if err != nil {
 		return nil, unreadable(err)
 	}
-	if m.URL != s.URL+r.URL.EscapedPath() || r.URL.RawQuery != "" {
+	sent := r.URL.EscapedPath()
+	if r.URL.RawQuery != "" {
+		sent += "?" + r.URL.RawQuery
+	}
+	if m.URL != s.URL+sent || r.URL.RawQuery != "" && who&withQuery == 0 {
 		return nil, Problemf(Unauthorized, "url: the request was signed for another URL than it was sent to, which is %s%s (RFC 8555 §6.4)", s.URL, r.URL.EscapedPath())
 	}
 	c := &call{Context: r.Context(), http: r, message: m}
@@ -127,8 +132,8 @@ func (s *Server) signer(c *call, who signer) *Problem {
 		if who&byKey == 0 {
 			return Problemf(Malformed, "jwk: sign this request for an account: kid must be its URL (RFC 8555 §6.2)")
 		}
-		c.key = c.message.Key
-		return s.weak(c.key)
+		c.key = c.message.Key // not judged here: who revokes with a key that is known to others is welcome
+		return nil
 	}
 	if who&byAccount == 0 {
 		return Problemf(Malformed, "kid: sign this request with a jwk of its own (RFC 8555 §6.2)")
@@ -145,7 +150,7 @@ func (s *Server) signer(c *call, who signer) *Problem {
 		return s.internal(c, "reading the account", err)
 	}
 	if a.Status != Valid {
-		return Problemf(Unauthorized, "the account is %s", a.Status)
+		return ended(a)
 	}
 	if c.key, err = thumbprint.ParseJWK(a.Key); err != nil {
 		return s.internal(c, "reading the account's key", err)
@@ -185,6 +190,8 @@ func unreadable(err error) *Problem {
 		return Problemf(BadPublicKey, "%v", err)
 	case jws.Signature:
 		return Problemf(Unauthorized, "%v", err)
+	case jws.Nonce:
+		return Problemf(BadNonce, "%v", err)
 	}
 	return Problemf(Malformed, "%v", err)
 }

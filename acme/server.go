@@ -19,6 +19,7 @@ type Server struct {
 	Config
 	profiles map[string]*Profile
 	nonces   nonces
+	lists    lists
 	mux      *http.ServeMux
 
 	turns chan struct{} // of the gate's judgements
@@ -105,9 +106,11 @@ func (p *Profile) check() error {
 func (s *Server) routes() {
 	s.open("GET /directory", s.directory)
 	s.open("GET /acme/new-nonce", s.newNonce) // HEAD too
+	s.signed("/directory", byAccount, s.directoryRead)
+	s.signed("/acme/new-nonce", byAccount, s.newNonceRead)
 	s.signed("/acme/new-account", byKey, s.newAccount)
 	s.signed("/acme/acct/{account}", byAccount, s.account)
-	s.signed("/acme/acct/{account}/orders", byAccount, s.orders)
+	s.signed("/acme/acct/{account}/orders", byAccount|withQuery, s.orders)
 	s.signed("/acme/key-change", byAccount, s.keyChange)
 	s.signed("/acme/new-order", byAccount, s.newOrder)
 	s.signed("/acme/new-authz", byAccount, s.newAuthorization)
@@ -148,8 +151,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // the request was authenticated.
 var errStale = errors.New("acme: changed meanwhile")
 
-// internal logs an error of this machine and returns what the client is told of it.
+// internal returns what the client is told of an error of an Update: the Problem that it
+// ended with; any other is this machine's, and is logged.
 func (s *Server) internal(ctx context.Context, doing string, err error) *Problem {
+	if p := (*Problem)(nil); errors.As(err, &p) {
+		return p
+	}
 	if errors.Is(err, errStale) {
 		return Problemf(Unauthorized, "the account or its key has changed meanwhile: sign with its current key and begin anew")
 	}

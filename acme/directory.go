@@ -1,0 +1,44 @@
+package acme
+
+import "net/http"
+
+// directoryObject is where a client finds everything (RFC 8555 §7.1.1).
+type directoryObject struct {
+	NewNonce    string        `json:"newNonce"`
+	NewAccount  string        `json:"newAccount"`
+	NewOrder    string        `json:"newOrder"`
+	NewAuthz    string        `json:"newAuthz"`
+	RevokeCert  string        `json:"revokeCert"`
+	KeyChange   string        `json:"keyChange"`
+	RenewalInfo string        `json:"renewalInfo"` // RFC 9773 §3
+	Meta        directoryMeta `json:"meta"`
+}
+
+type directoryMeta struct {
+	Terms            string            `json:"termsOfService,omitempty"`
+	Website          string            `json:"website,omitempty"`
+	CAAIdentities    []string          `json:"caaIdentities,omitempty"`
+	ExternalAccounts bool              `json:"externalAccountRequired"`
+	Profiles         map[string]string `json:"profiles"` // name: description (draft-ietf-acme-profiles §3)
+}
+
+func (s *Server) directory(*http.Request) (*answer, *Problem) {
+	d := directoryObject{
+		NewNonce: s.URL + "/acme/new-nonce", NewAccount: s.URL + newAccountPath, NewOrder: s.URL + "/acme/new-order",
+		NewAuthz: s.URL + "/acme/new-authz", RevokeCert: s.URL + "/acme/revoke-cert", KeyChange: s.URL + "/acme/key-change",
+		RenewalInfo: s.URL + "/acme/renewal-info",
+		Meta:        directoryMeta{s.Terms, s.Website, s.CAAIdentities, s.ExternalAccounts, map[string]string{}},
+	}
+	for name, p := range s.profiles {
+		d.Meta.Profiles[name] = p.Description
+	}
+	return &answer{status: http.StatusOK, object: d}, nil
+}
+
+// directoryRead is the directory for a client that signs all that it sends (RFC 8555 §6.3).
+func (s *Server) directoryRead(c *call) (*answer, *Problem) {
+	if p := c.read(); p != nil {
+		return nil, p
+	}
+	return s.directory(c.http)
+}

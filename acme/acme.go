@@ -38,7 +38,8 @@ type Config struct {
 	ExternalAccounts bool
 	// AwaitRecord: an order whose record is missing stays pending instead of being refused.
 	AwaitRecord bool
-	Blocked     *weakkey.Blocklist // keys that are known to others; may be nil
+	// Blocked returns the keys that are known to others, as of now: an operator adds to them while the server runs. May be nil.
+	Blocked func() *weakkey.Blocklist
 
 	MaxNames   int           // of an order; default 100 (Boulder)
 	OrderLife  time.Duration // of orders and authorizations, 1 h to 24 h; default 24 h

@@ -45,7 +45,7 @@ func (s *Server) finalize(c *call) (*answer, *Problem) {
 	if profile == nil {
 		return nil, Problemf(InvalidProfile, "profile %s is no more: order anew", o.Profile)
 	}
-	key, p := readCSR(der, o.Identifiers, profile, s.Blocked)
+	key, p := readCSR(der, o.Identifiers, profile, s.blocked())
 	if p != nil {
 		return nil, p
 	}

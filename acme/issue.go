@@ -43,7 +43,7 @@ func (s *Server) issue(ctx context.Context, o *Order) *Problem {
 	if profile == nil {
 		return Problemf(InvalidProfile, "profile %s is no more: order anew", o.Profile)
 	}
-	key, p := readCSR(o.CSR, o.Identifiers, profile, s.Blocked)
+	key, p := readCSR(o.CSR, o.Identifiers, profile, s.blocked())
 	if p != nil {
 		return p
 	}

@@ -165,7 +165,7 @@ func (s *Server) weak(k thumbprint.Key) *Problem {
 	if err := weakkey.Check(public); err != nil {
 		return Problemf(BadPublicKey, "key: %v: make another", err)
 	}
-	blocked, err := s.Blocked.Holds(public)
+	blocked, err := s.blocked().Holds(public)
 	if err != nil {
 		return Problemf(BadPublicKey, "key: %v", err)
 	}
@@ -173,6 +173,14 @@ func (s *Server) weak(k thumbprint.Key) *Problem {
 		return Problemf(BadPublicKey, "key: its private key is known to others: make another")
 	}
 	return nil
+}
+
+// blocked are the keys that are known to others by now.
+func (s *Server) blocked() *weakkey.Blocklist {
+	if s.Blocked == nil {
+		return nil
+	}
+	return s.Blocked()
 }
 
 // unreadable is the Problem of an error of package jws.

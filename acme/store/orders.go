@@ -60,9 +60,10 @@ func (t *tx) OpenOrders(account string) ([]*acme.Order, error) {
 	return many[acme.Order](t, "an order", "SELECT doc FROM orders WHERE account = $1 AND state IN (1, 2) ORDER BY created, id", account)
 }
 
-// Overdue returns them in the order in which their leases ended.
-func (t *tx) Overdue(now time.Time, most int) ([]*acme.Order, error) {
-	return many[acme.Order](t, "an order", "SELECT doc FROM orders WHERE lease <= $1 ORDER BY lease, id LIMIT $2", now.UTC().Format(stampForm), max(most, 0))
+// Overdue returns them in the order in which their leases end.
+func (t *tx) Overdue(now, horizon time.Time, most int) ([]*acme.Order, error) {
+	return many[acme.Order](t, "an order", "SELECT doc FROM orders WHERE lease <= $1 OR lease > $2 ORDER BY lease, id LIMIT $3",
+		now.UTC().Format(stampForm), horizon.UTC().Format(stampForm), max(most, 0))
 }
 
 func (t *tx) Authorization(id string) (*acme.Authorization, error) {
@@ -74,14 +75,21 @@ func (t *tx) PutAuthorization(a *acme.Authorization) error {
 	if err != nil {
 		return err
 	}
-	lease := column{"lease", nil}
+	first, last := column{"lease", nil}, column{"last_lease", nil}
 	for _, c := range a.Challenges {
-		if at := c.Lease.UTC().Format(stampForm); c.Status == acme.Processing && (lease.value == nil || at < lease.value.(string)) {
-			lease.value = at
+		if c.Status != acme.Processing {
+			continue
+		}
+		at := c.Lease.UTC().Format(stampForm)
+		if first.value == nil || at < first.value.(string) {
+			first.value = at
+		}
+		if last.value == nil || at > last.value.(string) {
+			last.value = at
 		}
 	}
 	return t.put("authorizations", column{"id", a.ID}, column{"account", a.Account}, column{"identifier", a.Identifier.String()},
-		column{"status", string(a.Status)}, column{"expires", stamp(a.Expires)}, lease, doc)
+		column{"status", string(a.Status)}, column{"expires", stamp(a.Expires)}, first, last, doc)
 }
 
 // Live returns them in the order in which they will expire.
@@ -93,9 +101,10 @@ func (t *tx) Live(account string, i acme.Identifier, now time.Time) ([]*acme.Aut
 	return many[acme.Authorization](t, "an authorization", query+" ORDER BY expires, id", args...)
 }
 
-// Unfinished returns them in the order in which their leases ended.
-func (t *tx) Unfinished(now time.Time, most int) ([]*acme.Authorization, error) {
-	return many[acme.Authorization](t, "an authorization", "SELECT doc FROM authorizations WHERE lease <= $1 ORDER BY lease, id LIMIT $2", now.UTC().Format(stampForm), max(most, 0))
+// Unfinished returns them in the order in which their leases end.
+func (t *tx) Unfinished(now, horizon time.Time, most int) ([]*acme.Authorization, error) {
+	return many[acme.Authorization](t, "an authorization", "SELECT doc FROM authorizations WHERE lease <= $1 OR last_lease > $2 ORDER BY lease, id LIMIT $3",
+		now.UTC().Format(stampForm), horizon.UTC().Format(stampForm), max(most, 0))
 }
 
 // Prune drops what expired before then: orders that no process may be working on, and

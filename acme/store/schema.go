@@ -28,9 +28,10 @@ func migrations() []migration {
 		`CREATE INDEX order_authorizations_of ON order_authorizations (order_id)`,
 
 		`CREATE TABLE authorizations (id TEXT PRIMARY KEY, account TEXT NOT NULL, identifier TEXT NOT NULL, status TEXT NOT NULL,
-			expires TEXT, lease TEXT, doc TEXT NOT NULL)`, // lease: the first to end of challenges in Processing
+			expires TEXT, lease TEXT, last_lease TEXT, doc TEXT NOT NULL)`, // of challenges in Processing: the lease that ends first, and last
 		`CREATE INDEX authorizations_live ON authorizations (account, identifier, expires) WHERE status IN ('pending', 'valid')`,
 		`CREATE INDEX authorizations_leased ON authorizations (lease, id) WHERE lease IS NOT NULL`,
+		`CREATE INDEX authorizations_last_leased ON authorizations (last_lease) WHERE last_lease IS NOT NULL`,
 		`CREATE INDEX authorizations_expiring ON authorizations (expires, id)`,
 
 		`CREATE TABLE reservations (serial TEXT PRIMARY KEY, doc TEXT NOT NULL)`,

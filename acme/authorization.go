@@ -81,18 +81,14 @@ func (s *Server) newAuthorization(c *call) (*answer, *Problem) {
 		if err != nil {
 			return err
 		}
-		if p = nil; len(live) >= s.OpenOrders*s.MaxNames {
-			p = Problemf(RateLimited, "the account has %d authorizations: deactivate some, or wait until they expire", len(live))
-			return p
+		if len(live) >= s.OpenOrders*s.MaxNames {
+			return Problemf(RateLimited, "the account has %d authorizations: deactivate some, or wait until they expire", len(live))
 		}
 		if err := unchanged(tx, c.account); err != nil {
 			return err
 		}
 		return tx.PutAuthorization(a)
 	})
-	if p != nil {
-		return nil, p
-	}
 	if err != nil {
 		return nil, s.internal(c, "storing the authorization", err)
 	}
@@ -114,21 +110,18 @@ func (s *Server) authorization(c *call) (*answer, *Problem) {
 			return nil, Problemf(Malformed, "status: an authorization can be set to deactivated alone")
 		}
 	}
-	var p *Problem
 	look := func(tx Tx) (*Authorization, error) {
 		a, err := tx.Authorization(id)
 		if err != nil {
 			return nil, err
 		}
-		if p = nil; a.Account != c.account.ID {
-			p = forbidden("authorization")
-			return nil, p
+		if a.Account != c.account.ID {
+			return nil, forbidden("authorization")
 		}
 		if status := a.status(now); !deactivate || status == Deactivated {
 			return a, nil
 		} else if status != Pending && status != Valid {
-			p = Problemf(Malformed, "the authorization is %s: there is nothing to deactivate", status)
-			return nil, p
+			return nil, Problemf(Malformed, "the authorization is %s: there is nothing to deactivate", status)
 		}
 		a.Status = Deactivated
 		return a, tx.PutAuthorization(a)
@@ -140,12 +133,10 @@ func (s *Server) authorization(c *call) (*answer, *Problem) {
 	} else {
 		a, err = view(c, s.Store, look)
 	}
-	switch {
-	case p != nil:
-		return nil, p
-	case errors.Is(err, ErrNotFound):
+	if errors.Is(err, ErrNotFound) {
 		return nil, notFound("authorization")
-	case err != nil:
+	}
+	if err != nil {
 		return nil, s.internal(c, "reading the authorization", err)
 	}
 	reply := &answer{status: http.StatusOK, object: s.authorizationObject(a, now)}

@@ -38,17 +38,15 @@ func (s *Server) challenge(c *call) (*answer, *Problem) {
 			return nil, p
 		}
 	}
-	var p *Problem
 	begun := false
 	a, err := update(c, s.Store, func(tx Tx) (*Authorization, error) {
-		p, begun = nil, false
+		begun = false
 		a, err := tx.Authorization(id)
 		if err != nil {
 			return nil, err
 		}
 		if a.Account != c.account.ID {
-			p = forbidden("challenge")
-			return nil, p
+			return nil, forbidden("challenge")
 		}
 		if n >= len(a.Challenges) {
 			return nil, ErrNotFound
@@ -64,12 +62,10 @@ func (s *Server) challenge(c *call) (*answer, *Problem) {
 		ch.Status, ch.Lease, ch.Tries, ch.Error = Processing, now.Add(challengeLease), ch.Tries+1, nil
 		return a, tx.PutAuthorization(a)
 	})
-	switch {
-	case p != nil:
-		return nil, p
-	case errors.Is(err, ErrNotFound):
+	if errors.Is(err, ErrNotFound) {
 		return nil, notFound("challenge")
-	case err != nil:
+	}
+	if err != nil {
 		return nil, s.internal(c, "reading the challenge", err)
 	}
 	if begun {

@@ -78,10 +78,8 @@ func (s *Server) claim(c *call, id string, csr []byte, key crypto.PublicKey, now
 		return nil, nil, Problemf(BadCSR, "csr: its key: %v", err)
 	}
 	err = s.Store.Update(c, func(tx Tx) (err error) {
-		p = nil
 		if _, err = tx.KeyUse(k.JKT(thumbprint.SHA256).Base64()); err == nil {
-			p = Problemf(BadCSR, "csr: its key is an account's: make another for the certificate (RFC 8555 §11.1)")
-			return p
+			return Problemf(BadCSR, "csr: its key is an account's: make another for the certificate (RFC 8555 §11.1)")
 		} else if !errors.Is(err, ErrNotFound) {
 			return err
 		}
@@ -91,16 +89,16 @@ func (s *Server) claim(c *call, id string, csr []byte, key crypto.PublicKey, now
 		if o, all, err = orderOf(tx, id); err != nil {
 			return err
 		}
-		if p = notReady(o, all, now); p != nil {
+		if p := notReady(o, all, now); p != nil {
 			return p
 		}
 		o.State, o.CSR, o.Lease, o.Tries, o.Error = OrderProcessing, csr, now.Add(orderLease), o.Tries+1, nil
 		return tx.PutOrder(o)
 	})
-	if p == nil && err != nil {
-		p = s.internal(c, "beginning with the certificate", err)
+	if err != nil {
+		return nil, nil, s.internal(c, "beginning with the certificate", err)
 	}
-	return o, all, p
+	return o, all, nil
 }
 
 // await works on an order, and answers once there is a certificate or none; after

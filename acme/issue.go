@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"time"
 
@@ -61,9 +60,6 @@ func (s *Server) issue(ctx context.Context, o *Order) *Problem {
 	r := &Request{Profile: profile, Identifiers: o.Identifiers, PublicKey: key, NotBefore: o.NotBefore, NotAfter: o.NotAfter, Now: s.Now()}
 	issued, err := s.Issuer.Issue(ctx, r, func(serial string, tbs []byte) error { return s.reserve(ctx, o, serial, tbs) })
 	if err != nil {
-		if errors.As(err, &p) {
-			return p
-		}
 		return s.internal(ctx, "making the certificate", err)
 	}
 	return s.store(o, issued)

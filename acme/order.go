@@ -32,19 +32,16 @@ func (s *Server) newOrder(c *call) (*answer, *Problem) {
 	}
 	o, all := s.begin(c, w, claims, found, known, now)
 	err := s.Store.Update(c, func(tx Tx) error {
-		if p = nil; w.replaces != "" {
-			if _, p = s.replaced(tx, c.account, w.replaces, w.identifiers); p != nil {
+		if w.replaces != "" {
+			if _, p := s.replaced(tx, c.account, w.replaces, w.identifiers); p != nil {
 				return p
 			}
 		}
-		if p = s.room(tx, c.account.ID, now); p != nil {
-			return p
+		if err := s.room(tx, c.account.ID, now); err != nil {
+			return err
 		}
 		return putOrder(tx, c.account, o, all)
 	})
-	if p != nil {
-		return nil, p
-	}
 	if err != nil {
 		return nil, s.internal(c, "storing the order", err)
 	}
@@ -61,10 +58,9 @@ type known struct {
 
 // knownOf reads it.
 func (s *Server) knownOf(c *call, w *wanted, now time.Time) (*known, *Problem) {
-	var p *Problem
 	k, err := view(c, s.Store, func(tx Tx) (*known, error) {
-		if p = s.room(tx, c.account.ID, now); p != nil {
-			return nil, p
+		if err := s.room(tx, c.account.ID, now); err != nil {
+			return nil, err
 		}
 		var k known
 		live, err := tx.Live(c.account.ID, Identifier{}, now.Add(s.OrderLife/2))
@@ -78,17 +74,17 @@ func (s *Server) knownOf(c *call, w *wanted, now time.Time) (*known, *Problem) {
 		}
 		return &k, err
 	})
-	if p == nil && err != nil {
-		p = s.internal(c, "reading the account's authorizations", err)
+	if err != nil {
+		return nil, s.internal(c, "reading the account's authorizations", err)
 	}
-	return k, p
+	return k, nil
 }
 
 // room is nil where the account may have one more order.
-func (s *Server) room(tx Tx, account string, now time.Time) *Problem {
+func (s *Server) room(tx Tx, account string, now time.Time) error {
 	open, err := tx.OpenOrders(account)
 	if err != nil {
-		return s.internal(context.Background(), "counting the account's orders", err)
+		return err
 	}
 	n := 0
 	for _, o := range open {

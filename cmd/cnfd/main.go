@@ -75,7 +75,7 @@ the domain of the credential's subject vouches for that key now: by a TLSA recor
 	})
 	root.CompletionOptions.HiddenDefaultCmd = false
 	root.AddCommand(newServe(), newVerify(), newPrecheck(), newThumbprint(), newName(), newResolve(),
-		newPublish(), newConfig(), newSandbox(), newVersion(), newMan())
+		newPublish(), newACME(), newConfig(), newSandbox(), newVersion(), newMan())
 	completion(root)
 	return root
 }

@@ -1,0 +1,184 @@
+package main
+
+import (
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"cnfd/acme"
+	"cnfd/acme/ca"
+	"cnfd/acme/store"
+
+	"github.com/spf13/cobra"
+)
+
+func newACMEInit() *cobra.Command {
+	var o acmeInitOptions
+	cmd := &cobra.Command{
+		Use:   "init",
+		Short: "Make a CA: a root, an intermediate and the store",
+		Long: `Make a CA in acme.directory: a root, an intermediate that issues, the keys of both, and an empty store. A CA that
+is there is never touched. The root's key is needed for cnfd acme rotate alone: keep it elsewhere afterwards.`,
+		Example: `  cnfd acme init
+  cnfd acme init --name "Vendor" --key-type p384 --url https://ca.vendor.example:8256 --config cnfd.yaml`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			setup, err := o.setup()
+			if err != nil {
+				return err
+			}
+			return o.at(func(d *desk) error { return o.init(cmd, d, setup) })
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.name, "name", "", "the `NAME` of the CA, which its certificates show (default: cnfd)")
+	f.StringVar(&o.keyType, "key-type", "", "the `TYPE` of its keys: p256, p384, rsa, ed25519 (default: p256)")
+	f.StringVar(&o.url, "url", "", "the `URL` that clients will reach the server by, for what is printed (default: acme.url, or https://localhost:8256)")
+	o.addFlags(cmd, "print one JSON object")
+	return cmd
+}
+
+type acmeInitOptions struct {
+	acmeOptions
+	name, keyType, url string
+}
+
+// setup is what the flags say of the certificates that are to be made.
+func (o *acmeInitOptions) setup() (ca.Setup, error) {
+	types := []acme.KeyType{"", acme.P256, acme.P384, acme.RSA, acme.Ed25519}
+	if !slices.Contains(types, acme.KeyType(o.keyType)) {
+		return ca.Setup{}, errors.New("--key-type: want p256, p384, rsa or ed25519")
+	}
+	return ca.Setup{Name: o.name, Type: acme.KeyType(o.keyType)}, nil
+}
+
+func (o *acmeInitOptions) init(cmd *cobra.Command, d *desk, setup ca.Setup) error {
+	if o.url == "" {
+		o.url = d.config.ACME.URL
+	}
+	url := o.url
+	if url == "" {
+		url = "https://localhost:8256"
+	}
+	for _, name := range []string{rootFile, storeFile} {
+		if _, err := os.Lstat(filepath.Join(d.dir, name)); err == nil {
+			return fmt.Errorf("%s: a CA is there already (%s), and stays: cnfd acme rotate renews its intermediate", d.dir, name)
+		}
+	}
+	setup.Now = d.now()
+	if err := ca.Init(d.dir, setup); err != nil {
+		return err
+	}
+	s, err := store.Open(filepath.Join(d.dir, storeFile))
+	if err != nil {
+		return err
+	}
+	if err := s.Close(); err != nil {
+		return err
+	}
+	doc := initDoc{Directory: d.dir, ACMEDirectory: url + "/directory", url: url}
+	if doc.Root, err = madeIn(d.dir, rootFile); err != nil {
+		return err
+	}
+	if doc.Intermediate, err = newestIntermediate(d); err != nil {
+		return err
+	}
+	if o.json {
+		return printJSON(cmd.OutOrStdout(), &doc)
+	}
+	doc.print(cmd.OutOrStdout(), d)
+	return nil
+}
+
+// rootFile is the root's name in the CA's directory.
+const rootFile = "root.pem"
+
+// initDoc is what was made, as --json prints it.
+type initDoc struct {
+	Directory     string  `json:"directory"`
+	Root          madeDoc `json:"root"`
+	Intermediate  madeDoc `json:"intermediate"`
+	ACMEDirectory string  `json:"acme_directory"` // what clients are given
+
+	url string
+}
+
+// madeDoc is a certificate of the CA's own.
+type madeDoc struct {
+	File        string `json:"file"`
+	Subject     string `json:"subject"`
+	NotAfter    string `json:"not_after"`
+	Fingerprint string `json:"sha256"` // of the certificate, in upper-case hex with colons
+}
+
+// madeIn reads back what is there now.
+func madeIn(dir, name string) (madeDoc, error) {
+	path := filepath.Join(dir, name)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return madeDoc{}, err
+	}
+	block, _ := pem.Decode(text)
+	if block == nil {
+		return madeDoc{}, fmt.Errorf("%s: no certificate", path)
+	}
+	c, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		return madeDoc{}, fmt.Errorf("%s: %w", path, err)
+	}
+	return madeDoc{path, c.Subject.String(), utc(c.NotAfter), fingerprint(c.Raw)}, nil
+}
+
+// newestIntermediate is the one that issues.
+func newestIntermediate(d *desk) (madeDoc, error) {
+	c, err := ca.Open(ca.Config{Dir: d.dir, URL: anyURL, Now: d.now})
+	if err != nil {
+		return madeDoc{}, err
+	}
+	der, _ := c.IssuerDER(c.Issuers()[0])
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		return madeDoc{}, err
+	}
+	all, err := filepath.Glob(filepath.Join(d.dir, "intermediate-*.pem"))
+	for _, file := range all {
+		if one, err := madeIn(d.dir, filepath.Base(file)); err == nil && one.Fingerprint == fingerprint(der) {
+			return one, nil
+		}
+	}
+	return madeDoc{d.dir, cert.Subject.String(), utc(cert.NotAfter), fingerprint(der)}, err
+}
+
+// fingerprint is a certificate's SHA-256 as openssl x509 -fingerprint -sha256 prints it.
+func fingerprint(der []byte) string {
+	sum := sha256.Sum256(der)
+	return strings.ReplaceAll(fmt.Sprintf("% X", sum[:]), " ", ":")
+}
+
+func (i *initDoc) print(w io.Writer, d *desk) {
+	fmt.Fprintf(w, "made a CA in %s\n", shown(i.Directory))
+	for _, one := range []struct {
+		what string
+		is   madeDoc
+	}{{"root", i.Root}, {"intermediate", i.Intermediate}} {
+		fmt.Fprintf(w, "  %-13s %s, until %s\n", one.what, shown(one.is.Subject), one.is.NotAfter)
+	}
+	fmt.Fprintf(w, "  %-13s SHA-256 %s\n", "fingerprint", i.Root.Fingerprint)
+	fmt.Fprintf(w, `
+What comes next:
+  Have %s trusted where these certificates are checked, and by ACME clients;
+  compare the fingerprint of the root wherever it is installed.
+`, shown(i.Root.File))
+	if d.config.ACME.Listen == "" {
+		fmt.Fprintf(w, "  Put into the configuration of cnfd serve:\n    acme: {listen: \"127.0.0.1:8256\", url: %q}\n", i.url)
+	}
+	fmt.Fprintf(w, "  Start, or restart, cnfd serve, and give clients %s\n", shown(i.ACMEDirectory))
+	fmt.Fprintf(w, "  Move root.key to a safe place: only cnfd acme rotate needs it.\n")
+}

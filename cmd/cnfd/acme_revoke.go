@@ -1,0 +1,89 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"cnfd/acme"
+
+	"github.com/spf13/cobra"
+)
+
+func newACMERevoke() *cobra.Command {
+	var o acmeOptions
+	var reason string
+	cmd := &cobra.Command{
+		Use:   "revoke SERIAL",
+		Short: "Revoke a certificate",
+		Long: `Revoke a certificate, whoever has it: the next revocation list names it. A daemon that runs makes that list when
+it is next asked for one.
+
+The reasons are ` + strings.Join(reasonWords(), ", ") + `.`,
+		Example: "  cnfd acme revoke 3a5f90c2d1e47b6880fe --reason keyCompromise",
+		Args:    exactly(1, "a serial"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			serial, err := serialOf(args[0])
+			if err != nil {
+				return err
+			}
+			code, err := reasonCode(reason)
+			if err != nil {
+				return err
+			}
+			return o.withStore(func(d *desk) error {
+				now := d.now()
+				var c *acme.Certificate
+				err := d.store.Update(cmd.Context(), func(tx acme.Tx) (err error) {
+					if err = acme.RevokeCertificate(tx, serial, code, now); err == nil {
+						c, err = tx.Certificate(serial)
+					}
+					return err
+				})
+				if err != nil {
+					return ofStore(err, "certificate", serial)
+				}
+				doc := certificateDocOf(c, now)
+				if o.json {
+					return printJSON(cmd.OutOrStdout(), doc)
+				}
+				_, err = fmt.Fprintln(cmd.OutOrStdout(), shown(fmt.Sprintf("%s  revoked (%s)  %s  %s", doc.Serial, doc.Reason, doc.whose(), doc.names())))
+				return err
+			})
+		},
+	}
+	cmd.Flags().StringVar(&reason, "reason", "unspecified", "the `REASON`, which lists show")
+	o.addFlags(cmd, "print one JSON object")
+	return cmd
+}
+
+// reasons are those that a certificate's end can have (RFC 5280 §5.3.1).
+var reasons = []struct {
+	code int
+	word string
+}{{0, "unspecified"}, {1, "keyCompromise"}, {3, "affiliationChanged"}, {4, "superseded"}, {5, "cessationOfOperation"}, {9, "privilegeWithdrawn"}}
+
+func reasonWords() (words []string) {
+	for _, r := range reasons {
+		words = append(words, r.word)
+	}
+	return words
+}
+
+func reasonCode(word string) (int, error) {
+	i := slices.Index(reasonWords(), word)
+	if i < 0 {
+		return 0, fmt.Errorf("--reason: want one of %s", strings.Join(reasonWords(), ", "))
+	}
+	return reasons[i].code, nil
+}
+
+func reasonWord(code int) string {
+	for _, r := range reasons {
+		if r.code == code {
+			return r.word
+		}
+	}
+	return "reason " + strconv.Itoa(code)
+}

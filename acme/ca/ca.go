@@ -1,0 +1,151 @@
+// Package ca is the CA that is built in: a root, intermediates, the certificates
+// they issue and the lists of those that were revoked.
+//
+// Init makes a directory with a root and a first intermediate, Rotate adds the next
+// one, and Open gives what signs with the newest of them. The root's key is needed
+// for Rotate alone, and is best kept elsewhere. Nothing that a relying party would
+// believe is signed before it has been linted and its octets have been handed to who
+// keeps them.
+package ca
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"cnfd/acme"
+)
+
+// Config is what a CA needs. Dir, URL and Now are required.
+type Config struct {
+	Dir string // that Init made, or with the same files: root.pem, intermediate-N.pem, intermediate-N.key
+	// URL is what relying parties fetch lists and certificates from, http or https, without
+	// a query: <URL>/crl/<issuer>.crl and <URL>/ca/<issuer>.crt stand in every certificate.
+	URL string
+	Now func() time.Time // for what Open and Reload check; Issue goes by its Request
+	// AlternateChains are PEM files, by their content: each is a chain whose first
+	// certificate has the subject and the key of one of our intermediates, such as a
+	// cross-signed one, and whose others each sign the one before. A leaf is offered with
+	// it while none of its certificates has ended.
+	AlternateChains [][]byte
+	// Rand is what serials are made of; nil is crypto/rand. Keys and signatures are of
+	// crypto/rand in any case.
+	Rand io.Reader
+}
+
+// CA signs with the newest intermediate in a directory, and keeps up the revocation lists
+// of the former ones. It is an acme.Issuer and an acme.Authority, made by Open, and safe
+// for several goroutines.
+type CA struct {
+	config  Config
+	base    string // Config.URL without a trailing slash
+	linter  *linter
+	reading sync.Mutex // one Reload at a time
+	present atomic.Pointer[hierarchy]
+}
+
+var (
+	_ acme.Issuer    = (*CA)(nil)
+	_ acme.Authority = (*CA)(nil)
+)
+
+// Open reads the directory and holds what it finds against itself: each key matches its
+// certificate, each chain verifies, and the newest intermediate is good at this moment.
+// An error says which file is wrong, and what to do.
+func Open(c Config) (*CA, error) {
+	if c.Now == nil {
+		return nil, errors.New("ca: no Now is given")
+	}
+	if c.Rand == nil {
+		c.Rand = rand.Reader
+	}
+	base, err := baseURL(c.URL)
+	if err != nil {
+		return nil, fmt.Errorf("ca: url: %w", err)
+	}
+	l, err := newLinter()
+	if err != nil {
+		return nil, fmt.Errorf("ca: %w", err)
+	}
+	ca := &CA{config: c, base: base, linter: l}
+	if err := ca.Reload(); err != nil {
+		return nil, err
+	}
+	return ca, nil
+}
+
+// Reload reads the directory anew, so that an intermediate made by Rotate is taken
+// into use. Where anything is wrong, also where an intermediate has gone whose
+// revocation list is kept up, the CA goes on with what it has.
+func (c *CA) Reload() error {
+	c.reading.Lock()
+	defer c.reading.Unlock()
+	next, err := readHierarchy(&c.config)
+	if err != nil {
+		return fmt.Errorf("ca: %w", err)
+	}
+	if before := c.present.Load(); before != nil {
+		for _, i := range before.issuers {
+			if next.issuer(i.id) == nil {
+				return fmt.Errorf("ca: %s is no longer the certificate that was issued from: put it back; its revocation list must go on", i.path)
+			}
+		}
+	}
+	c.present.Store(next)
+	return nil
+}
+
+// Issuers returns the ids of the intermediates, the one in use first, then the former
+// ones, newest first. An id is 16 hex digits of the SHA-256 of the certificate.
+func (c *CA) Issuers() []string {
+	var ids []string
+	for _, i := range c.present.Load().issuers {
+		ids = append(ids, i.id)
+	}
+	return ids
+}
+
+// IssuerDER returns the certificate of an intermediate: what <URL>/ca/<id>.crt serves as
+// application/pkix-cert.
+func (c *CA) IssuerDER(id string) (der []byte, ok bool) {
+	i := c.present.Load().issuer(id)
+	if i == nil {
+		return nil, false
+	}
+	return slices.Clone(i.cert.Raw), true
+}
+
+// listURL is where the list of an issuer is: a certificate's CRL distribution point and
+// its list's issuing distribution point are the same octets (RFC 5280 §6.3.3 (b)(2)).
+func (c *CA) listURL(id string) string { return c.base + "/crl/" + id + ".crl" }
+
+// issuerURL is where the certificate of an issuer is.
+func (c *CA) issuerURL(id string) string { return c.base + "/ca/" + id + ".crt" }
+
+// baseURL checks what every certificate will carry, and takes a trailing slash away.
+func baseURL(text string) (string, error) {
+	u, err := url.Parse(text)
+	switch {
+	case text == "":
+		return "", errors.New("none is given: https://ca.example, say")
+	case err != nil:
+		return "", errors.New("not a URL")
+	case u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "":
+		return "", fmt.Errorf("%q: not http or https and a host", text)
+	case u.User != nil || u.RawQuery != "" || u.ForceQuery || strings.Contains(text, "#"):
+		return "", fmt.Errorf("%q: no user, query or fragment can be in it", u.Redacted())
+	}
+	for i := range len(text) {
+		if text[i] <= ' ' || text[i] >= 0x7f {
+			return "", fmt.Errorf("%q: not ASCII (IA5String, RFC 5280 §4.2.1.13)", text)
+		}
+	}
+	return strings.TrimRight(text, "/"), nil
+}

@@ -1,0 +1,305 @@
+package ca
+
+import (
+	"crypto"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"cnfd/acme"
+)
+
+const (
+	rootLife         = 10 * 365 * 24 * time.Hour
+	intermediateLife = 3 * 365 * 24 * time.Hour
+	// backdate lets the clocks of relying parties be behind when a CA is new.
+	backdate = time.Hour
+	// leastIntermediate is what a root must still have before it: no certificate outlives it.
+	leastIntermediate = 24 * time.Hour
+	// maxName leaves room in a common name of 64 characters (RFC 5280 appendix A.1,
+	// ub-common-name) for what is put behind it.
+	maxName = 40
+
+	defaultName = "cnfd"
+	rootSuffix  = " Root CA"
+)
+
+// Setup is what Init and Rotate make. Now is required.
+type Setup struct {
+	// Name is what people see: the subjects are "<Name> Root CA" and "<Name> Intermediate
+	// CA <n>". At most 40 characters. "": cnfd, and for Rotate what the root is called.
+	Name string
+	// Type is the type of the keys, of RSA with 3072 bits. "": P256, and for Rotate that
+	// of the newest intermediate.
+	Type             acme.KeyType
+	RootLife         time.Duration // default 10 years
+	IntermediateLife time.Duration // default 3 years; never beyond the root's end
+	Now              time.Time
+	Rand             io.Reader // of serial numbers; nil is crypto/rand
+}
+
+// Init makes a CA in a directory, which need not be there: root.pem, root.key,
+// intermediate-1.pem and intermediate-1.key, for their owner alone. Where anything of a CA is there
+// already it changes nothing, and the error says whether that is whole or was cut short. After a crash at
+// any moment each file is there whole or not at all, the last one to come being
+// intermediate-1.pem, without which nothing can be issued; a file .new-… may be left,
+// and is to be removed.
+//
+// Once root.pem has been given to relying parties, root.key is best moved to where no
+// network reaches; Rotate alone needs it.
+func Init(dir string, s Setup) error {
+	if err := s.fill(defaultName, acme.P256); err != nil {
+		return fmt.Errorf("ca: %w", err)
+	}
+	if err := makeDir(dir); err != nil {
+		return fmt.Errorf("ca: %w", err)
+	}
+	there, err := list(dir)
+	switch {
+	case err != nil:
+		return fmt.Errorf("ca: %w", err)
+	case there.empty():
+	case there.whole() == nil:
+		return fmt.Errorf("ca: %s: there is a CA already (%s): nothing was changed. Rotate makes its next intermediate; another CA needs another directory", dir, strings.Join(there.names(), ", "))
+	default:
+		return fmt.Errorf("ca: nothing was changed: %w", there.whole())
+	}
+	root, rootKey, err := s.root()
+	if err != nil {
+		return fmt.Errorf("ca: root: %w", err)
+	}
+	intermediate, key, err := s.intermediate(root, rootKey, 1)
+	if err != nil {
+		return fmt.Errorf("ca: intermediate: %w", err)
+	}
+	return writeAll(dir, []newFile{
+		{name: rootKeyFile, key: rootKey}, {name: rootCertFile, cert: root},
+		{name: keyFile(1), key: key}, {name: certFile(1), cert: intermediate},
+	})
+}
+
+// Rotate adds the next intermediate to a directory, signed with the root's key, which is
+// in the file rootKey, or for "" in the directory. A daemon takes it into use by
+// (*CA).Reload. The former ones stay: their revocation lists go on. It returns the new one's id.
+func Rotate(dir string, s Setup, rootKey string) (id string, err error) {
+	cert, err := rotate(dir, s, rootKey)
+	if err != nil {
+		return "", fmt.Errorf("ca: %w", err)
+	}
+	return issuerID(cert), nil
+}
+
+func rotate(dir string, s Setup, rootKey string) (*x509.Certificate, error) {
+	if err := checkDir(dir); err != nil {
+		return nil, err
+	}
+	there, err := list(dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := there.whole(); err != nil {
+		return nil, err
+	}
+	n, err := there.next()
+	if err != nil {
+		return nil, err
+	}
+	root, err := readRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	former, err := readOne(filepath.Join(dir, certFile(n-1)))
+	if err != nil {
+		return nil, err
+	}
+	t, err := keyType(former.PublicKey)
+	if err != nil {
+		return nil, err
+	}
+	name := strings.TrimSuffix(root.Subject.CommonName, rootSuffix)
+	if checkName(name) != nil { // a root that was not made here
+		name = defaultName
+	}
+	if err := s.fill(name, t); err != nil {
+		return nil, err
+	}
+	signer, err := readRootKey(dir, rootKey, root)
+	if err != nil {
+		return nil, err
+	}
+	cert, key, err := s.intermediate(root, signer, n)
+	if err != nil {
+		return nil, err
+	}
+	return cert, writeAll(dir, []newFile{{name: keyFile(n), key: key}, {name: certFile(n), cert: cert}})
+}
+
+func readRootKey(dir, path string, root *x509.Certificate) (crypto.Signer, error) {
+	given := path != ""
+	if !given {
+		path = filepath.Join(dir, rootKeyFile)
+	}
+	key, err := readKey(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && !given:
+		return nil, fmt.Errorf("%s is not there: give the path of where the root's key is kept, or put it back for as long as this takes", path)
+	case err != nil:
+		return nil, err
+	case !samePublic(key.Public(), root.PublicKey):
+		return nil, fmt.Errorf("%s is not the key of %s: give the path of the one that is", path, filepath.Join(dir, rootCertFile))
+	}
+	return key, nil
+}
+
+// fill puts in what is left out, and refuses what cannot be.
+func (s *Setup) fill(name string, t acme.KeyType) error {
+	if s.Name == "" {
+		s.Name = name
+	}
+	if s.Type == "" {
+		s.Type = t
+	}
+	if s.RootLife == 0 {
+		s.RootLife = rootLife
+	}
+	if s.IntermediateLife == 0 {
+		s.IntermediateLife = intermediateLife
+	}
+	if s.Rand == nil {
+		s.Rand = rand.Reader
+	}
+	s.Now = second(s.Now)
+	switch {
+	case s.Now.Year() < 2000:
+		return errors.New("no Now is given")
+	case s.IntermediateLife < leastIntermediate:
+		return fmt.Errorf("life of the intermediate: %v: want at least %v", s.IntermediateLife, leastIntermediate)
+	case s.RootLife < s.IntermediateLife:
+		return fmt.Errorf("life of the root: %v: want no less than the intermediate's, %v", s.RootLife, s.IntermediateLife)
+	}
+	return checkName(s.Name)
+}
+
+func checkName(name string) error {
+	switch {
+	case name == "" || strings.TrimSpace(name) != name || !utf8.ValidString(name) || strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }):
+		return fmt.Errorf("name %q: want text that can be printed, without space at its ends", name)
+	case utf8.RuneCountInString(name) > maxName:
+		return fmt.Errorf("name %q: longer than %d characters", name, maxName)
+	}
+	return nil
+}
+
+// root makes a root and its key. Its path length lets intermediates issue leaves, and
+// nothing between.
+func (s *Setup) root() (*x509.Certificate, crypto.Signer, error) {
+	key, err := newKey(s.Type, rsaBits)
+	if err != nil {
+		return nil, nil, err
+	}
+	t := s.authority(s.Name+rootSuffix, 1, s.Now.Add(s.RootLife-time.Second))
+	cert, err := s.certify(t, t, key.Public(), key)
+	return cert, key, err
+}
+
+// intermediate makes the n-th intermediate and its key.
+func (s *Setup) intermediate(root *x509.Certificate, rootKey crypto.Signer, n int) (*x509.Certificate, crypto.Signer, error) {
+	if root.NotAfter.Sub(s.Now) < leastIntermediate || s.Now.Before(root.NotBefore) {
+		return nil, nil, fmt.Errorf("the root is good from %s to %s, and now it is %s: if the clock is right, make a new CA in another directory, and have its root trusted",
+			day(root.NotBefore), day(root.NotAfter), day(s.Now))
+	}
+	key, err := newKey(s.Type, rsaBits)
+	if err != nil {
+		return nil, nil, err
+	}
+	t := s.authority(fmt.Sprintf("%s Intermediate CA %d", s.Name, n), 0, earliest(s.Now.Add(s.IntermediateLife-time.Second), root.NotAfter))
+	t.NotBefore = latest(t.NotBefore, root.NotBefore)
+	cert, err := s.certify(t, root, key.Public(), rootKey)
+	if err != nil {
+		return nil, nil, err
+	}
+	h := &hierarchy{root: root}
+	return cert, key, h.check(&issuer{cert: cert}, s.Now)
+}
+
+func (s *Setup) authority(name string, depth int, ends time.Time) *x509.Certificate {
+	return &x509.Certificate{
+		Subject:               pkix.Name{CommonName: name},
+		NotBefore:             s.Now.Add(-backdate),
+		NotAfter:              ends,
+		KeyUsage:              x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
+		BasicConstraintsValid: true,
+		IsCA:                  true,
+		MaxPathLen:            depth,
+		MaxPathLenZero:        depth == 0,
+	}
+}
+
+// certify signs a certificate of a CA and reads it again, with a linter too.
+func (s *Setup) certify(t, parent *x509.Certificate, public crypto.PublicKey, key crypto.Signer) (*x509.Certificate, error) {
+	var err error
+	if t.SerialNumber, _, err = newSerial(s.Rand); err != nil {
+		return nil, err
+	}
+	if t.SubjectKeyId, err = keyID(public); err != nil {
+		return nil, err
+	}
+	der, err := x509.CreateCertificate(rand.Reader, t, parent, public, key)
+	if err != nil {
+		return nil, err
+	}
+	l, err := newLinter()
+	if err != nil {
+		return nil, err
+	}
+	if found := l.certificate(der); len(found) > 0 {
+		return nil, fmt.Errorf("the certificate would break a rule: %s", found[0])
+	}
+	return x509.ParseCertificate(der)
+}
+
+// newFile is a file that holds a key or a certificate.
+type newFile struct {
+	name string
+	key  crypto.Signer
+	cert *x509.Certificate
+}
+
+func (f *newFile) text() ([]byte, error) {
+	if f.key != nil {
+		return keyPEM(f.key)
+	}
+	return certPEM(f.cert.Raw), nil
+}
+
+// writeAll writes files one after the other. Where one cannot be written, those before
+// it are taken away again.
+func writeAll(dir string, files []newFile) error {
+	for n, f := range files {
+		text, err := f.text()
+		if err == nil {
+			err = writeNew(dir, f.name, text)
+		}
+		if err == nil {
+			continue
+		}
+		if errors.Is(err, fs.ErrExist) {
+			err = fmt.Errorf("%s: %s has just been made by another: nothing was changed", dir, f.name)
+		}
+		for _, written := range files[:n] {
+			err = errors.Join(err, os.Remove(filepath.Join(dir, written.name)))
+		}
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,26 @@
+package acme
+
+import "context"
+
+// What tests outside of the package call as the rest of it does.
+
+const (
+	MostNonces = mostNonces
+	OrdersPage = ordersPage
+	LookEvery  = lookEvery
+)
+
+var (
+	ReadCertID   = readCertID
+	WrongContact = wrongContact
+)
+
+func (s *Server) Replaced(tx Tx, a *Account, certID string, ids []Identifier) (string, *Problem) {
+	return s.replaced(tx, a, certID, ids)
+}
+
+func (s *Server) RefreshLists(ctx context.Context) error   { return s.refreshLists(ctx) }
+func (s *Server) PutNoncesAside(ctx context.Context) error { return s.putNoncesAside(ctx) }
+func (s *Server) RestoreNonces(ctx context.Context) error  { return s.restoreNonces(ctx) }
+func (s *Server) MakeNonce() string                        { return s.nonces.make() }
+func (s *Server) TakeNonce(text string) bool               { return s.nonces.take(text) }

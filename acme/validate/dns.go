@@ -15,7 +15,7 @@ import (
 // _acme-challenge.<domain> is the digest of the key authorization.
 func (v *Validator) dns(ctx context.Context, c *challenge) *acme.Problem {
 	if c.host.name == "" {
-		return acme.Problemf(acme.Malformed, "dns-01 proves no IP address (RFC 8738 §7): take http-01 or tls-alpn-01")
+		return acme.Problemf(acme.Malformed, "dns-01 proves no IP address (RFC 8738, section 7): take http-01 or tls-alpn-01")
 	}
 	name := "_acme-challenge." + c.host.name
 	a, problem := v.look(ctx, name, dns.TypeTXT)
@@ -31,7 +31,7 @@ func (v *Validator) dns(ctx context.Context, c *challenge) *acme.Problem {
 			"and wait until each of the zone's name servers has it", name, absence(a))
 	}
 	return acme.Problemf(acme.IncorrectResponse, "none of the %d TXT records at %s is the digest of this challenge's key authorization (the first is %q): "+
-		"publish it beside them, and wait until each of the zone's name servers has it", len(a.Data), name, excerpt(first, maxExcerpt))
+		"publish it beside them, and wait until each of the zone's name servers has it", len(a.Data), name, excerpt(c.without(first), maxExcerpt))
 }
 
 // match reports whether one of several TXT records is the digest of a key

@@ -34,9 +34,9 @@ func excerpt(text string, most int) string {
 
 func unprintable(c rune) bool { return c < ' ' || c > '~' }
 
-// without leaves the challenge's token out of what people are shown.
+// without leaves out of what people are shown what would answer the challenge.
 func (c *challenge) without(text string) string {
-	return strings.ReplaceAll(text, c.token, "<token>")
+	return strings.NewReplacer(c.keyAuthorization, "<key authorization>", c.token, "<token>").Replace(text)
 }
 
 // why says what became of a connection, in our own words: an error of the system's

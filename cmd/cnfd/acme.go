@@ -96,11 +96,15 @@ const storeFile = "acme.db"
 func openStore(dir string) (*store.Store, error) {
 	path := filepath.Join(dir, storeFile)
 	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%s: no CA is there: cnfd acme init makes one, cnfd acme restore brings one back; --config says where", dir)
+		return nil, noCA(dir)
 	} else if err != nil {
 		return nil, fmt.Errorf("acme: %w", err)
 	}
 	return store.Open(path)
+}
+
+func noCA(dir string) error {
+	return fmt.Errorf("%s: no CA is there: cnfd acme init makes one, cnfd acme restore brings one back; acme.directory of the configuration says where", dir)
 }
 
 // acmeDir is where the CA is. What is issued while testing must not be believed

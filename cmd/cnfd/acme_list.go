@@ -195,4 +195,3 @@ func readCertificate(ctx context.Context, s acme.Store, serial string) (c *acme.
 	})
 	return c, chain, err
 }
-

@@ -36,6 +36,7 @@ type daemon struct {
 	http      *http.Server
 	lane      *lane.Lane // beneath http
 	dns       *listener.Server
+	acme      *acmeService
 	left      *snapshot
 	logKey    func() []byte
 	stopping  chan struct{}   // closed once no more requests are taken
@@ -53,6 +54,8 @@ type addresses struct {
 	API  string // http://127.0.0.1:8255 or https://…
 	Unix string // the socket's path
 	DNS  string // 127.0.0.1:53
+
+	ACME, ACMEPlain string // https://127.0.0.1:8256, http://…
 }
 
 // String lists what listens where, for the line that says the daemon is there.
@@ -66,6 +69,12 @@ func (a addresses) String() string {
 	}
 	if a.DNS != "" {
 		list = append(list, "dns:"+a.DNS)
+	}
+	if a.ACME != "" {
+		list = append(list, "acme:"+a.ACME)
+	}
+	if a.ACMEPlain != "" {
+		list = append(list, "acme-plain:"+a.ACMEPlain)
 	}
 	return strings.Join(list, " ")
 }
@@ -87,7 +96,7 @@ func startDaemon(ctx context.Context, c *config.Config, l logs) (*daemon, error)
 // from then on.
 func startGiven(ctx context.Context, c *config.Config, l logs, g *given) (d *daemon, err error) {
 	logger := l.Logger
-	d = &daemon{log: l, failed: make(chan error, 4), stopping: make(chan struct{}), logKey: logKey(c, logger)}
+	d = &daemon{log: l, failed: make(chan error, 7), stopping: make(chan struct{}), logKey: logKey(c, logger)}
 	var end context.CancelFunc
 	d.running, end = context.WithCancel(context.Background())
 	d.closers = append(d.closers, end, g.close)
@@ -114,6 +123,10 @@ func startGiven(ctx context.Context, c *config.Config, l logs, g *given) (d *dae
 	if err = d.prepare(c, sockets.dnsUDP != nil); err != nil {
 		return d, err
 	}
+	if d.acme, err = d.newACMEService(ctx, c); err != nil {
+		return d, err
+	}
+	d.closers = append(d.closers, d.acme.abandon)
 	d.left = newSnapshot(c, logger)
 	d.left.restore(ctx, d.engine.resolver)
 	if err = ctx.Err(); err != nil {
@@ -199,6 +212,9 @@ func (d *daemon) serve(s sockets) {
 	if d.dns != nil {
 		d.run("dns.listen", func() error { return d.dns.Serve(s.dnsUDP, s.dnsTCP) })
 	}
+	if d.acme != nil {
+		d.serveACME(d.acme, s)
+	}
 }
 
 // watchNegativeAnchors follows the negative trust anchors until the daemon is closed.
@@ -247,6 +263,8 @@ func (d *daemon) Close(ctx context.Context) error {
 		}
 		dnsEnded <- d.dns.Shutdown(ctx)
 	}()
+	acmeEnded := make(chan error, 1)
+	go func() { acmeEnded <- d.acme.close(ctx) }()
 	if err := d.http.Shutdown(ctx); err != nil {
 		errs = append(errs, fmt.Errorf("api: requests were cut off: %w", err))
 		d.http.Close()
@@ -256,6 +274,9 @@ func (d *daemon) Close(ctx context.Context) error {
 	}
 	if err := <-dnsEnded; err != nil {
 		errs = append(errs, fmt.Errorf("dns: questions were cut off: %w", err))
+	}
+	if err := <-acmeEnded; err != nil {
+		errs = append(errs, err)
 	}
 	if err := d.engine.resolver.Close(ctx); err != nil {
 		errs = append(errs, fmt.Errorf("resolver: %w", err))

@@ -48,7 +48,7 @@ func namedFiles(c *config.Config) (all []namedFile) {
 			all = append(all, namedFile{place: "publish.hook[0]", warnings: []string{"no program that may be executed: " + err.Error()}})
 		}
 	}
-	return append(all, issuerFiles(c)...)
+	return append(append(all, acmeNamedFiles(c)...), issuerFiles(c)...)
 }
 
 // readFile reads at most limit octets of a regular file, and one more where there are

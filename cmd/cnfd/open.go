@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 
 	"cnfd/cmd/cnfd/internal/config"
 )
@@ -15,6 +16,8 @@ type sockets struct {
 	tls       *tls.Config
 	dnsUDP    net.PacketConn
 	dnsTCP    net.Listener
+	acme      net.Listener
+	acmePlain net.Listener
 }
 
 // open opens the sockets that were not given, so that every one of them is ours
@@ -34,10 +37,36 @@ func (d *daemon) open(c *config.Config, g *given) (s sockets, err error) {
 	if err := d.openDNS(c, g, &s); err != nil {
 		return s, err
 	}
+	if err := d.openACME(c, &s); err != nil {
+		return s, err
+	}
 	if d.addresses == (addresses{}) {
-		return s, errors.New("nothing to serve: api.listen, api.unix and dns.listen are all off")
+		return s, errors.New("nothing to serve: api.listen, api.unix, dns.listen and acme.listen are all off")
 	}
 	return s, nil
+}
+
+func (d *daemon) openACME(c *config.Config, s *sockets) error {
+	scheme, _, _ := strings.Cut(c.ACME.URL, "://")
+	for _, o := range []struct {
+		key, address, scheme string
+		socket               *net.Listener
+		told                 *string
+	}{
+		{"acme.listen", c.ACME.Listen, scheme, &s.acme, &d.addresses.ACME},
+		{"acme.listen_plain", c.ACME.ListenPlain, "http", &s.acmePlain, &d.addresses.ACMEPlain},
+	} {
+		if o.address == "" {
+			continue
+		}
+		tcp, err := listenTCP(o.key, o.address)
+		if err != nil {
+			return err
+		}
+		d.closers = append(d.closers, func() { tcp.Close() })
+		*o.socket, *o.told = d.door(tcp, c, o.scheme == "https"), o.scheme+"://"+tcp.Addr().String()
+	}
+	return nil
 }
 
 func (d *daemon) openAPI(c *config.Config, g *given, s *sockets) error {

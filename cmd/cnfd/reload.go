@@ -41,6 +41,10 @@ func (d *daemon) change(c *config.Config) error {
 	if err != nil {
 		return err
 	}
+	reread, err := d.acme.reread(&merged)
+	if err != nil {
+		return err
+	}
 	// From here on nothing can fail.
 	d.engine.source.most.Store(int64(merged.Limits.Misses))
 	d.engine.source.rate.Store(int64(merged.Limits.PeerMisses))
@@ -48,6 +52,9 @@ func (d *daemon) change(c *config.Config) error {
 	d.decisions.tells.Store(tellsOf(&merged, d.logKey))
 	d.log.level.UnmarshalText([]byte(merged.Log.Level)) // one of the words that the file may have
 	d.showTLS(files)
+	if d.acme != nil {
+		d.acme.show(reread)
+	}
 	next.endAnchors = old.endAnchors
 	if !sameAnchors(old.config, &merged) {
 		d.changeAnchors(old, next)

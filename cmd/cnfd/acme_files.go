@@ -1,0 +1,151 @@
+package main
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"cnfd/acme/ca"
+	"cnfd/acme/weakkey"
+	"cnfd/cmd/cnfd/internal/config"
+)
+
+// acmeFiles is what the files hold that acme of the configuration names.
+type acmeFiles struct {
+	pair    *tls.Certificate // nil: acme.tls names none
+	blocked *weakkey.Blocklist
+	chains  [][]byte
+}
+
+// Bounds of files: half a million blocked keys, and any chain.
+const (
+	maxBlocklist = 40 << 20
+	maxChainFile = 128 << 10
+)
+
+// acmeFilesOf reads them all, or says which is wrong.
+func acmeFilesOf(c *config.Config) (f acmeFiles, err error) {
+	a := &c.ACME
+	if a.TLS.Cert != "" {
+		pair, err := tls.LoadX509KeyPair(a.TLS.Cert, a.TLS.Key)
+		if err != nil {
+			return f, fmt.Errorf("acme.tls: %w", err)
+		}
+		f.pair = &pair
+	}
+	if a.BlockedKeys != "" {
+		text, err := readWhole(a.BlockedKeys, maxBlocklist)
+		if err == nil {
+			f.blocked, err = weakkey.ParseBlocklist(text)
+		}
+		if err != nil {
+			return f, fmt.Errorf("acme.blocked_keys: %w", err)
+		}
+	}
+	for i, path := range a.AlternateChains {
+		text, err := readWhole(path, maxChainFile)
+		if err != nil {
+			return f, fmt.Errorf("acme.alternate_chains[%d]: %w", i, err)
+		}
+		f.chains = append(f.chains, text)
+	}
+	return f, nil
+}
+
+// readWhole reads a file that is no longer than limit.
+func readWhole(path string, limit int64) ([]byte, error) {
+	text, _, err := readFile(path, limit)
+	if err == nil && int64(len(text)) > limit {
+		err = fmt.Errorf("%s: over %d KiB", path, limit>>10)
+	}
+	return text, err
+}
+
+// show has the next handshake, and the next request, go by files that were read.
+func (a *acmeService) show(f acmeFiles) {
+	if f.pair != nil {
+		a.pair.Store(f.pair)
+	}
+	a.blocked.Store(f.blocked)
+}
+
+// reread reads the files of a running server anew, and takes a new intermediate into
+// use; on an error all is as it was. show then takes the files into use.
+func (a *acmeService) reread(c *config.Config) (f acmeFiles, err error) {
+	if a == nil {
+		return f, nil
+	}
+	if f, err = acmeFilesOf(c); err != nil {
+		return f, err
+	}
+	if err = a.ca.Reload(); err != nil {
+		return f, fmt.Errorf("acme: %w", err)
+	}
+	return f, nil
+}
+
+// acmeNamedFiles are the files of the ACME server as they were found: nothing where it is off.
+func acmeNamedFiles(c *config.Config) (all []namedFile) {
+	a := &c.ACME
+	if a.Listen == "" {
+		return nil
+	}
+	found := func(place string, err error, warnings ...string) {
+		if err != nil || len(warnings) > 0 {
+			all = append(all, namedFile{place: place, err: err, warnings: warnings})
+		}
+	}
+	if a.TLS.Cert != "" {
+		_, err := tls.LoadX509KeyPair(a.TLS.Cert, a.TLS.Key)
+		found("acme.tls", err)
+		if info, err := os.Stat(a.TLS.Key); err == nil {
+			found("acme.tls.key", nil, others(a.TLS.Key, info.Mode(), 0o066, "read or write", "chmod 600")...)
+		}
+	}
+	if a.BlockedKeys != "" {
+		text, err := readWhole(a.BlockedKeys, maxBlocklist)
+		if err == nil {
+			_, err = weakkey.ParseBlocklist(text)
+		}
+		found("acme.blocked_keys", err)
+	}
+	var chains [][]byte
+	for i, path := range a.AlternateChains {
+		text, err := readWhole(path, maxChainFile)
+		found(fmt.Sprintf("acme.alternate_chains[%d]", i), err)
+		chains = append(chains, text)
+	}
+	if len(all) > 0 {
+		return all
+	}
+	dir, err := acmeDir(c)
+	if err == nil {
+		err = lookAtCA(dir, ca.Config{Dir: dir, URL: publicURL(a), Now: time.Now, AlternateChains: chains})
+	}
+	if errors.Is(err, fs.ErrPermission) { // it is the daemon's user who has to be able to
+		found("acme.directory", nil, err.Error())
+		return all
+	}
+	found("acme.directory", err)
+	return all
+}
+
+// lookAtCA says what is wrong with a CA's directory, and opens no store.
+func lookAtCA(dir string, c ca.Config) error {
+	info, err := os.Lstat(filepath.Join(dir, storeFile))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return noCA(dir)
+	case err != nil:
+		return err
+	}
+	if w := others(filepath.Join(dir, storeFile), info.Mode(), 0o066, "read or write", "chmod 600"); len(w) > 0 {
+		return errors.New(w[0])
+	}
+	_, err = ca.Open(c)
+	return err
+}

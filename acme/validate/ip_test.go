@@ -1,6 +1,7 @@
 package validate
 
 import (
+	"crypto/x509"
 	"fmt"
 	"net"
 	"net/http"
@@ -68,15 +69,16 @@ func TestTLSALPNOfAddresses(t *testing.T) {
 				t.Errorf("asked the DNS for %q", r.asked)
 			}
 			right := r.template.IPAddresses
-			for claim, flip := range map[string]func(){
-				"another address":     func() { r.template.IPAddresses = []net.IP{net.ParseIP("192.0.2.1")} },
-				"two addresses":       func() { r.template.IPAddresses = append(right, net.ParseIP("192.0.2.1")) },
-				"the address as text": func() { r.template.IPAddresses, r.template.DNSNames = nil, []string{f.address} },
-				"the reverse name":    func() { r.template.IPAddresses, r.template.DNSNames = nil, []string{f.reverse} },
+			for claim, flipped := range map[string]x509.Certificate{
+				"another address":     {IPAddresses: []net.IP{net.ParseIP("192.0.2.1")}},
+				"two addresses":       {IPAddresses: []net.IP{right[0], net.ParseIP("192.0.2.1")}},
+				"the address as text": {DNSNames: []string{f.address}},
+				"the reverse name":    {DNSNames: []string{f.reverse}},
 			} {
-				r.template.IPAddresses, r.template.DNSNames = right, nil
-				flip()
 				t.Log(claim)
+				r.change(func(r *responder) {
+					r.template.IPAddresses, r.template.DNSNames = flipped.IPAddresses, flipped.DNSNames
+				})
 				want{acme.IncorrectResponse, false, "subjectAltName: "}.holds(t, r.validate(t))
 			}
 		})

@@ -13,6 +13,7 @@ import (
 	"math/big"
 	"net"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -78,13 +79,29 @@ func newKey(t testing.TB) *ecdsa.PrivateKey {
 // responder is a server of tls-alpn-01 on loopback.
 type responder struct {
 	*names
-	*made
-	tls        tls.Config
-	serverName string // the only one that it takes
 	identifier acme.Identifier
 	config     Config
 	listener   net.Listener
+
+	changes sync.Mutex
+	*made
+	tls        tls.Config
+	serverName string         // the only one that it takes
 	conns      func(net.Conn) // in place of TLS
+}
+
+// change is how what is served is changed while it is.
+func (r *responder) change(flip func(*responder)) {
+	r.changes.Lock()
+	defer r.changes.Unlock()
+	flip(r)
+}
+
+// served is what is at the moment: a certificate and settings, or something that is no TLS.
+func (r *responder) served() (c tls.Certificate, config *tls.Config, instead func(net.Conn)) {
+	r.changes.Lock()
+	defer r.changes.Unlock()
+	return r.certificate(r.t), r.tls.Clone(), r.conns
 }
 
 func newResponder(t testing.TB, address string, i acme.Identifier, serverName string) *responder {
@@ -115,15 +132,14 @@ func newResponder(t testing.TB, address string, i acme.Identifier, serverName st
 	return r
 }
 
-// answer serves one connection; it strikes where the client says anything past the handshake.
+// answer serves one connection; it is a fault where the client says anything past the handshake.
 func (r *responder) answer(conn net.Conn) {
 	defer conn.Close()
-	if r.conns != nil {
-		r.conns(conn)
+	certificate, config, instead := r.served()
+	if instead != nil {
+		instead(conn)
 		return
 	}
-	config := r.tls.Clone()
-	certificate := r.certificate(r.t)
 	config.GetCertificate = func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 		if hello.ServerName != r.serverName || len(hello.SupportedProtos) != 1 || hello.SupportedProtos[0] != protocol {
 			r.t.Errorf("asked for %q with %q", hello.ServerName, hello.SupportedProtos)
@@ -156,7 +172,7 @@ func TestTLSALPNPasses(t *testing.T) {
 		t.Run(tc.claim, func(t *testing.T) {
 			r := newResponder(t, "127.0.0.1", identifier, vendor)
 			passes(t, validator(t, r.config), acme.MethodTLSALPN, identifier)
-			tc.flip(r)
+			r.change(tc.flip)
 			if p := r.validate(t); p != nil {
 				t.Error(p)
 			}
@@ -213,7 +229,7 @@ func TestTLSALPNRefuses(t *testing.T) {
 		t.Run(tc.claim, func(t *testing.T) {
 			r := newResponder(t, "127.0.0.1", identifier, vendor)
 			passes(t, validator(t, r.config), acme.MethodTLSALPN, identifier)
-			tc.flip(r)
+			r.change(tc.flip)
 			tc.want.holds(t, r.validate(t))
 		})
 	}

@@ -17,7 +17,7 @@ import (
 )
 
 // busyWait is how long SQLite waits for another process, each time.
-const busyWait = 5 * time.Second
+const busyWait = 3 * time.Second
 
 // views is how many of them can be open at once; one more waits.
 const views = 4

@@ -123,6 +123,9 @@ func (g *Gate) judge(ctx context.Context, c *acme.Claim) *acme.Problem {
 // read checks a claim before anybody is asked, and returns the domain, without the
 // trailing dot, that decides it.
 func (g *Gate) read(c *acme.Claim) (domain string, p *acme.Problem) {
+	if len(g.config.Forms) == 0 {
+		return "", internal("its gate was not made by New")
+	}
 	if c.Identifier.Type != acme.TypeDNS && c.Identifier.Type != acme.TypeIP {
 		return "", acme.Problemf(acme.UnsupportedIdentifier, "identifiers are of the types dns and ip")
 	}

@@ -75,6 +75,9 @@ func (g *Gate) permission(err error, domain string, c *acme.Claim) string {
 	if c.Method != "" {
 		value += "; validationmethods=" + methodsOf(c.Method)[0]
 	}
+	if refusal.Reason == caa.OtherAccount && c.Account != "" {
+		value += "; accounturi=" + c.Account // whoever binds accounts does not want all of them let in
+	}
 	return fmt.Sprintf("To let it, add: %s. IN CAA 0 %s %q", domain, tagOf(c), value)
 }
 

@@ -131,8 +131,14 @@ func octets(t *testing.T, payload any) []byte {
 // signed is a flattened JWS. It holds the key as a jwk where kid is "".
 func signed(t *testing.T, alg jose.SignatureAlgorithm, key any, payload []byte, header map[jose.HeaderKey]any, kid string) string {
 	t.Helper()
-	options := &jose.SignerOptions{ExtraHeaders: header, EmbedJWK: kid == ""}
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: alg, Key: jose.JSONWebKey{Key: key, KeyID: kid}}, options)
+	options := &jose.SignerOptions{EmbedJWK: kid == ""}
+	for name, value := range header {
+		options.WithHeader(name, value)
+	}
+	if kid != "" {
+		options.WithHeader("kid", kid)
+	}
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: alg, Key: key}, options)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -63,9 +63,10 @@ func (d *daemon) newACMEService(ctx context.Context, c *config.Config) (a *acmeS
 	if a.store, err = openStore(dir); err != nil {
 		return nil, err
 	}
+	opened := a.store // a is nil where an error is returned
 	defer func() {
 		if err != nil {
-			a.store.Close()
+			opened.Close()
 		}
 	}()
 	a.ca, err = ca.Open(ca.Config{Dir: dir, URL: publicURL(&c.ACME), Now: d.clock.Now, AlternateChains: files.chains})

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -16,6 +17,7 @@ import (
 // The files of the sandbox's directory, beside one for each sample credential.
 const (
 	configFile = "cnfd.yaml"
+	acmeFile   = "acme.yaml"  // of an ACME server in this Internet, which cnfd acme init and cnfd serve make
 	keyFile    = "update.key" // as nsupdate -k takes it
 	anchorFile = "root.ds"    // as unbound and drill take it
 	socketFile = "cnfd.sock"
@@ -27,6 +29,7 @@ func (p *playground) writeFiles() error {
 	name, algorithm, secret := p.internet.TSIG()
 	files := map[string]string{
 		configFile: p.configuration(),
+		acmeFile:   p.acmeConfiguration(),
 		keyFile:    fmt.Sprintf("key %q {\n\talgorithm %s;\n\tsecret %q;\n};\n", name, algorithm, secret),
 		anchorFile: p.internet.Anchor() + "\n",
 	}
@@ -41,25 +44,57 @@ func (p *playground) writeFiles() error {
 	return p.writeWallet()
 }
 
-// configuration is the daemon's: every socket on a free port of loopback, the
-// sandbox's root, and no other.
+// configuration is the daemon's: every socket on a free port of loopback.
 func (p *playground) configuration() string {
 	var b strings.Builder
-	testing := p.internet.Port() != 53 // server_port is for testing only
 	fmt.Fprintf(&b, "# The daemon of cnfd sandbox. It also serves cnfd verify, resolve and publish: --config %s\n", p.path(configFile))
-	fmt.Fprintf(&b, "testing: %t\nstate_dir: %q\napi:\n  listen: 127.0.0.1:0\n  unix: %q\n", testing, p.path("state"), p.path(socketFile))
-	fmt.Fprintf(&b, "issuers: [{issuer: %q, keys: %q}]\n", sandbox.Issuer, p.path(issuerFile))
-	fmt.Fprintf(&b, "dns:\n  listen: 127.0.0.1:0\nresolver:\n  allow_local_servers: true\n  ipv6: false\n")
-	fmt.Fprintf(&b, "  trust_anchors: [%q]\n  trust_anchor_updates: false\n", p.internet.Anchor())
-	if testing {
-		fmt.Fprintf(&b, "  server_port: %d\n", p.internet.Port())
-	}
-	fmt.Fprintf(&b, "  root_hints:\n")
-	for _, h := range p.internet.Hints() {
-		fmt.Fprintf(&b, "    - {name: %s, addresses: %s}\n", h.Name, list(h.Addresses))
-	}
+	fmt.Fprintf(&b, "testing: %t\nstate_dir: %q\napi:\n  listen: 127.0.0.1:0\n  unix: %q\n", p.testing(), p.path("state"), p.path(socketFile))
+	fmt.Fprintf(&b, "issuers: [{issuer: %q, keys: %q}]\ndns:\n  listen: 127.0.0.1:0\n", sandbox.Issuer, p.path(issuerFile))
+	p.resolving(&b)
 	fmt.Fprintf(&b, "publish:\n  to: rfc2136\n  credentials: %q\n", p.path(keyFile))
 	return b.String()
+}
+
+// acmeConfiguration is that of an ACME server: it trusts the same root, and has no API.
+func (p *playground) acmeConfiguration() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "# An ACME server in the Internet of cnfd sandbox (docs/acme.md): cnfd acme init --config %[1]s, then cnfd serve --config %[1]s\n", p.path(acmeFile))
+	fmt.Fprintf(&b, "testing: %t\nstate_dir: %q\napi: {listen: \"\", unix: %q}\n", p.testing(), p.path("acme-state"), p.path("acme.sock"))
+	p.resolving(&b)
+	at := netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), freePort(acmePort))
+	fmt.Fprintf(&b, "acme:\n  listen: %[1]s\n  url: https://%[1]s\n  caa_identities: [%[2]s]\n  profiles: [{name: default, grant: record}, {name: challenge}]\n", at, sandbox.CAAIdentity)
+	return b.String()
+}
+
+// acmePort is where the sandbox's ACME server listens, if nobody else does.
+const acmePort = 8256
+
+// freePort is a port of loopback that nobody has: the one wanted, if it can be had.
+func freePort(wanted uint16) uint16 {
+	for _, port := range []uint16{wanted, 0} {
+		l, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: int(port)})
+		if err == nil {
+			defer l.Close()
+			return l.Addr().(*net.TCPAddr).AddrPort().Port()
+		}
+	}
+	return wanted // serve will say who has it
+}
+
+// testing says whether the settings for testing are needed: server_port is one.
+func (p *playground) testing() bool { return p.internet.Port() != 53 }
+
+// resolving writes the section resolver: the sandbox's root, and no other.
+func (p *playground) resolving(b *strings.Builder) {
+	fmt.Fprintf(b, "resolver:\n  allow_local_servers: true\n  ipv6: false\n")
+	fmt.Fprintf(b, "  trust_anchors: [%q]\n  trust_anchor_updates: false\n", p.internet.Anchor())
+	if p.testing() {
+		fmt.Fprintf(b, "  server_port: %d\n", p.internet.Port())
+	}
+	fmt.Fprintf(b, "  root_hints:\n")
+	for _, h := range p.internet.Hints() {
+		fmt.Fprintf(b, "    - {name: %s, addresses: %s}\n", h.Name, list(h.Addresses))
+	}
 }
 
 func list(addresses []netip.Addr) string {

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the integration tests ask of other people's software: Debian packages, as root, and the npm
-# packages of integration/tokens, integration/oidc and integration/openapi. What cannot be had is named; with CI=true that is a failure. No server that is
-# installed here is started: the tests start their own.
+# packages of integration/tokens, integration/oidc, integration/openapi and integration/acme, and the Go modules of the last.
+# What cannot be had is named; with CI=true that is a failure. No server that is installed here is started: the tests start their own.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -15,6 +15,8 @@ packages=(
   krb5-kdc krb5-admin-server krb5-user            # krb5kdc, kadmin.local, kinit: tickets for GSS-TSIG
   libnet-dns-sec-perl                             # Net::DNS::SEC: SIG(0) that BIND 9.18 takes no more
   nginx caddy                                     # gateways that ask cnfd, and hand on a client's certificate
+  certbot lego dehydrated uacme acmetool acme-tiny # ACME clients, beside caddy
+  pebble                                          # an ACME server that is not ours, to prove the drivers of those on
   prometheus systemd                              # promtool, systemd-analyze
   iproute2                                        # network namespaces
   curl openssl python3 python3-cbor2 python3-cryptography nodejs npm   # tokens that our code did not make
@@ -59,13 +61,18 @@ if [ ${#wanted[@]} -gt 0 ]; then
   fi
 fi
 
-for dir in integration/tokens integration/oidc integration/openapi; do
+for dir in integration/tokens integration/oidc integration/openapi integration/acme; do
   if ! command -v npm >/dev/null; then
     lack "npm is missing: what $dir makes is skipped"
   elif [ ! -e $dir/node_modules/.package-lock.json ] || [ $dir/package-lock.json -nt $dir/node_modules/.package-lock.json ]; then
     (cd $dir && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error) >&2 || lack "npm ci failed in $dir"
   fi
 done
+if ! command -v go >/dev/null; then
+  lack "go is missing: the clients in integration/acme are skipped"
+else
+  (cd integration/acme && go mod download) >&2 || lack "go mod download failed in integration/acme"
+fi
 # Debian 12 has Node 18, too old for oidc-provider: a newer one in PATH will do, however it came.
 if command -v node >/dev/null && ! node -e '[a, b] = process.versions.node.split("."); process.exit(a > 20 || a == 20 && b >= 19 ? 0 : 1)'; then
   lack "node is too old for npm's oidc-provider, which needs 20.19: $(node --version)"

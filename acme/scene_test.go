@@ -153,7 +153,9 @@ func newAuthority(t *testing.T) *authority {
 
 func (a *authority) Issuers() []string { return []string{"one", "former"} }
 
-func (a *authority) IssuerDER(id string) ([]byte, bool) { return a.cert.Raw, id == "one" || id == "former" }
+func (a *authority) IssuerDER(id string) ([]byte, bool) {
+	return a.cert.Raw, id == "one" || id == "former"
+}
 
 func (a *authority) RevocationList(issuer string, number int64, thisUpdate, nextUpdate time.Time, revoked []x509.RevocationListEntry) ([]byte, error) {
 	if a.wait != nil {

@@ -80,6 +80,8 @@ func entriesOf(revoked []x509.RevocationListEntry, thisUpdate time.Time) ([]x509
 		switch {
 		case r.SerialNumber == nil || r.SerialNumber.Sign() <= 0:
 			return nil, errors.New("an entry without a serial number")
+		case r.SerialNumber.BitLen() >= 20*8:
+			return nil, fmt.Errorf("serial number %x: longer than 20 octets (RFC 5280 §4.1.2.2)", r.SerialNumber)
 		case r.RevocationTime.IsZero():
 			return nil, fmt.Errorf("serial number %x: no time of revocation", r.SerialNumber)
 		case !slices.Contains(reasons, r.ReasonCode):

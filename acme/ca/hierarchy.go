@@ -163,6 +163,8 @@ func (h *hierarchy) check(i *issuer, now time.Time) error {
 		return fmt.Errorf("its root has ended at %s: make a new CA in another directory, and have its root trusted", day(h.root.NotAfter))
 	case newest && now.After(i.cert.NotAfter):
 		return fmt.Errorf("it has ended at %s: make the next one with rotate", day(i.cert.NotAfter))
+	case h.root.MaxPathLen == 0 && h.root.MaxPathLenZero:
+		return errors.New("its root allows no intermediate (path length 0, RFC 5280 §4.2.1.9): nobody would accept what it issues")
 	case !newest:
 		at = latest(i.cert.NotBefore, h.root.NotBefore)
 	}
@@ -192,15 +194,15 @@ func mayIssue(c *x509.Certificate) error {
 	return err
 }
 
-// castUnderstudy makes the key that rehearses signatures: of the type and size of the
-// newest intermediate's, since that decides on the octets.
+// castUnderstudy makes the key that rehearses signatures: of the type of the newest
+// intermediate's, which decides on the algorithm, and so on the octets. How long an RSA key is does not.
 func (h *hierarchy) castUnderstudy() error {
 	cert := h.newest().cert
 	t, err := keyType(cert.PublicKey)
 	if err != nil {
 		return err
 	}
-	if h.understudyKey, err = newKey(t, keyBits(cert.PublicKey)); err != nil {
+	if h.understudyKey, err = newKey(t, 2048); err != nil {
 		return fmt.Errorf("key that rehearses signatures: %w", err)
 	}
 	understudy := *cert

@@ -72,7 +72,7 @@ func (c *CA) rehearse(r *acme.Request, h *hierarchy, template *x509.Certificate)
 	if what := differs(cert, template, r.PublicKey, h.newest().cert); what != "" {
 		return nil, fmt.Errorf("ca: what would be signed says something else than what was asked: %s", what)
 	}
-	if err := verifies(cert, h.understudy, r.Now); err != nil {
+	if err := h.verifies(cert, r.Now); err != nil {
 		return nil, fmt.Errorf("ca: what would be signed would not be accepted: %w", err)
 	}
 	if problem := refusal(c.linter.certificate(der)); problem != nil {
@@ -119,13 +119,15 @@ func (b *bound) SignMessage(random io.Reader, message []byte, o crypto.SignerOpt
 	return crypto.SignMessage(b.key, random, message, o)
 }
 
-// verifies holds a certificate against its issuer as a relying party will, for every
-// use that it is for; constraints of the issuer on names and uses are among that.
-func verifies(cert, issuer *x509.Certificate, now time.Time) error {
-	roots := x509.NewCertPool()
-	roots.AddCert(issuer)
+// verifies holds what the understudy has signed against the root as a relying party will,
+// for every use that it is for: what root and intermediate allow of names, uses and depth is
+// among that. The understudy has all of the intermediate but its key, the root's signature too.
+func (h *hierarchy) verifies(cert *x509.Certificate, now time.Time) error {
+	roots, above := x509.NewCertPool(), x509.NewCertPool()
+	roots.AddCert(h.root)
+	above.AddCert(h.understudy)
 	for _, use := range cert.ExtKeyUsage {
-		_, err := cert.Verify(x509.VerifyOptions{Roots: roots, CurrentTime: latest(now, cert.NotBefore), KeyUsages: []x509.ExtKeyUsage{use}})
+		_, err := cert.Verify(x509.VerifyOptions{Roots: roots, Intermediates: above, CurrentTime: latest(now, cert.NotBefore), KeyUsages: []x509.ExtKeyUsage{use}})
 		if err != nil {
 			return err
 		}

@@ -70,14 +70,6 @@ func keyType(public crypto.PublicKey) (acme.KeyType, error) {
 	return "", errors.New("key: neither RSA, P-256, P-384 nor Ed25519")
 }
 
-// keyBits is the size of an RSA key; of others 0.
-func keyBits(public crypto.PublicKey) int {
-	if k, ok := public.(*rsa.PublicKey); ok {
-		return k.N.BitLen()
-	}
-	return 0
-}
-
 // samePublic reports whether two public keys are the same.
 func samePublic(a, b crypto.PublicKey) bool {
 	k, ok := a.(interface{ Equal(crypto.PublicKey) bool })

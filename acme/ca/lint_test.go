@@ -23,18 +23,18 @@ func TestLinterCanFail(t *testing.T) {
 		kind  acme.Kind
 	}{
 		{"it ends before it begins", func(c *x509.Certificate) { c.NotAfter = c.NotBefore.Add(-time.Second) }, "e_validity_time_not_positive", acme.ServerInternal},
-		{"the key would encipher, and cannot", func(c *x509.Certificate) { c.KeyUsage |= x509.KeyUsageKeyEncipherment }, "e_key_usage_incorrect", acme.ServerInternal},
+		{"the key would encipher, and cannot", func(c *x509.Certificate) { c.KeyUsage |= x509.KeyUsageKeyEncipherment }, "e_ecdsa_allowed_ku", acme.ServerInternal},
 		{"a leaf may sign certificates", func(c *x509.Certificate) { c.KeyUsage |= x509.KeyUsageCertSign }, "e_ext_key_usage_cert_sign_without_ca", acme.ServerInternal},
 		{"nobody's name is in it", func(c *x509.Certificate) { c.DNSNames = nil }, "e_subject_empty_without_san", acme.ServerInternal},
 		{"no subject key identifier", func(c *x509.Certificate) { c.SubjectKeyId = nil }, "w_ext_subject_key_identifier_missing_sub_cert", acme.ServerInternal},
 		{"the common name is too long", func(c *x509.Certificate) { c.Subject.CommonName = strings.Repeat("a", 65) }, "e_subject_common_name_max_length", acme.ServerInternal},
 		{"a space in the subject", func(c *x509.Certificate) { c.Subject.Organization = []string{" vendor"} }, "w_subject_dn_leading_whitespace", acme.ServerInternal},
 		{"a name with an empty label", func(c *x509.Certificate) { c.DNSNames = []string{"vendor..example"} }, "e_rfc_dnsname_empty_label", acme.RejectedIdentifier},
-		{"a name twice", func(c *x509.Certificate) { c.DNSNames = []string{"vendor.example", "vendor.example"} }, "n_san_dns_name_duplicate", ""},
+		{"a name twice, of which there is but a notice", func(c *x509.Certificate) { c.DNSNames = []string{"vendor.example", "vendor.example"} }, "", ""},
 		{"an extension twice", func(c *x509.Certificate) {
 			e := pkix.Extension{Id: asn1.ObjectIdentifier{2, 5, 29, 14}, Value: []byte{4, 1, 1}}
 			c.ExtraExtensions = []pkix.Extension{e, e}
-		}, "", acme.ServerInternal},
+		}, "e_ext_duplicate_extension", acme.ServerInternal},
 	}
 	for _, c := range cases {
 		t.Run(c.claim, func(t *testing.T) {
@@ -56,7 +56,6 @@ func TestLinterCanFail(t *testing.T) {
 			}
 			c.flip(template)
 			found := made()
-			t.Log(found)
 			problem := refusal(found)
 			if c.kind == "" {
 				if problem != nil {
@@ -92,5 +91,4 @@ func TestLintsThatAreRun(t *testing.T) {
 			t.Errorf("%s: rules of the public PKI", source)
 		}
 	}
-	t.Log(certificates, lists, l.rules.Sources())
 }

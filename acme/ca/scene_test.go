@@ -30,7 +30,12 @@ var someDay = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 
 func newScene(t *testing.T, kind acme.KeyType) *scene {
 	t.Helper()
-	s := &scene{t: t, dir: filepath.Join(t.TempDir(), "ca"), now: someDay}
+	return newSceneAt(t, kind, someDay)
+}
+
+func newSceneAt(t *testing.T, kind acme.KeyType, now time.Time) *scene {
+	t.Helper()
+	s := &scene{t: t, dir: filepath.Join(t.TempDir(), "ca"), now: now}
 	if err := Init(s.dir, Setup{Name: "Example", Type: kind, Now: s.now}); err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,135 @@
+package ca
+
+import (
+	"crypto/x509"
+	"encoding/pem"
+	"os/exec"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"cnfd/acme"
+	"cnfd/internal/testneeds"
+)
+
+// runs runs a program and returns what it said, and whether it was content.
+func runs(t *testing.T, program string, args ...string) (said string, content bool) {
+	t.Helper()
+	out, err := exec.Command(program, args...).CombinedOutput()
+	return string(out), err == nil
+}
+
+// TestOpenSSL asks OpenSSL for a second opinion of chains and lists, as strict as it can be.
+func TestOpenSSL(t *testing.T) {
+	openssl := testneeds.Binary(t, "openssl", "openssl")
+	for _, kind := range allTypes {
+		t.Run(string(kind), func(t *testing.T) {
+			s := newScene(t, kind)
+			r := s.request("vendor.example", "*.vendor.example")
+			r.Identifiers = append(r.Identifiers, acme.Identifier{Type: acme.TypeIP, Value: "2001:db8::7"})
+			issued, leaf := s.issue(r)
+			s.write("leaf.pem", certPEM(issued.Leaf))
+			s.write("chain.pem", issued.Chains[0])
+			at := strconv.FormatInt(s.now.Add(time.Minute).Unix(), 10)
+			verify := func(list string, more ...string) (string, bool) {
+				args := []string{"verify", "-x509_strict", "-purpose", "sslserver", "-attime", at, "-CAfile", s.path(rootCertFile), "-untrusted", s.path("chain.pem"), "-crl_check", "-CRLfile", s.path(list)}
+				return runs(t, openssl, append(append(args, more...), s.path("leaf.pem"))...)
+			}
+			listed := func(file string, ca *CA, revoked ...x509.RevocationListEntry) {
+				t.Helper()
+				der, err := ca.RevocationList(issued.Issuer, 1, s.now, s.now.Add(time.Hour), revoked)
+				if err != nil {
+					t.Fatal(err)
+				}
+				s.write(file, pem.EncodeToMemory(&pem.Block{Type: "X509 CRL", Bytes: der}))
+			}
+			entry := x509.RevocationListEntry{SerialNumber: leaf.SerialNumber, RevocationTime: s.now, ReasonCode: 1}
+			listed("good.crl", s.ca)
+			listed("revoked.crl", s.ca, revokedAt(7, s.now, 4), entry)
+			listed("elsewhere.crl", s.open(Config{URL: "http://other.example"}))
+			for _, c := range []struct {
+				claim, list string
+				more        []string
+				want        string // "": content
+			}{
+				{"it is good", "good.crl", nil, ""},
+				{"for its name", "good.crl", []string{"-verify_hostname", "www.vendor.example"}, ""},
+				{"for its address", "good.crl", []string{"-verify_ip", "2001:db8::7"}, ""},
+				{"for another name", "good.crl", []string{"-verify_hostname", "www.other.example"}, "hostname mismatch"},
+				{"it is revoked", "revoked.crl", nil, "certificate revoked"},
+				{"the list is of another place than the certificate says", "elsewhere.crl", nil, "different CRL scope"},
+			} {
+				said, content := verify(c.list, c.more...)
+				if content != (c.want == "") || !strings.Contains(strings.ToLower(said), strings.ToLower(c.want)) {
+					t.Errorf("%s: %s", c.claim, said)
+				}
+			}
+			text, _ := runs(t, openssl, "x509", "-in", s.path("leaf.pem"), "-noout", "-text")
+			for _, line := range []string{"Subject: \n", "X509v3 Subject Alternative Name: critical", "CA:FALSE", "URI:" + leaf.CRLDistributionPoints[0], "CA Issuers - URI:" + leaf.IssuingCertificateURL[0], "X509v3 Key Usage: critical"} {
+				if !strings.Contains(text, line) {
+					t.Errorf("no %q in %s", line, text)
+				}
+			}
+			text, _ = runs(t, openssl, "crl", "-in", s.path("revoked.crl"), "-noout", "-text")
+			for _, line := range []string{"X509v3 Issuing Distribution Point: critical", "Only User Certificates", "X509v3 CRL Number", "Key Compromise", "Superseded"} {
+				if !strings.Contains(text, line) {
+					t.Errorf("no %q in %s", line, text)
+				}
+			}
+		})
+	}
+}
+
+// TestGnuTLS asks GnuTLS, whose parser is another. It goes by the clock of the machine.
+func TestGnuTLS(t *testing.T) {
+	certtool := testneeds.Binary(t, "certtool", "gnutls-bin")
+	for _, kind := range allTypes {
+		t.Run(string(kind), func(t *testing.T) {
+			s := newSceneAt(t, kind, time.Now())
+			issued, leaf := s.issue(s.request("vendor.example"))
+			s.write("chain.pem", append(certPEM(issued.Leaf), issued.Chains[0]...))
+			verify := func(root string, more ...string) (string, bool) {
+				args := []string{"--verify", "--load-ca-certificate", root, "--infile", s.path("chain.pem")}
+				return runs(t, certtool, append(args, more...)...)
+			}
+			if said, content := verify(s.path(rootCertFile), "--verify-hostname", "vendor.example"); !content {
+				t.Errorf("it is good: %s", said)
+			}
+			if said, content := verify(s.path(rootCertFile), "--verify-hostname", "other.example"); content {
+				t.Errorf("for another name: %s", said)
+			}
+			if said, content := verify(newSceneAt(t, kind, time.Now()).path(rootCertFile)); content {
+				t.Errorf("by another root: %s", said)
+			}
+			der, err := s.ca.RevocationList(issued.Issuer, 1, s.now, s.now.Add(time.Hour), []x509.RevocationListEntry{{SerialNumber: leaf.SerialNumber, RevocationTime: s.now, ReasonCode: 1}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.write("list.pem", pem.EncodeToMemory(&pem.Block{Type: "X509 CRL", Bytes: der}))
+			list := func(of string) (string, bool) {
+				return runs(t, certtool, "--verify-crl", "--load-ca-certificate", s.path(of), "--infile", s.path("list.pem"))
+			}
+			if said, content := list(certFile(1)); !content || !strings.Contains(said, "Verified") {
+				t.Errorf("the list is good: %s", said)
+			}
+			if said, content := list(rootCertFile); content && strings.Contains(said, "Verified.") {
+				t.Errorf("the list is not the root's: %s", said)
+			}
+			if said, content := verify(s.path(rootCertFile), "--load-crl", s.path("list.pem")); content || !strings.Contains(said, "revoked") {
+				t.Errorf("it is revoked: %s", said)
+			}
+		})
+	}
+}
+
+// TestOpenSSLReadsKeys: what Init writes can be used by others, for a root that is moved away.
+func TestOpenSSLReadsKeys(t *testing.T) {
+	openssl := testneeds.Binary(t, "openssl", "openssl")
+	for _, kind := range allTypes {
+		s := newScene(t, kind)
+		if said, content := runs(t, openssl, "pkey", "-in", s.path(rootKeyFile), "-noout", "-check"); !content || !strings.Contains(said, "is valid") {
+			t.Errorf("%s: %s", kind, said)
+		}
+	}
+}

@@ -128,9 +128,9 @@ type authority struct {
 	key  *ecdsa.PrivateKey
 	cert *x509.Certificate
 	fail atomic.Bool
-	made atomic.Int32 // lists
-	next atomic.Int64 // serial
-	wait chan struct{}
+	made atomic.Int32  // lists
+	next atomic.Int64  // serial
+	gate chan struct{} // where not nil, lists take one of it before they are begun and one before they are made
 }
 
 func newAuthority(t *testing.T) *authority {
@@ -158,8 +158,9 @@ func (a *authority) IssuerDER(id string) ([]byte, bool) {
 }
 
 func (a *authority) RevocationList(issuer string, number int64, thisUpdate, nextUpdate time.Time, revoked []x509.RevocationListEntry) ([]byte, error) {
-	if a.wait != nil {
-		<-a.wait
+	if a.gate != nil {
+		<-a.gate
+		<-a.gate
 	}
 	if a.fail.Load() {
 		return nil, errors.New("the key is not there")

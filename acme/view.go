@@ -27,11 +27,16 @@ func update[T any](ctx context.Context, s Store, f func(Tx) (T, error)) (T, erro
 	return value, err
 }
 
-// newID returns a name that nobody can guess: 128 random bits.
+// newID returns a name that nobody can guess: 128 random bits. It does not begin with -, which
+// would be a flag where an operator names it.
 func newID() string {
-	var b [16]byte
-	rand.Read(b[:]) // never fails: it ends the process instead
-	return base64.RawURLEncoding.EncodeToString(b[:])
+	for {
+		var b [16]byte
+		rand.Read(b[:]) // never fails: it ends the process instead
+		if id := base64.RawURLEncoding.EncodeToString(b[:]); id[0] != '-' {
+			return id
+		}
+	}
 }
 
 // seconds are those of Retry-After: whole, rounded up, never 0 (RFC 9110 §10.2.3).

@@ -31,7 +31,7 @@ func requestedNames(tbs []byte) ([]Identifier, *Problem) {
 			var extension, id, value cryptobyte.String
 			var critical bool
 			if !list.ReadASN1(&extension, asn1.SEQUENCE) || !extension.ReadASN1(&id, asn1.OBJECT_IDENTIFIER) ||
-				!extension.ReadOptionalASN1Boolean(&critical, asn1.BOOLEAN, false) ||
+				!readDefaultFalse(&extension, &critical) ||
 				!extension.ReadASN1(&value, asn1.OCTET_STRING) || !extension.Empty() {
 				return nil, badCSR("an extension that is not what RFC 5280 §4.1 says")
 			}
@@ -141,7 +141,7 @@ func readAltNames(value cryptobyte.String) (names []Identifier, _ *Problem) {
 func readBasicConstraints(value cryptobyte.String) *Problem {
 	var constraints cryptobyte.String
 	var ca bool
-	if !value.ReadASN1(&constraints, asn1.SEQUENCE) || !value.Empty() || !constraints.ReadOptionalASN1Boolean(&ca, asn1.BOOLEAN, false) {
+	if !value.ReadASN1(&constraints, asn1.SEQUENCE) || !value.Empty() || !readDefaultFalse(&constraints, &ca) {
 		return badCSR("basicConstraints: not what RFC 5280 §4.2.1.9 says")
 	}
 	if ca {
@@ -160,4 +160,9 @@ func readKeyUsage(value cryptobyte.String) *Problem {
 		return badCSR("it asks for the certificate of a CA (keyUsage, keyCertSign or cRLSign), which nobody gets here: make the request without it")
 	}
 	return nil
+}
+
+// readDefaultFalse reads a BOOLEAN DEFAULT FALSE.
+func readDefaultFalse(in *cryptobyte.String, out *bool) bool {
+	return !in.PeekASN1Tag(asn1.BOOLEAN) || in.ReadASN1Boolean(out)
 }

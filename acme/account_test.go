@@ -30,7 +30,7 @@ func accountsOf(s *scene) []*acme.Account {
 func TestNewAccount(t *testing.T) {
 	s := newScene(t, nil)
 	c := newClient(t, s.Server)
-	r, body := c.register(map[string]any{"contact": []string{"mailto:ops@vendor.example"}, "termsOfServiceAgreed": true}, http.StatusCreated)
+	_, body := c.register(map[string]any{"contact": []string{"mailto:ops@vendor.example"}, "termsOfServiceAgreed": true}, http.StatusCreated)
 	want := accountDoc{Status: acme.Valid, Contact: []string{"mailto:ops@vendor.example"}, Terms: true, Orders: c.kid + "/orders"}
 	if got := read[accountDoc](t, body); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
@@ -44,7 +44,7 @@ func TestNewAccount(t *testing.T) {
 		map[string]any{"contact": []string{"nonsense"}}, map[string]any{"onlyReturnExisting": true}, map[string]any{},
 		map[string]any{"externalAccountBinding": "nonsense"},
 	} {
-		r, body = c.as(c.key, "").post("/acme/new-account", payload)
+		r, body := c.as(c.key, "").post("/acme/new-account", payload)
 		wantStatus(t, r, body, http.StatusOK)
 		if got := read[accountDoc](t, body); r.Header.Get("Location") != url || !reflect.DeepEqual(got, want) {
 			t.Errorf("%v: %s %+v, want what there was", payload, r.Header.Get("Location"), got)

@@ -139,6 +139,9 @@ var caaRows = []row{
 	{"the opt-in stands at another name, and no alias is shown", opted, func(s *scene) {
 		s.world.put(wwwName, caa.Type, "www.other.example. 300 IN CAA "+optIn)
 	}, acme.Unauthorized, false, "alias"},
+	{"an alias is shown beside the opt-in", opted, func(s *scene) {
+		s.world.put(wwwName, caa.Type, "www.vendor.example. 300 IN CNAME www.other.example.", "www.vendor.example. 300 IN CAA "+optIn)
+	}, acme.Unauthorized, false, "alias"},
 	{"more is said than is shown", opted, func(s *scene) { s.own().Data = append(s.own().Data, s.own().Data[0]) }, acme.Unauthorized, false, "alias"},
 	{"nothing is shown", opted, func(s *scene) { s.own().AnswerSection = nil }, acme.Unauthorized, false, "alias"},
 	{"the opt-in names no method", opted, caaIs(wwwName, `0 issue "ca.example"`), acme.Unauthorized, false, "it has no validationmethods"},

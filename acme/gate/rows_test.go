@@ -148,6 +148,11 @@ var rows = []row{
 	{"the verifier fails with a confirmation in its hand", challenged, func(s *scene) {
 		s.lie = func(_ *verifier.Verdict, err *error) { *err = errors.New("afterwards") }
 	}, acme.DNS, passing, "within the time"},
+	{"the verifier fails with a refutation in its hand", challenged, func(s *scene) {
+		s.lie = func(v *verifier.Verdict, err *error) {
+			v.Reason, *err = verifier.RecordAbsent, errors.New("afterwards")
+		}
+	}, acme.DNS, passing, "within the time"},
 	{"the verifier does not take the question", challenged, func(s *scene) {
 		s.lie = func(_ *verifier.Verdict, err *error) {
 			*err = &verifier.Error{Problem: verifier.Malformed, Detail: "cnf"}

@@ -24,3 +24,15 @@ func (s *Server) PutNoncesAside(ctx context.Context) error { return s.putNoncesA
 func (s *Server) RestoreNonces(ctx context.Context) error  { return s.restoreNonces(ctx) }
 func (s *Server) MakeNonce() string                        { return s.nonces.make() }
 func (s *Server) TakeNonce(text string) bool               { return s.nonces.take(text) }
+
+// Sweep is one round of Run.
+func (s *Server) Sweep(ctx context.Context) { s.sweep(ctx); s.work.Wait() }
+
+// Leave ends the server as a killed process does, with nothing put aside.
+func (s *Server) Leave() { s.stop(); s.work.Wait() }
+
+const (
+	OrderLease     = orderLease
+	ChallengeLease = challengeLease
+	MostTries      = mostTries
+)

@@ -47,11 +47,12 @@ func newScene(t *testing.T, change func(*acme.Config)) *scene {
 func (s *scene) again(change func(*acme.Config)) *acme.Server {
 	s.t.Helper()
 	c := acme.Config{
-		Store: s.store, Gate: open{}, Validator: open{}, Issuer: none{}, Authority: s.authority, Now: s.clock.Now, Log: slog.New(slog.DiscardHandler),
+		Store: s.store, Gate: open{}, Validator: open{}, Issuer: none{}, Authority: s.authority, Now: s.clock.Now, Log: slog.New(slog.NewTextHandler(s.t.Output(), nil)),
 		URL: "https://ca.example",
 		Profiles: []acme.Profile{{
 			Name: "default", Description: "a week", Grant: acme.GrantRecord, Identifiers: []string{acme.TypeDNS, acme.TypeIP}, Wildcards: true,
 			KeyTypes: []acme.KeyType{acme.P256}, Life: 7 * 24 * time.Hour, Backdate: time.Hour,
+			ExtUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}, Usage: x509.KeyUsageDigitalSignature,
 		}},
 	}
 	if change != nil {

@@ -23,11 +23,12 @@ type kept struct {
 
 	mu     sync.Mutex // guards what follows
 	newest *CRL
-	looked time.Time // when the Store was last asked whether it is still right
+	failed error     // of the last look at the Store
+	looked time.Time // when that was
 }
 
 // lookEvery bounds how often requests make the Store be asked for revocations that
-// another process has made.
+// another process has made, and how often a list that cannot be made is tried.
 const lookEvery = 5 * time.Second
 
 // of returns an issuer's; callers name only issuers that there are.
@@ -54,21 +55,23 @@ func (l *lists) forget() {
 	}
 }
 
-// seen returns what was last seen, where it is good at a time; fresh says that the Store need not be asked.
-func (k *kept) seen(now time.Time) (list *CRL, fresh bool) {
+// seen returns what came of the last look: a list that is good at a time, or else why
+// there is none; again says that it is time for another look.
+func (k *kept) seen(now time.Time) (list *CRL, failed error, again bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if list = k.newest; list != nil && !list.NextUpdate.After(now) {
 		list = nil
 	}
 	since := now.Sub(k.looked)
-	return list, list != nil && list.due().After(now) && 0 <= since && since < lookEvery
+	recent := 0 <= since && since < lookEvery
+	return list, k.failed, !recent || k.failed == nil && (list == nil || !list.due().After(now))
 }
 
-func (k *kept) set(list *CRL, looked time.Time) {
+func (k *kept) set(list *CRL, failed error, looked time.Time) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.looked = looked; list != nil {
+	if k.looked, k.failed = looked, failed; list != nil {
 		k.newest = list
 	}
 }
@@ -81,32 +84,38 @@ func (c *CRL) due() time.Time { return c.ThisUpdate.Add(c.NextUpdate.Sub(c.ThisU
 // where it cannot be made, for as long as that is good.
 func (s *Server) list(ctx context.Context, issuer string) (*CRL, error) {
 	k := s.lists.of(issuer)
-	list, fresh := k.seen(s.Now())
-	if fresh {
-		return list, nil
+	list, failed, again := k.seen(s.Now())
+	if again {
+		if list == nil {
+			k.making.Lock()
+		} else if !k.making.TryLock() {
+			return list, nil
+		}
+		defer k.making.Unlock()
+		now := s.Now()
+		if list, failed, again = k.seen(now); again {
+			// What many wait for does not end with the one request that began it.
+			list, failed = s.look(context.WithoutCancel(ctx), k, issuer, now)
+		}
 	}
 	if list == nil {
-		k.making.Lock()
-	} else if !k.making.TryLock() {
-		return list, nil
+		return nil, failed
 	}
-	defer k.making.Unlock()
-	now := s.Now()
-	if list, fresh = k.seen(now); fresh {
-		return list, nil
-	}
-	// What many wait for does not end with the one request that began it.
-	newest, err := s.renew(context.WithoutCancel(ctx), issuer, now)
-	if err == nil {
-		k.set(newest, now)
-		return newest, nil
-	}
-	if list == nil {
-		return nil, err
-	}
-	k.set(nil, now)
-	s.Log.Error("acme: no new revocation list", "error", err, "the one before ends", list.NextUpdate)
 	return list, nil
+}
+
+// look asks the Store, and returns what kept then has.
+func (s *Server) look(ctx context.Context, k *kept, issuer string, now time.Time) (*CRL, error) {
+	newest, err := s.renew(ctx, issuer, now)
+	if err == nil && !newest.NextUpdate.After(now) {
+		err = fmt.Errorf("revocation list of issuer %s: it ends as soon as it is made: CRLLife is too short", issuer)
+	}
+	k.set(newest, err, now)
+	list, _, _ := k.seen(now)
+	if err != nil && list != nil {
+		s.Log.Error("acme: no new revocation list", "error", err, "the one before ends", list.NextUpdate)
+	}
+	return list, err
 }
 
 // refreshLists makes the lists that are due.

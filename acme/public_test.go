@@ -204,7 +204,15 @@ func TestRevocationListWhereItCannotBeMade(t *testing.T) {
 	s.authority.fail.Store(true)
 	r, body := answered(t, s.Public(), httptest.NewRequest(http.MethodGet, "http://ca.example/crl/one.crl", nil))
 	wantStatus(t, r, body, http.StatusServiceUnavailable)
+	looked := s.store.writes.Load()
+	for range 10 { // and is not tried by every request
+		answered(t, s.Public(), httptest.NewRequest(http.MethodGet, "http://ca.example/crl/one.crl", nil))
+	}
+	if more := s.store.writes.Load() - looked; more != 0 {
+		t.Errorf("tried %d times more", more)
+	}
 	s.authority.fail.Store(false)
+	s.clock.pass(acme.LookEvery)
 	s.crl(s.Server)
 }
 

@@ -296,3 +296,12 @@ func problemOf(t *testing.T, body []byte) *acme.Problem {
 	}
 	return &p
 }
+
+func decoded(t *testing.T, text string) []byte {
+	t.Helper()
+	octets, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return octets
+}

@@ -14,6 +14,7 @@ var (
 	issueValue = regexp.MustCompile(`^[ \t]*(?:([A-Za-z0-9]+(?:-+[A-Za-z0-9]+)*(?:\.[A-Za-z0-9]+(?:-+[A-Za-z0-9]+)*)*)[ \t]*)?` +
 		`(?:;[ \t]*(?:([A-Za-z0-9]+(?:-+[A-Za-z0-9]+)*[ \t]*=[ \t]*[!-:<-~]*(?:[ \t]*;[ \t]*[A-Za-z0-9]+(?:-+[A-Za-z0-9]+)*[ \t]*=[ \t]*[!-:<-~]*)*)[ \t]*)?)?$`)
 	oneParameter = regexp.MustCompile(`([A-Za-z0-9-]+)[ \t]*=[ \t]*([!-:<-~]*)`)
+	propertyTag  = regexp.MustCompile(`^[A-Za-z0-9]+$`)
 	methodList   = regexp.MustCompile(`^(?:[A-Za-z0-9-]+,)*[A-Za-z0-9-]+$`)
 )
 
@@ -21,11 +22,11 @@ var (
 func second(records [][]byte, q Question) (permits, optsIn bool) {
 	byTag := map[string][]string{}
 	for _, r := range records {
-		if len(r) < 2 || int(r[1]) > len(r)-2 || !regexp.MustCompile(`^[A-Za-z0-9]+$`).Match(r[2:2+r[1]]) {
+		if len(r) < 2 || int(r[1]) > len(r)-2 || !propertyTag.Match(r[2:][:r[1]]) {
 			return false, false
 		}
-		tag := strings.ToLower(string(r[2 : 2+r[1]]))
-		byTag[tag] = append(byTag[tag], string(r[2+r[1]:]))
+		tag := strings.ToLower(string(r[2:][:r[1]]))
+		byTag[tag] = append(byTag[tag], string(r[2:][r[1]:]))
 		switch tag {
 		case "issue", "issuewild", "iodef", "issuemail", "contactemail", "contactphone":
 		default:

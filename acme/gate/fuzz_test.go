@@ -72,8 +72,11 @@ func FuzzCAA(f *testing.F) {
 
 // ourOptIn says of a record what it must have at the least to be one.
 func ourOptIn(r []byte, tag string) bool {
-	lower := bytes.ToLower(r)
-	return len(r) > 2 && bytes.HasPrefix(lower[2:], []byte(tag)) && int(r[1]) == len(tag) &&
+	if len(r) < 2 || int(r[1]) != len(tag) {
+		return false
+	}
+	lower := bytes.ToLower(r[2:])
+	return bytes.HasPrefix(lower, []byte(tag)) &&
 		bytes.Contains(lower, []byte("ca.example")) && bytes.Contains(r, []byte("validationmethods")) && bytes.Contains(r, []byte(caa.MethodCNF))
 }
 

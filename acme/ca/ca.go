@@ -25,7 +25,9 @@ import (
 
 // Config is what a CA needs. Dir, URL and Now are required.
 type Config struct {
-	Dir string // that Init made, or with the same files: root.pem, intermediate-N.pem, intermediate-N.key
+	// Dir is what Init made, or holds the same files: root.pem, intermediate-N.pem and
+	// intermediate-N.key. The newest intermediate is that of the highest N.
+	Dir string
 	// URL is what relying parties fetch lists and certificates from, http or https, without
 	// a query: <URL>/crl/<issuer>.crl and <URL>/ca/<issuer>.crt stand in every certificate.
 	URL string

@@ -36,7 +36,7 @@ func (c *CA) RevocationList(issuer string, number int64, thisUpdate, nextUpdate 
 }
 
 func (c *CA) revocationList(i *issuer, number int64, thisUpdate, nextUpdate time.Time, revoked []x509.RevocationListEntry) ([]byte, error) {
-	if !nextUpdate.After(thisUpdate) {
+	if thisUpdate.IsZero() || !nextUpdate.After(thisUpdate) {
 		return nil, fmt.Errorf("the next update, %s, is not after this one, %s", day(nextUpdate), day(thisUpdate))
 	}
 	entries, err := entriesOf(revoked, thisUpdate)

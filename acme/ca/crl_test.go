@@ -123,6 +123,10 @@ func TestNoRevocationList(t *testing.T) {
 			}
 		})
 	}
+	t.Run("at no time", func(t *testing.T) {
+		_, err := s.ca.RevocationList(id, 1, time.Time{}, s.now, good)
+		wants(t, err, "is not after this one, 0001-01-01")
+	})
 	t.Run("by a key that lies", func(t *testing.T) {
 		s.spied().lies = true
 		_, err := s.ca.RevocationList(id, 1, s.now, s.now.Add(day), good)

@@ -10,7 +10,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"runtime"
 )
 
@@ -27,42 +26,6 @@ const (
 // certFile and keyFile are the names of the n-th intermediate's files.
 func certFile(n int) string { return fmt.Sprintf("intermediate-%d.pem", n) }
 func keyFile(n int) string  { return fmt.Sprintf("intermediate-%d.key", n) }
-
-// writeNew writes a file that only its owner may touch: after a crash at any moment it
-// is there whole or not at all. What is there is never replaced: then the error is
-// fs.ErrExist.
-func writeNew(dir, name string, text []byte) error {
-	path := filepath.Join(dir, name)
-	f, err := os.CreateTemp(dir, newPrefix+"*") // 0600
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name())
-	_, err = f.Write(text)
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	// A rename would replace what another process has put there since.
-	if err := os.Link(f.Name(), path); err != nil {
-		return err
-	}
-	if err := syncDir(dir); err != nil {
-		return errors.Join(err, os.Remove(path))
-	}
-	return nil
-}
-
-// makeDir makes a directory that only its owner may touch, and refuses one that is
-// there and that others may write to.
-func makeDir(dir string) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
-	}
-	if err := checkDir(dir); err != nil {
-		return err
-	}
-	return syncDir(filepath.Dir(filepath.Clean(dir)))
-}
 
 // checkDir refuses a directory in which others may put certificates of their own.
 func checkDir(dir string) error {
@@ -82,14 +45,6 @@ func checkDir(dir string) error {
 
 // hasModes: on Windows what Go gives as the mode says nothing about who may read.
 const hasModes = runtime.GOOS != "windows"
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
-}
 
 // readCerts reads a PEM file of certificates.
 func readCerts(path string) ([]*x509.Certificate, error) {
@@ -226,16 +181,4 @@ func parseKey(text []byte) (crypto.Signer, error) {
 		return nil, err
 	}
 	return key, nil
-}
-
-func certPEM(der []byte) []byte {
-	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
-}
-
-func keyPEM(key crypto.Signer) ([]byte, error) {
-	der, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		return nil, errors.New("key: it has no PKCS #8 form")
-	}
-	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), nil
 }

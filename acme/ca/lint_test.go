@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/zmap/zlint/v3/lint"
+
 	"cnfd/acme"
 )
 
@@ -19,7 +21,7 @@ func TestLinterCanFail(t *testing.T) {
 	cases := []struct {
 		claim string
 		flip  func(*x509.Certificate)
-		lint  string
+		rule  string
 		kind  acme.Kind
 	}{
 		{"it ends before it begins", func(c *x509.Certificate) { c.NotAfter = c.NotBefore.Add(-time.Second) }, "e_validity_time_not_positive", acme.ServerInternal},
@@ -63,8 +65,8 @@ func TestLinterCanFail(t *testing.T) {
 				}
 				return
 			}
-			if problem == nil || problem.Kind != c.kind || !strings.Contains(problem.Detail, c.lint) {
-				t.Errorf("%v: want %s and %s", problem, c.kind, c.lint)
+			if problem == nil || problem.Kind != c.kind || !strings.Contains(problem.Detail, c.rule) {
+				t.Errorf("%v: want %s and %s", problem, c.kind, c.rule)
 			}
 		})
 	}
@@ -73,6 +75,37 @@ func TestLinterCanFail(t *testing.T) {
 	}
 	if found := s.ca.linter.revocationList([]byte("none")); len(found) != 1 || found[0].lint != "parse" {
 		t.Errorf("what is no list: %v", found)
+	}
+}
+
+// TestExcused: URLs of https alone are no fault, and what is excused is excused no further.
+func TestExcused(t *testing.T) {
+	s := newScene(t, acme.P256)
+	s.ca = s.open(Config{URL: "https://ca.example:8256/"})
+	_, leaf := s.issue(s.request("vendor.example"))
+	if want := "https://ca.example:8256/crl/" + s.ca.Issuers()[0] + ".crl"; leaf.CRLDistributionPoints[0] != want {
+		t.Errorf("%v, want %s", leaf.CRLDistributionPoints, want)
+	}
+	for _, name := range excused {
+		rule := s.ca.linter.rules.CertificateLints().ByName(name)
+		if rule == nil {
+			t.Errorf("%s: there is no such lint", name)
+			continue
+		}
+		for status, want := range map[lint.LintStatus]int{lint.Warn: 0, lint.Error: 1, lint.Fatal: 1} {
+			if found := note(nil, &rule.LintMetadata, &lint.LintResult{Status: status}); len(found) != want {
+				t.Errorf("%s, %v: %v", name, status, found)
+			}
+		}
+	}
+	meta := &lint.LintMetadata{Name: "w_other"}
+	for status, want := range map[lint.LintStatus]int{lint.Pass: 0, lint.NA: 0, lint.NE: 0, lint.Notice: 0, lint.Warn: 1, lint.Error: 1, lint.Fatal: 1, lint.Reserved: 1, 99: 1} {
+		if found := note(nil, meta, &lint.LintResult{Status: status}); len(found) != want {
+			t.Errorf("%v: %v", status, found)
+		}
+	}
+	if len(note(nil, meta, nil)) != 1 {
+		t.Error("a lint without a result passes")
 	}
 }
 

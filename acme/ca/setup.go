@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -266,40 +265,4 @@ func (s *Setup) certify(t, parent *x509.Certificate, public crypto.PublicKey, ke
 		return nil, fmt.Errorf("the certificate would break a rule: %s", found[0])
 	}
 	return x509.ParseCertificate(der)
-}
-
-// newFile is a file that holds a key or a certificate.
-type newFile struct {
-	name string
-	key  crypto.Signer
-	cert *x509.Certificate
-}
-
-func (f *newFile) text() ([]byte, error) {
-	if f.key != nil {
-		return keyPEM(f.key)
-	}
-	return certPEM(f.cert.Raw), nil
-}
-
-// writeAll writes files one after the other. Where one cannot be written, those before
-// it are taken away again.
-func writeAll(dir string, files []newFile) error {
-	for n, f := range files {
-		text, err := f.text()
-		if err == nil {
-			err = writeNew(dir, f.name, text)
-		}
-		if err == nil {
-			continue
-		}
-		if errors.Is(err, fs.ErrExist) {
-			err = fmt.Errorf("%s: %s has just been made by another: nothing was changed", dir, f.name)
-		}
-		for _, written := range files[:n] {
-			err = errors.Join(err, os.Remove(filepath.Join(dir, written.name)))
-		}
-		return err
-	}
-	return nil
 }

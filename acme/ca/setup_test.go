@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"testing/iotest"
 	"time"
@@ -130,12 +131,16 @@ func TestInitChangesNothing(t *testing.T) {
 		{"killed after the third file", []string{"intermediate-1.pem"}, "was cut short", "remove them and run init again"},
 		{"a root that was lost", []string{"root.pem"}, "root.pem is not there: put it back", "root.pem is not there: put it back"},
 		{"a key that was lost", []string{"intermediate-1.key"}, "there is a CA already", "intermediate-1.key is not there: put it back"},
+		{"killed within the first file", []string{"root.pem", "root.key", "intermediate-1.pem", "intermediate-1.key"}, "holds .new-1, and no intermediate", "remove them and run init again"},
 		{"nothing", []string{"root.pem", "root.key", "intermediate-1.pem", "intermediate-1.key"}, "", "there is no CA: make one with init"},
 	}
 	for _, c := range cases {
 		t.Run(c.claim, func(t *testing.T) {
 			s := newScene(t, acme.P256)
 			s.remove(c.gone...)
+			if strings.Contains(c.init, ".new-1") {
+				s.write(".new-1", []byte("-----BEGIN PRI"))
+			}
 			before := contents(t, s.dir)
 			_, err := Open(s.config(Config{}))
 			if c.opened == "" && err != nil {

@@ -59,7 +59,7 @@ type accountDoc struct {
 	Terms      bool     `json:"terms_agreed"`
 	External   string   `json:"external,omitempty"`
 	Grants     []string `json:"grants,omitempty"` // show alone tells them, and what follows
-	// Certificates counts those that are alive.
+	// Certificates counts those that have neither expired nor been revoked.
 	Certificates *int `json:"certificates,omitempty"`
 }
 
@@ -139,7 +139,12 @@ func (d *desk) account(cmd *cobra.Command, id string) (doc *accountDoc, err erro
 	page := func(tx acme.Tx, after string, most int) ([]*acme.Certificate, error) {
 		return tx.Certificates(filter, after, most)
 	}
-	err = each(cmd.Context(), d.store, page, func(c *acme.Certificate) string { return c.Serial }, func(*acme.Certificate) error { n++; return nil })
+	err = each(cmd.Context(), d.store, page, func(c *acme.Certificate) string { return c.Serial }, func(c *acme.Certificate) error {
+		if c.Revoked.IsZero() {
+			n++
+		}
+		return nil
+	})
 	return doc, err
 }
 
@@ -150,7 +155,7 @@ func (d *accountDoc) print(w io.Writer) {
 	for _, line := range [...]struct{ what, is string }{
 		{"account", d.ID}, {"url", d.URL}, {"status", d.Status}, {"created", d.Created}, {"key", d.Thumbprint + " (jkt)"},
 		{"contact", strings.Join(d.Contact, ", ")}, {"external", d.External}, {"grants", strings.Join(d.Grants, ", ")},
-		{"certificates", fmt.Sprintf("%d that are alive", *d.Certificates)},
+		{"certificates", fmt.Sprintf("%d that are valid", *d.Certificates)},
 	} {
 		if line.is != "" {
 			fmt.Fprintf(w, "%-12s %s\n", line.what, shown(line.is))

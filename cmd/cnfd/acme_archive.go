@@ -126,7 +126,7 @@ func readArchive(r io.Reader, keep func(name string, content io.Reader) error) (
 		}
 		delete(awaited, h.Name)
 		sum := sha256.New()
-		if err := keep(one.Name, io.TeeReader(t, sum)); err != nil {
+		if err := keep(one.Name, io.TeeReader(archiveContent{t}, sum)); err != nil {
 			return nil, err
 		}
 		if hex.EncodeToString(sum.Sum(nil)) != one.SHA256 {
@@ -141,14 +141,26 @@ func readArchive(r io.Reader, keep func(name string, content io.Reader) error) (
 	return doc, nil
 }
 
+// archiveContent is a file in a tar that may end too early.
+type archiveContent struct{ t *tar.Reader }
+
+// Read reads on.
+func (c archiveContent) Read(p []byte) (int, error) {
+	n, err := c.t.Read(p)
+	if err != nil && err != io.EOF { // io.Copy knows no wrapped one
+		err = fmt.Errorf("damaged or cut off: %w", err)
+	}
+	return n, err
+}
+
 func readArchiveIndex(t *tar.Reader) (*archiveDoc, error) {
 	h, err := t.Next()
 	if err != nil || h.Name != archiveIndex || h.Typeflag != tar.TypeReg || h.Size > maxArchiveIndex {
 		return nil, errors.New("not a backup of cnfd acme: no list of files stands at its beginning")
 	}
-	text, err := io.ReadAll(t)
+	text, err := io.ReadAll(archiveContent{t})
 	if err != nil {
-		return nil, fmt.Errorf("damaged or cut off: %w", err)
+		return nil, err
 	}
 	var doc archiveDoc
 	d := json.NewDecoder(bytes.NewReader(text))

@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -30,6 +31,8 @@ func TestMain(m *testing.M) {
 // holds a configuration and credentials for a signed Internet on loopback,
 // which is the script's own: what one publishes, another must not see.
 func TestScripts(t *testing.T) {
+	cmds := maps.Clone(scriptCommands)
+	maps.Copy(cmds, acmeScriptCommands)
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
@@ -46,10 +49,10 @@ func TestScripts(t *testing.T) {
 				return err
 			}
 			e.Defer(func() { net.Close() })
-			e.Values[internetValue], e.Values[walletValue] = net, wallet
+			e.Values[internetValue], e.Values[walletValue], e.Values[acmeBoxValue] = net, wallet, &acmeBox{}
 			return nil
 		},
-		Cmds: scriptCommands,
+		Cmds: cmds,
 	})
 }
 

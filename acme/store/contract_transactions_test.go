@@ -89,8 +89,16 @@ func failureEnds(t *testing.T, s acme.Store) {
 		if err := tx.PutAccount(&acme.Account{ID: "x", Created: day.AddDate(20000, 0, 0)}); err == nil {
 			t.Error("an account of a year that cannot be written was put")
 		}
-		if err := putCounter(tx, "b", 2); err == nil {
-			t.Error("a statement after one that failed")
+		for i, write := range []func() error{
+			func() error { return putCounter(tx, "b", 2) },
+			func() error { return tx.PutBlob("other", nil) },
+			func() error { return tx.PutGrant(acme.Grantee{Account: "a", Domain: "b"}) },
+			func() error { return tx.Reserve(&acme.Reservation{Serial: "1"}) },
+			func() error { _, err := tx.Prune(day, 9); return err },
+		} {
+			if err := write(); err == nil || errors.Is(err, acme.ErrExists) {
+				t.Errorf("statement %d after one that failed: %v", i, err)
+			}
 		}
 		if _, err := tx.Order("a"); err == nil || errors.Is(err, acme.ErrNotFound) {
 			t.Errorf("a reading after a statement that failed: %v", err)

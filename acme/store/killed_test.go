@@ -17,22 +17,17 @@ import (
 func TestKilled(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "acme.db")
-	random := rand.New(rand.NewPCG(rand.Uint64(), 0))
 	kept, early, between := 0, 0, 0
 	for kill := range 120 {
 		cmd, _, out := child(t, "write", path)
-		// A third are killed while they open the store.
-		delay := time.Duration(random.Int64N(int64(15 * time.Millisecond)))
 		said := kept
-		if kill%3 == 0 {
-			time.AfterFunc(delay, func() { cmd.Process.Kill() })
-		} else {
+		if kill%3 > 0 { // the others may be killed while they open the store
 			if !out.Scan() {
 				t.Fatal("it said nothing")
 			}
 			said = count(t, out.Text())
-			time.AfterFunc(delay, func() { cmd.Process.Kill() })
 		}
+		time.AfterFunc(time.Duration(rand.Int64N(int64(15*time.Millisecond))), func() { cmd.Process.Kill() })
 		for out.Scan() {
 			said = count(t, out.Text())
 		}
@@ -49,10 +44,10 @@ func TestKilled(t *testing.T) {
 		}
 		kept = now
 	}
-	if kept < 120 {
+	if kept < 80 { // two thirds of the processes have had their first one
 		t.Errorf("only %d Updates", kept)
 	}
-	t.Logf("figure: 120 kills, %d Updates; %d kills before the first of a process, %d between the end of one and the word of it", kept, early, between)
+	t.Logf("figure: 120 kills, %d Updates; %d kills before the first of a process, %d while the last Update was kept and not yet said", kept, early, between)
 }
 
 func count(t *testing.T, text string) int {

@@ -42,7 +42,8 @@ type dialect struct {
 	explain func(error) string
 }
 
-// View gives f what is there at one instant. A Tx of a View writes nothing: a Put is an error.
+// View gives f what is there at one instant. A Tx of a View writes nothing: a Put is an
+// error. Until it ends SQLite's log grows, and a View within a View may wait for itself: be brief.
 func (s *Store) View(ctx context.Context, f func(acme.Tx) error) error {
 	return s.run(ctx, s.readers, true, f)
 }

@@ -225,10 +225,11 @@ func TestKeyThatSpoils(t *testing.T) {
 		{"it has an error after it has signed", func(s *spy) { s.fails = true }, "pulled out"},
 	}
 	for _, kind := range allTypes {
+		s := newScene(t, kind)
+		key := s.spied()
 		for _, c := range cases {
 			t.Run(string(kind)+": "+c.claim, func(t *testing.T) {
-				s := newScene(t, kind)
-				key := s.spied()
+				key.lies, key.fails = false, false
 				s.issue(s.request("vendor.example"))
 				c.flip(key)
 				issued, err := s.ca.Issue(context.Background(), s.request("vendor.example"), kept)

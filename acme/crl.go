@@ -125,11 +125,25 @@ func (s *Server) refreshLists(ctx context.Context) error {
 	}
 	var all []error
 	for _, issuer := range s.Authority.Issuers() {
+		if s.over(issuer) {
+			continue
+		}
 		if _, err := s.list(ctx, issuer); err != nil {
 			all = append(all, err)
 		}
 	}
 	return errors.Join(all...)
+}
+
+// over says that an issuer's certificate has ended: nothing of it is believed any more,
+// so that its list need not go on, and its key may be gone.
+func (s *Server) over(issuer string) bool {
+	der, ok := s.Authority.IssuerDER(issuer)
+	if !ok {
+		return false
+	}
+	cert, err := x509.ParseCertificate(der)
+	return err == nil && s.Now().After(cert.NotAfter)
 }
 
 // renew returns the newest list of the Store, after putting a newer one there where

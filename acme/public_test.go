@@ -1,8 +1,10 @@
 package acme_test
 
 import (
+	"crypto/rand"
 	"crypto/x509"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -277,6 +279,47 @@ func TestExpiredLeaveTheRevocationList(t *testing.T) {
 	s.clock.pass(13 * time.Hour)
 	if got := s.crl(s.Server); !slices.Equal(got.serials, one) {
 		t.Errorf("the next: %q", got.serials)
+	}
+}
+
+// withoutFormer is an authority whose former issuer's key is gone.
+type withoutFormer struct {
+	*authority
+	former []byte
+}
+
+func (a withoutFormer) IssuerDER(id string) ([]byte, bool) {
+	if id == "former" {
+		return a.former, true
+	}
+	return a.authority.IssuerDER(id)
+}
+
+func (a withoutFormer) RevocationList(issuer string, number int64, thisUpdate, nextUpdate time.Time, revoked []x509.RevocationListEntry) ([]byte, error) {
+	if issuer == "former" {
+		return nil, errors.New("its key is gone")
+	}
+	return a.authority.RevocationList(issuer, number, thisUpdate, nextUpdate, revoked)
+}
+
+func TestRevocationListOfAnIssuerThatHasEnded(t *testing.T) {
+	s := newScene(t, nil)
+	template := *s.authority.cert
+	for _, ended := range []bool{false, true} {
+		if template.NotAfter = s.clock.Now(); ended {
+			template.NotAfter = s.clock.Now().Add(-time.Second)
+		}
+		der, err := x509.CreateCertificate(rand.Reader, &template, s.authority.cert, s.authority.key.Public(), s.authority.key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		server := s.again(func(c *acme.Config) { c.Authority = withoutFormer{s.authority, der} })
+		if err := server.RefreshLists(t.Context()); (err == nil) != ended {
+			t.Errorf("ended %v: %v", ended, err)
+		}
+		if stored(s, func(tx acme.Tx) (*acme.CRL, error) { return tx.CRL("one") }).Number == 0 {
+			t.Error("the other has no list")
+		}
 	}
 }
 

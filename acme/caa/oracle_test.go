@@ -144,6 +144,7 @@ func FuzzParse(f *testing.F) {
 		f.Add(rdata(0, "iodef", v), rdata(0, "IssueWild", v), true)
 	}
 	f.Add([]byte{}, []byte{0, 0}, false)
+	f.Add(append([]byte{0, 255}, strings.Repeat("a", 300)...), append([]byte{128, 254}, strings.Repeat("a", 254)...), false)
 	f.Fuzz(func(t *testing.T, one, two []byte, wildcard bool) {
 		q := us()
 		q.Wildcard = wildcard

@@ -2,7 +2,9 @@ package gate_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -200,4 +202,27 @@ func TestAnAddress(t *testing.T) {
 	s.holds(t)
 	h.take(".", "jwk.cnf."+reverse, dns.TypeTLSA)
 	s.refused(t, acme.Unauthorized, false, "jwk.cnf."+reverse+" 300 IN TLSA")
+}
+
+// TestManyAtOnce: claims that are judged at the same time get each its own answer.
+func TestManyAtOnce(t *testing.T) {
+	h := newHouse(t)
+	var all sync.WaitGroup
+	for i := range 24 {
+		s := h.site(fmt.Sprintf("m%d", i))
+		opts(s)
+		switch i % 3 {
+		case 1:
+			s.take(vendor, s.key(), dns.TypeTLSA)
+		case 2:
+			s.take(vendor, s.name, caa.Type)
+		}
+		all.Go(func() {
+			p := s.gate.Judge(t.Context(), &s.claim)
+			if says := [...]string{"", "(record_absent)", "opt in"}[i%3]; (p == nil) != (says == "") || p != nil && (!strings.Contains(p.Detail, says) || *p.Identifier != s.claim.Identifier) {
+				t.Errorf("%s: %v", s.name, p)
+			}
+		})
+	}
+	all.Wait()
 }

@@ -130,7 +130,7 @@ func (g *Gate) read(c *acme.Claim) (domain string, p *acme.Problem) {
 		return "", acme.Problemf(acme.UnsupportedIdentifier, "identifiers are of the types dns and ip")
 	}
 	if !canonical(c.Identifier) {
-		return "", acme.Problemf(acme.RejectedIdentifier, "the address is not written in its one text form (RFC 5952, no zone)")
+		return "", acme.Problemf(acme.RejectedIdentifier, "the address is not written in its one text form (RFC 5952; no zone, and IPv4 as such)")
 	}
 	domain = c.Identifier.Domain()
 	for _, f := range g.config.Forms {

@@ -131,6 +131,12 @@ var rows = []row{
 	{"no address", addressed, func(s *scene) { s.claim.Identifier.Value = "www.vendor.example" }, acme.RejectedIdentifier, false, "RFC 5952"},
 	{"an address in another form", addressed, func(s *scene) { s.claim.Identifier.Value = "2001:DB8::1" }, acme.RejectedIdentifier, false, "RFC 5952"},
 	{"an address with a zone", addressed, func(s *scene) { s.claim.Identifier.Value = "fe80::1%eth0" }, acme.RejectedIdentifier, false, "RFC 5952"},
+	{"an IPv4 address in IPv6, whose other reverse name vouches", addressed, func(s *scene) {
+		s.claim.Identifier.Value = "::ffff:192.0.2.1"
+		other := s.claim.Identifier.Domain() + "."
+		s.world.tlsa("jwk.cnf."+other, ours)
+		s.world.caa(other, optIn)
+	}, acme.RejectedIdentifier, false, "IPv4 as such"},
 	{"a wildcard of an address", addressed, func(s *scene) { s.claim.Identifier.Value = "*.192.0.2.1" }, acme.RejectedIdentifier, false, "RFC 5952"},
 
 	{"a method that nobody knows", challenged, func(s *scene) { s.claim.Method = "http-02" }, acme.ServerInternal, passing, "method"},

@@ -105,11 +105,12 @@ func (g *Gate) owner(domain string, f record.Form) string {
 }
 
 // canonical reports whether an address is in its one text form; names are judged
-// by the record's own.
+// by the record's own. An IPv4 address in IPv6 has two reverse names, and a
+// certificate holds it as IPv4: whoever has the other name must not get it.
 func canonical(i acme.Identifier) bool {
 	if i.Type != acme.TypeIP {
 		return true
 	}
 	address, err := netip.ParseAddr(i.Value)
-	return err == nil && address.Zone() == "" && address.String() == i.Value
+	return err == nil && address.Zone() == "" && !address.Is4In6() && address.String() == i.Value
 }

@@ -19,7 +19,7 @@ func FuzzExtensions(f *testing.F) {
 	name := append([]byte{0x30, 2 + byte(len(vendor)), 0x82, byte(len(vendor))}, vendor...)
 	address := []byte{0x30, 6, 0x87, 4, 1, 2, 3, 4}
 	id := append([]byte{4, 32}, sum[:]...)
-	for _, seed := range [][]byte{name, address, bytes.ToUpper(name), append(name[:len(name):len(name)], 0), {0x30, 0}, nil, append([]byte{0x30, 0x81, 2 + byte(len(vendor))}, name[2:]...)} {
+	for _, seed := range [][]byte{name, address, bytes.ToUpper(name), append(name[:len(name):len(name)], 0), {0x30, 0}, {0x30, 6, 0x82, 4, 1, 2, 3, 4}, nil, append([]byte{0x30, 0x81, 2 + byte(len(vendor))}, name[2:]...)} {
 		f.Add(seed, id, true, false)
 	}
 	f.Add(name, id[:33], true, false)

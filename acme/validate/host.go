@@ -48,7 +48,7 @@ func parseHost(text string) (host, error) {
 		return host{address: a}, nil
 	}
 	name := lower(strings.TrimSuffix(text, "."))
-	if name == "" || len(name) > maxName {
+	if len(name) > maxName {
 		return host{}, errHost
 	}
 	var last string

@@ -5,6 +5,7 @@ import (
 	"log"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -117,6 +118,7 @@ func TestHTTPPasses(t *testing.T) {
 		{"see another", func(w *web) { w.redirect(303, "http://OTHER.example./answer#here") }},
 		{"moved for now", func(w *web) { w.redirect(307, fmt.Sprintf("http://other.example:%d/answer", w.config.HTTPPort)) }},
 		{"moved, with a query", func(w *web) { w.redirect(308, "//other.example/answer?a=b%20c") }},
+		{"to a URL that is as long as one may be", func(w *web) { w.redirect(302, "/answer?"+strings.Repeat("a", maxURL-len("/answer?"))) }},
 		{"to https, of which nobody vouches for the certificate", func(w *web) { w.redirect(301, "https://other.example/answer") }},
 		{"ten redirects", func(w *web) { w.chain(maxRedirects) }},
 		{"no AAAA since its servers are silent", func(w *web) {
@@ -183,6 +185,10 @@ func TestHTTPRefuses(t *testing.T) {
 		{"a redirect with a user", func(w *web) { w.redirect(302, "http://me@other.example/answer") }, incorrect("without a user")},
 		{"a redirect to nowhere", func(w *web) { w.redirect(302) }, incorrect("exactly one Location")},
 		{"a redirect to two places", func(w *web) { w.redirect(302, "/answer", "/answer") }, incorrect("exactly one Location")},
+		{"a redirect to a URL that is too long", func(w *web) { w.redirect(302, "/answer?"+strings.Repeat("a", maxURL-len("/answer?")+1)) }, incorrect("exactly one Location of at most 2000 octets")},
+		{"an IPv6 address in an A record", func(w *web) {
+			w.flip(vendor, "A", func(a *dnssec.Answer) { a.Data = [][]byte{netip.IPv6Loopback().AsSlice()} })
+		}, want{acme.DNS, false, "vendor.example has no address"}},
 		{"a redirect to a name that is not there", func(w *web) { w.redirect(302, "http://nobody.example/answer") }, want{acme.DNS, false, "nobody.example has no address"}},
 		{"a redirect to https where no TLS is spoken", func(w *web) {
 			w.redirect(302, "https://other.example/answer")
@@ -215,11 +221,8 @@ func TestHTTPRefuses(t *testing.T) {
 }
 
 // TestHTTPAsksPlainly: what is sent is what RFC 8555 §8.3 has, and nothing of the
-// environment's.
+// environment's (see TestMain).
 func TestHTTPAsksPlainly(t *testing.T) {
-	for _, name := range []string{"HTTP_PROXY", "http_proxy", "ALL_PROXY"} {
-		t.Setenv(name, "http://127.0.0.1:1")
-	}
 	w := newWeb(t)
 	w.config.UserAgent = "cnfd test"
 	passes(t, validator(t, w.config), acme.MethodHTTP, identifier)

@@ -2,7 +2,9 @@ package validate
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"sync"
 	"syscall"
@@ -38,7 +40,7 @@ func (s *street) DialContext(ctx context.Context, _, address string) (net.Conn, 
 		defer theirs.Close()
 		serve(theirs)
 	})
-	return ours, nil
+	return polite{ours}, nil
 }
 
 // says reads a request's beginning and answers with octets, each after a pause.
@@ -57,6 +59,17 @@ func trickle(conn net.Conn, text string, pause time.Duration) {
 		}
 	}
 	conn.Read(make([]byte, 1)) // until they hang up
+}
+
+// polite ends what was read when we hang up, as if it had been all.
+type polite struct{ net.Conn }
+
+func (p polite) Read(b []byte) (int, error) {
+	n, err := p.Conn.Read(b)
+	if errors.Is(err, io.ErrClosedPipe) {
+		err = io.EOF
+	}
+	return n, err
 }
 
 const (
@@ -159,6 +172,9 @@ func TestTimeIsUp(t *testing.T) {
 		}, slow("no answer in time")},
 		{"a key authorization, and then a body that does not end", acme.MethodHTTP, func(n *names, s *street) {
 			s.serve[six] = says("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n"+keyAuth, 0)
+		}, slow("no answer in time")},
+		{"half an answer, whose end is where they hang up", acme.MethodHTTP, func(n *names, s *street) {
+			s.serve[six] = says("HTTP/1.0 200 OK\r\n\r\n"+keyAuth[:50], 0)
 		}, slow("no answer in time")},
 		{"redirects that each take a while", acme.MethodHTTP, func(n *names, s *street) {
 			s.serve[six] = says("HTTP/1.1 302 Found\r\nLocation: /.well-known/\r\nContent-Length: 0\r\n\r\n", 20*time.Millisecond)

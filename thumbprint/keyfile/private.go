@@ -118,7 +118,7 @@ func sec1Key(der []byte, outer *algorithm) (thumbprint.Key, error) {
 	if err != nil {
 		return thumbprint.Key{}, err
 	}
-	public, err := publicEC(name, k.Secret)
+	public, err := publicEC(name, scalar(name, k.Secret))
 	if err != nil {
 		return thumbprint.Key{}, err
 	}
@@ -128,6 +128,14 @@ func sec1Key(der []byte, outer *algorithm) (thumbprint.Key, error) {
 		}
 	}
 	return keyOf("EC", name, public)
+}
+
+// scalar gives a private key in as many octets as the curve's order has (RFC 5915 §3). GnuTLS
+// writes those of an INTEGER: one more where the highest bit is set, fewer where the first are zero.
+func scalar(name string, secret []byte) []byte {
+	size := map[string]int{"P-256": 32, "P-384": 48, "P-521": 66, "secp256k1": 32}[name]
+	secret = bytes.TrimLeft(secret, "\x00")
+	return append(make([]byte, max(0, size-len(secret))), secret...)
 }
 
 // publicEC gives the uncompressed point of a private key.

@@ -66,6 +66,7 @@ var rooms = map[string][]string{
 	"internal/testneeds/report": {},
 	"cmd/cnfd":                  {"*"},
 	"cmd/cnfd/internal/config":  {"dnssec", "record", "signature"},
+	"cmd/cnfd/internal/backup":  {},
 	"fuzz":                      {"*"},
 	"bench/eviction":            {"cache"},
 	"bench/agree":               {},

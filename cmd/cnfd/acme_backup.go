@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"cnfd/cmd/cnfd/internal/backup"
+
 	"github.com/spf13/cobra"
 )
 
@@ -40,7 +42,7 @@ What the configuration names elsewhere (acme.tls, acme.blocked_keys, acme.altern
 }
 
 // backup writes the store first: all that a copy of it names is in the directory by then.
-func (d *desk) backup(cmd *cobra.Command, file string) (doc *archiveDoc, err error) {
+func (d *desk) backup(cmd *cobra.Command, file string) (doc *backup.List, err error) {
 	out, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, fs.ErrExist) {
 		return nil, fmt.Errorf("%s is there already, and stays: name another file", shown(file))
@@ -61,8 +63,8 @@ func (d *desk) backup(cmd *cobra.Command, file string) (doc *archiveDoc, err err
 	if err := d.store.Backup(cmd.Context(), copied); err != nil {
 		return nil, err
 	}
-	doc = &archiveDoc{Format: archiveFormat, Made: d.now().UTC().Truncate(time.Second)}
-	one, err := sumFile(storeFile, copied)
+	doc = &backup.List{Made: d.now().UTC().Truncate(time.Second)}
+	one, err := backup.Sum(storeFile, copied)
 	if err != nil {
 		return nil, err
 	}
@@ -74,16 +76,16 @@ func (d *desk) backup(cmd *cobra.Command, file string) (doc *archiveDoc, err err
 	for _, e := range entries {
 		switch name := e.Name(); {
 		case strings.HasPrefix(name, storeFile) || name[0] == '.': // the store, its journals, what is being made
-		case !e.Type().IsRegular() || !archivable(name):
+		case !e.Type().IsRegular() || !backup.IsName(name):
 			fmt.Fprintf(cmd.ErrOrStderr(), "cnfd acme backup: left out: %s is no file of the CA\n", shown(filepath.Join(d.dir, name)))
 		default:
-			if one, err = sumFile(name, filepath.Join(d.dir, name)); err != nil {
+			if one, err = backup.Sum(name, filepath.Join(d.dir, name)); err != nil {
 				return nil, err
 			}
 			doc.Files = append(doc.Files, one)
 		}
 	}
-	if err := writeArchive(out, doc); err != nil {
+	if err := backup.Write(out, doc); err != nil {
 		return nil, fmt.Errorf("%s: %w", shown(file), err)
 	}
 	return doc, out.Sync()
@@ -91,10 +93,10 @@ func (d *desk) backup(cmd *cobra.Command, file string) (doc *archiveDoc, err err
 
 // archiveReport is what backup and restore print as JSON.
 type archiveReport struct {
-	File      string         `json:"file"`
-	Directory string         `json:"directory,omitempty"`
-	Made      string         `json:"made"`
-	Files     []archivedFile `json:"files"`
+	File      string        `json:"file"`
+	Directory string        `json:"directory,omitempty"`
+	Made      string        `json:"made"`
+	Files     []backup.File `json:"files"`
 }
 
 func printArchive(cmd *cobra.Command, asJSON bool, what string, r archiveReport) error {

@@ -12,6 +12,7 @@ import (
 	"cnfd/acme"
 	"cnfd/acme/ca"
 	"cnfd/acme/store"
+	"cnfd/cmd/cnfd/internal/backup"
 
 	"github.com/spf13/cobra"
 )
@@ -56,7 +57,7 @@ serial, and revocations, deactivations and grants that were taken back have to b
 
 // restore reads a backup into a directory beside the one that is wanted, which gets its
 // name once all is known to be right.
-func (d *desk) restore(cmd *cobra.Command, file string) (*archiveDoc, error) {
+func (d *desk) restore(cmd *cobra.Command, file string) (*backup.List, error) {
 	if err := vacant(d.dir); err != nil {
 		return nil, err
 	}
@@ -73,7 +74,7 @@ func (d *desk) restore(cmd *cobra.Command, file string) (*archiveDoc, error) {
 		return nil, err
 	}
 	defer os.RemoveAll(room)
-	doc, err := readArchive(in, func(name string, content io.Reader) error {
+	doc, err := backup.Read(in, []string{storeFile, rootFile}, func(name string, content io.Reader) error {
 		return writeOwn(filepath.Join(room, name), content)
 	})
 	if err != nil {

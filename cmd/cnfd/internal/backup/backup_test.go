@@ -1,4 +1,4 @@
-package main
+package backup
 
 import (
 	"archive/tar"
@@ -13,6 +13,10 @@ import (
 	"testing"
 	"time"
 )
+
+const storeFile, rootFile = "acme.db", "root.pem"
+
+var required = []string{storeFile, rootFile}
 
 // entry is a file of a tar that a test makes.
 type entry struct {
@@ -46,40 +50,40 @@ func tarOf(t testing.TB, entries ...entry) []byte {
 // listOf is the list of a backup that has these files.
 func listOf(t testing.TB, entries ...entry) entry {
 	t.Helper()
-	doc := archiveDoc{Format: archiveFormat, Made: time.Unix(1795390000, 0).UTC()}
+	doc := List{Format: format, Made: time.Unix(1795390000, 0).UTC()}
 	for _, e := range entries {
 		sum := sha256.Sum256([]byte(e.text))
-		doc.Files = append(doc.Files, archivedFile{Name: e.name, Size: int64(len(e.text)), SHA256: hex.EncodeToString(sum[:])})
+		doc.Files = append(doc.Files, File{Name: e.name, Size: int64(len(e.text)), SHA256: hex.EncodeToString(sum[:])})
 	}
 	text, err := json.Marshal(&doc)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return entry{name: archiveIndex, text: string(text)}
+	return entry{name: listName, text: string(text)}
 }
 
-// TestArchiveComesBack writes a backup and reads it.
-func TestArchiveComesBack(t *testing.T) {
+// TestABackupComesBack writes a backup and reads it.
+func TestABackupComesBack(t *testing.T) {
 	dir := t.TempDir()
-	doc := &archiveDoc{Format: archiveFormat, Made: time.Unix(1795390000, 0).UTC()}
+	doc := &List{Made: time.Unix(1795390000, 0).UTC()}
 	want := map[string]string{storeFile: strings.Repeat("store", 5000), rootFile: "root", "intermediate-1.key": ""}
 	for _, name := range []string{storeFile, rootFile, "intermediate-1.key"} {
 		path := filepath.Join(dir, "as "+name)
 		if err := os.WriteFile(path, []byte(want[name]), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		one, err := sumFile(name, path)
+		one, err := Sum(name, path)
 		if err != nil {
 			t.Fatal(err)
 		}
 		doc.Files = append(doc.Files, one)
 	}
 	var b bytes.Buffer
-	if err := writeArchive(&b, doc); err != nil {
+	if err := Write(&b, doc); err != nil {
 		t.Fatal(err)
 	}
 	got := map[string]string{}
-	read, err := readArchive(&b, func(name string, content io.Reader) error {
+	read, err := Read(&b, required, func(name string, content io.Reader) error {
 		text, err := io.ReadAll(content)
 		got[name] = string(text)
 		return err
@@ -96,18 +100,18 @@ func TestArchiveComesBack(t *testing.T) {
 	if err := os.WriteFile(doc.Files[0].path, bytes.Repeat([]byte("x"), int(doc.Files[0].Size)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := writeArchive(io.Discard, doc); err == nil || !strings.Contains(err.Error(), "acme.db has changed meanwhile") {
+	if err := Write(io.Discard, doc); err == nil || !strings.Contains(err.Error(), "acme.db has changed meanwhile") {
 		t.Errorf("a file that changes is copied: %v", err)
 	}
 }
 
-// TestArchiveIsHeldToItsList changes one thing of a backup that is read.
-func TestArchiveIsHeldToItsList(t *testing.T) {
+// TestABackupIsHeldToItsList changes one thing of a backup that is read.
+func TestABackupIsHeldToItsList(t *testing.T) {
 	db, root, key := entry{name: storeFile, text: "store"}, entry{name: rootFile, text: "root"}, entry{name: "intermediate-1.key", text: "key"}
 	good := tarOf(t, listOf(t, db, root, key), db, root, key)
 	read := func(b []byte) (map[string]string, error) {
 		got := map[string]string{}
-		_, err := readArchive(bytes.NewReader(b), func(name string, content io.Reader) error {
+		_, err := Read(bytes.NewReader(b), required, func(name string, content io.Reader) error {
 			text, err := io.ReadAll(content)
 			got[name] = string(text)
 			return err
@@ -128,23 +132,23 @@ func TestArchiveIsHeldToItsList(t *testing.T) {
 		{"the list is not first", tarOf(t, db, listOf(t, db, root, key), root, key), "no list of files stands at its beginning"},
 		{"nothing", nil, "no list of files stands at its beginning"},
 		{"no tar", []byte(strings.Repeat("x", 2048)), "no list of files stands at its beginning"},
-		{"a list that is a link", tarOf(t, entry{name: archiveIndex, kind: tar.TypeSymlink, link: "/etc/passwd"}, db), "no list of files stands at its beginning"},
-		{"a list that is no JSON", tarOf(t, entry{name: archiveIndex, text: "{"}, db), "cannot be read"},
-		{"a list with more behind it", tarOf(t, entry{name: archiveIndex, text: listOf(t, db, root).text + "{}"}, db, root), "cannot be read"},
-		{"a list with a member that is not known", tarOf(t, entry{name: archiveIndex, text: strings.Replace(listOf(t, db, root).text, "{", `{"more":1,`, 1)}, db, root), "cannot be read"},
-		{"another format", tarOf(t, entry{name: archiveIndex, text: strings.Replace(listOf(t, db, root).text, "backup 1", "backup 2", 1)}, db, root), `"cnfd acme backup 2"`},
+		{"a list that is a link", tarOf(t, entry{name: listName, kind: tar.TypeSymlink, link: "/etc/passwd"}, db), "no list of files stands at its beginning"},
+		{"a list that is no JSON", tarOf(t, entry{name: listName, text: "{"}, db), "cannot be read"},
+		{"a list with more behind it", tarOf(t, entry{name: listName, text: listOf(t, db, root).text + "{}"}, db, root), "cannot be read"},
+		{"a list with a member that is not known", tarOf(t, entry{name: listName, text: strings.Replace(listOf(t, db, root).text, "{", `{"more":1,`, 1)}, db, root), "cannot be read"},
+		{"another format", tarOf(t, entry{name: listName, text: strings.Replace(listOf(t, db, root).text, "backup 1", "backup 2", 1)}, db, root), `"cnfd acme backup 2"`},
 		{"another content", tarOf(t, listOf(t, db, root, key), db, root, other), "intermediate-1.key: damaged"},
 		{"another length", tarOf(t, listOf(t, db, root, key), db, root, entry{name: key.name, text: "keys"}), "intermediate-1.key: not the file that"},
 		{"one is missing", tarOf(t, listOf(t, db, root, key), db, root), "intermediate-1.key is missing"},
-		{"one is there twice", tarOf(t, listOf(t, db, root, key), db, root, key, key), "intermediate-1.key: not in the backup's own list, or there twice"},
-		{"one is not in the list", tarOf(t, listOf(t, db, root), db, root, key), "intermediate-1.key: not in the backup's own list"},
+		{"one is there twice", tarOf(t, listOf(t, db, root, key), db, root, key, key), `"intermediate-1.key": not in the backup's own list, or there twice`},
+		{"one is not in the list", tarOf(t, listOf(t, db, root), db, root, key), `"intermediate-1.key": not in the backup's own list`},
 		{"one is listed twice", tarOf(t, listOf(t, db, root, root), db, root), "root.pem twice"},
-		{"one climbs", tarOf(t, listOf(t, db, root, climbing), db, root, climbing), `the name ../evil`},
-		{"one climbs that is not listed", tarOf(t, listOf(t, db, root), db, root, climbing), `../evil: not in the backup's own list`},
-		{"one is absolute", tarOf(t, listOf(t, db, root, entry{name: "/tmp/x"}), db, root), `the name /tmp/x`},
-		{"one is hidden", tarOf(t, listOf(t, db, root, entry{name: ".ssh"}), db, root), `the name .ssh`},
-		{"one is of Windows", tarOf(t, listOf(t, db, root, entry{name: `..\x`}), db, root), `the name ..\x`},
-		{"one is the list", tarOf(t, listOf(t, db, root, entry{name: archiveIndex}), db, root), `the name manifest.json`},
+		{"one climbs", tarOf(t, listOf(t, db, root, climbing), db, root, climbing), `the name "../evil"`},
+		{"one climbs that is not listed", tarOf(t, listOf(t, db, root), db, root, climbing), `"../evil": not in the backup's own list`},
+		{"one is absolute", tarOf(t, listOf(t, db, root, entry{name: "/tmp/x"}), db, root), `the name "/tmp/x"`},
+		{"one is hidden", tarOf(t, listOf(t, db, root, entry{name: ".ssh"}), db, root), `the name ".ssh"`},
+		{"one is of Windows", tarOf(t, listOf(t, db, root, entry{name: `..\x`}), db, root), `the name "..\\x"`},
+		{"one is the list", tarOf(t, listOf(t, db, root, entry{name: listName}), db, root), `the name "manifest.json"`},
 		{"one is a link", tarOf(t, listOf(t, db, root, entry{name: key.name}), db, root, entry{name: key.name, kind: tar.TypeSymlink, link: "/etc/shadow"}), "intermediate-1.key: not the file that"},
 		{"one is a directory", tarOf(t, listOf(t, db, root, entry{name: key.name}), db, root, entry{name: key.name, kind: tar.TypeDir}), "intermediate-1.key: not the file that"},
 		{"no store", tarOf(t, listOf(t, root, key), root, key), "has no acme.db"},
@@ -157,17 +161,17 @@ func TestArchiveIsHeldToItsList(t *testing.T) {
 	}
 }
 
-// FuzzArchive: whatever is read, nothing is kept under a name that leads elsewhere or is there
+// FuzzRead: whatever is read, nothing is kept under a name that leads elsewhere or is there
 // already, and what is accepted is what the list says.
-func FuzzArchive(f *testing.F) {
+func FuzzRead(f *testing.F) {
 	db, root := entry{name: storeFile, text: "store"}, entry{name: rootFile, text: "root"}
 	f.Add(tarOf(f, listOf(f, db, root), db, root))
 	f.Add(tarOf(f, listOf(f, db, root, entry{name: "../x"}), db, root))
 	f.Add(tarOf(f, listOf(f, db, root), db, root, root))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		got := map[string]string{}
-		doc, err := readArchive(bytes.NewReader(b), func(name string, content io.Reader) error {
-			if !archivable(name) || filepath.Base(name) != name || strings.ContainsAny(name, `/\`) {
+		doc, err := Read(bytes.NewReader(b), required, func(name string, content io.Reader) error {
+			if !IsName(name) || filepath.Base(name) != name || strings.ContainsAny(name, `/\`) {
 				t.Errorf("kept as %q", name)
 			}
 			if _, twice := got[name]; twice {

@@ -181,3 +181,18 @@ func TestAnotherProcessHoldsOn(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestOpenWaits opens a store while another process stays within an Update, for longer than SQLite waits at once.
+func TestOpenWaits(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "acme.db")
+	_, in, out := child(t, "hold", path)
+	if !out.Scan() || out.Text() != "inside" {
+		t.Fatal(out.Text())
+	}
+	release := time.AfterFunc(busyWait+time.Second, func() { in.Close() })
+	defer release.Stop()
+	if a, _ := steps(t, opened(t, path)); a != 41 {
+		t.Errorf("it has %d of the other", a)
+	}
+}

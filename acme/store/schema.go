@@ -54,8 +54,12 @@ func migrations() []migration {
 // migrate brings the file to the newest version, one transaction a version: what is
 // interrupted leaves the version before it. A file of a version that is not known is refused.
 func (s *Store) migrate(ctx context.Context, all []migration) error {
-	for {
+	for n := 1; ; {
 		version, err := s.migrateOnce(ctx, all)
+		if s.dialect.again(err) && n < attempts { // another process may be migrating
+			n++
+			continue
+		}
 		if err != nil {
 			return err
 		}

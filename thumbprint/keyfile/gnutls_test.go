@@ -63,5 +63,5 @@ func thumbprintOf(t *testing.T, file []byte) string {
 	if err != nil || len(entries) != 1 || entries[0].Err != nil {
 		t.Fatalf("%v %v", entries, err)
 	}
-	return entries[0].Key.JKT(thumbprint.SHA256).String()
+	return entries[0].Key.JKT(thumbprint.SHA256).Hex()
 }

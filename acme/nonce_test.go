@@ -5,6 +5,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/go-jose/go-jose/v4"
+
 	"cnfd/acme"
 )
 
@@ -151,4 +153,14 @@ func TestNoncesWhereTheStoreFails(t *testing.T) {
 			t.Errorf("%s: good twice", claim)
 		}
 	}
+}
+
+func TestNoNonceIsBadNonce(t *testing.T) {
+	s := newScene(t, nil)
+	c := registered(t, s.Server)
+	body := signed(t, jose.ES256, c.key, []byte{}, map[jose.HeaderKey]any{"url": c.kid}, c.kid)
+	r, answer := c.send(c.kid, body)
+	wantRefused(t, r, answer, http.StatusBadRequest, acme.BadNonce, "missing")
+	r, answer = c.post(c.kid, nil) // with the refusal's
+	wantStatus(t, r, answer, http.StatusOK)
 }

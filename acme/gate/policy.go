@@ -107,6 +107,7 @@ func tagOf(c *acme.Claim) string {
 	return "issue"
 }
 
+// optIn is optsIn's reason: the set must be the name's own, proven, and say it in so many words.
 func (g *Gate) optIn(own *dnssec.Answer, c *acme.Claim) error {
 	switch {
 	case own.Kind != dnssec.Positive:

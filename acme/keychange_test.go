@@ -22,6 +22,16 @@ func change(t *testing.T, key crypto.Signer, url string, payload any, header map
 	return signed(t, jose.ES256, key, octets(t, payload), all, "")
 }
 
+// jkt is the RFC 7638 thumbprint of a key.
+func jkt(t *testing.T, key crypto.Signer) string {
+	t.Helper()
+	sum, err := (&jose.JSONWebKey{Key: key.Public()}).Thumbprint(crypto.SHA256)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b64(sum)
+}
+
 func TestKeyChange(t *testing.T) {
 	s := newScene(t, nil)
 	c, other := registered(t, s.Server), registered(t, s.Server)
@@ -34,6 +44,12 @@ func TestKeyChange(t *testing.T) {
 	}
 	its.wantVoid("the account's key has changed: order anew")
 	others.wantWhole()
+	for key, current := range map[crypto.Signer]bool{old: false, fresh: true} {
+		use := stored(s, func(tx acme.Tx) (*acme.KeyUse, error) { return tx.KeyUse(jkt(t, key)) })
+		if use.Current != current || use.Account != c.account() {
+			t.Errorf("%+v, want current %v", use, current)
+		}
+	}
 
 	r, body = c.post(c.kid, nil)
 	wantRefused(t, r, body, 403, acme.Unauthorized, "")

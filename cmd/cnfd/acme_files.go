@@ -73,19 +73,25 @@ func (a *acmeService) show(f acmeFiles) {
 	a.blocked.Store(f.blocked)
 }
 
-// reread reads the files of a running server anew, and takes a new intermediate into
-// use; on an error all is as it was. show then takes the files into use.
-func (a *acmeService) reread(c *config.Config) (f acmeFiles, err error) {
+// rereadACME reads the files of a running server anew, and takes a new intermediate into
+// use; on an error all is as it was. What it returns takes the rest into use.
+func (d *daemon) rereadACME(c *config.Config) (show func(), err error) {
+	a := d.acme
 	if a == nil {
-		return f, nil
+		return func() {}, nil
 	}
-	if f, err = acmeFilesOf(c); err != nil {
-		return f, err
+	keeper, err := d.acmeGate(c)
+	if err != nil {
+		return nil, err
 	}
-	if err = a.ca.Reload(); err != nil {
-		return f, fmt.Errorf("acme: %w", err)
+	files, err := acmeFilesOf(c)
+	if err != nil {
+		return nil, err
 	}
-	return f, nil
+	if err := a.ca.Reload(); err != nil {
+		return nil, fmt.Errorf("acme: %w", err)
+	}
+	return func() { a.gate.Store(keeper); a.show(files) }, nil
 }
 
 // acmeNamedFiles are the files of the ACME server as they were found: nothing where it is off.

@@ -19,6 +19,8 @@ import (
 func TestOwnCertificate(t *testing.T) {
 	for host, i := range map[string]acme.Identifier{
 		"ca.example": {Type: acme.TypeDNS, Value: "ca.example"}, "192.0.2.1": {Type: acme.TypeIP, Value: "192.0.2.1"}, "2001:db8::1": {Type: acme.TypeIP, Value: "2001:db8::1"},
+		"localhost": {Type: acme.TypeDNS, Value: "localhost"}, "ca": {Type: acme.TypeDNS, Value: "ca"}, "ca.internal": {Type: acme.TypeDNS, Value: "ca.internal"},
+		"10.0.0.1": {Type: acme.TypeIP, Value: "10.0.0.1"}, "fd00::1": {Type: acme.TypeIP, Value: "fd00::1"}, "127.0.0.1": {Type: acme.TypeIP, Value: "127.0.0.1"},
 	} {
 		t.Run(host, func(t *testing.T) { ownCertificateOf(t, host, i) })
 	}

@@ -36,12 +36,14 @@ type acmeService struct {
 	own     *ownCertificate                 // nil: the certificate is the configuration's, or there is no TLS
 	pair    atomic.Pointer[tls.Certificate] // that is shown
 	blocked atomic.Pointer[weakkey.Blocklist]
+	gate    liveGate
 	secure  bool // clients come over TLS
 
 	requests, plainRequests counting
 	http, plain             *http.Server // plain may be nil
 	stop                    context.CancelFunc
 	ended                   chan struct{} // closed once nothing works for it any more
+	failed                  error         // of what worked for it; read once it has ended
 	closing                 sync.Once
 }
 
@@ -101,6 +103,7 @@ func (d *daemon) newACME(c *config.Config, a *acmeService) error {
 	if err != nil {
 		return err
 	}
+	a.gate.Store(keeper)
 	s := &c.ACME
 	validator, err := validate.New(validate.Config{
 		Source: d.engine.resolver, AllowNetworks: s.AllowNetworks, HTTPPort: s.HTTPPort, TLSPort: s.TLSPort,
@@ -110,7 +113,7 @@ func (d *daemon) newACME(c *config.Config, a *acmeService) error {
 		return fmt.Errorf("acme: %w", err)
 	}
 	a.server, err = acme.New(acme.Config{
-		Store: a.store, Gate: keeper, Validator: validator, Issuer: a.ca, Authority: a.ca, Now: d.clock.Now, Log: d.log.Logger,
+		Store: a.store, Gate: &a.gate, Validator: validator, Issuer: a.ca, Authority: a.ca, Now: d.clock.Now, Log: d.log.Logger,
 		URL: s.URL, Profiles: profilesOf(s), Terms: s.Terms, Website: s.Website, CAAIdentities: s.CAAIdentities,
 		ExternalAccounts: s.ExternalAccounts, AwaitRecord: s.AwaitRecord, Blocked: a.blocked.Load,
 		MaxNames: int(s.MaxNames), OrderLife: s.OrderLife,
@@ -139,6 +142,14 @@ func (d *daemon) acmeGate(c *config.Config) (*acmegate.Gate, error) {
 		Confirmer: v, Source: d.engine.resolver, Identities: c.ACME.CAAIdentities, Forms: forms, Testing: c.Testing,
 		TTL: uint32(c.Publish.TTL / time.Second),
 	})
+}
+
+// liveGate is the gate of now: a reload may change what the record is looked for by.
+type liveGate struct{ atomic.Pointer[acmegate.Gate] }
+
+// Judge judges by the gate of now.
+func (l *liveGate) Judge(ctx context.Context, c *acme.Claim) *acme.Problem {
+	return l.Load().Judge(ctx, c)
 }
 
 // acmeHTTP is a server with the limits that the API's has; what an ACME client sends is
@@ -179,7 +190,8 @@ func (d *daemon) serveACME(a *acmeService, s sockets) {
 	}
 	d.run("acme", func() error {
 		defer close(a.ended)
-		return a.server.Run(running)
+		a.failed = a.server.Run(running)
+		return a.failed
 	})
 }
 
@@ -202,7 +214,7 @@ func (a *acmeService) close(ctx context.Context) error {
 	a.closing.Do(func() {
 		a.stop()
 		<-a.ended
-		errs = append(errs, a.store.Close())
+		errs = append(errs, a.failed, a.store.Close())
 	})
 	return errors.Join(errs...)
 }

@@ -166,7 +166,7 @@ func TestACMEReload(t *testing.T) {
 	write("")
 	c := parse(t, acmeConfig+"  blocked_keys: %q\n", dir, list)
 	d := start(t, c)
-	before := d.acme.ca.Issuers()
+	before, gate := d.acme.ca.Issuers(), d.acme.gate.Load()
 	if d.acme.blocked.Load().Len() != 0 || len(before) != 1 {
 		t.Fatalf("%d keys, issuers %v", d.acme.blocked.Load().Len(), before)
 	}
@@ -180,9 +180,15 @@ func TestACMEReload(t *testing.T) {
 	if len(d.acme.ca.Issuers()) != 1 {
 		t.Error("the intermediate was taken into use all the same")
 	}
+	if d.acme.gate.Load() != gate {
+		t.Error("another gate was taken into use all the same")
+	}
 	write(strings.Repeat("ab", 32) + "\n")
 	if err := d.change(c); err != nil {
 		t.Fatal(err)
+	}
+	if d.acme.gate.Load() == gate {
+		t.Error("the gate judges by what it was begun with")
 	}
 	after := d.acme.ca.Issuers()
 	if d.acme.blocked.Load().Len() != 1 || len(after) != 2 || after[1] != before[0] {

@@ -41,7 +41,7 @@ func (d *daemon) change(c *config.Config) error {
 	if err != nil {
 		return err
 	}
-	reread, err := d.acme.reread(&merged)
+	showACME, err := d.rereadACME(&merged)
 	if err != nil {
 		return err
 	}
@@ -52,9 +52,7 @@ func (d *daemon) change(c *config.Config) error {
 	d.decisions.tells.Store(tellsOf(&merged, d.logKey))
 	d.log.level.UnmarshalText([]byte(merged.Log.Level)) // one of the words that the file may have
 	d.showTLS(files)
-	if d.acme != nil {
-		d.acme.show(reread)
-	}
+	showACME()
 	next.endAnchors = old.endAnchors
 	if !sameAnchors(old.config, &merged) {
 		d.changeAnchors(old, next)

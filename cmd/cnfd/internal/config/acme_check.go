@@ -11,8 +11,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/miekg/dns"
 )
 
 // Bounds of acme. The longest life is what browsers once took of a public CA.
@@ -51,8 +49,8 @@ func (r *reader) checkACME(c *Config) {
 	r.checkACMEFiles(a)
 	for i, name := range a.CAAIdentities {
 		at := fmt.Sprintf("acme.caa_identities[%d]", i)
-		if r.checkName(at, name); name != strings.ToLower(name) || strings.HasSuffix(name, ".") {
-			r.at(at, "%q: write it as CAA records are compared: in lower case, without a dot at the end", name)
+		if !isHostName(name) {
+			r.at(at, "%q: want a domain of letters, digits and hyphens, in lower case and without a dot at its end (RFC 8659 §4.2)", name)
 		}
 	}
 	r.checkWords("acme.caa_identities", a.CAAIdentities)
@@ -144,12 +142,20 @@ func serverURL(text string, testing bool) error {
 		}
 		return nil
 	}
-	if _, ok := dns.IsDomainName(host); !ok || strings.HasSuffix(host, ".") || strings.ContainsFunc(host, func(c rune) bool {
-		return (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' && c != '.'
-	}) {
+	if !isHostName(host) {
 		return fmt.Errorf("%q is no host name: want letters, digits and hyphens, an internationalised one as its A-labels (xn--…)", host)
 	}
 	return nil
+}
+
+// isHostName reports whether a name is of letters, digits and inner hyphens, in lower case and without a dot at its end.
+func isHostName(name string) bool {
+	for label := range strings.SplitSeq(name, ".") {
+		if label == "" || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' || strings.Trim(label, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
+			return false
+		}
+	}
+	return len(name) <= 253
 }
 
 // checkACMEFiles wants absolute paths. None is repeated: it may be a key.

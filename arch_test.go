@@ -70,6 +70,7 @@ var rooms = map[string][]string{
 	"fuzz":                      {"*"},
 	"bench/eviction":            {"cache"},
 	"bench/agree":               {},
+	"bench/acme":                {},
 	"bench/http":                {},
 	"integration":               {"*"},
 	"stories":                   {},

@@ -167,6 +167,12 @@ func TestRevocationListIsRenewed(t *testing.T) {
 	if second.number <= first.number || !second.list.ThisUpdate.Equal(s.clock.Now()) {
 		t.Errorf("number %d after %d, of %s", second.number, first.number, second.list.ThisUpdate)
 	}
+	// A clock that was set back: nobody else believes a list of tomorrow.
+	s.clock.pass(-24 * time.Hour)
+	third := s.crl(s.Server)
+	if third.number <= second.number || !third.list.ThisUpdate.Equal(s.clock.Now()) {
+		t.Errorf("number %d after %d, of %s", third.number, second.number, third.list.ThisUpdate)
+	}
 }
 
 func TestRevocationListWhereItCannotBeMade(t *testing.T) {

@@ -41,6 +41,7 @@ func TestRenewalInfo(t *testing.T) {
 		{"90 days: after two thirds", 90 * 24 * time.Hour, 60 * 24 * time.Hour, "21600"},
 		{"a day: looked at every hour", 24 * time.Hour, 12 * time.Hour, "3600"},
 		{"half a minute: a window still", 30 * time.Second, 15 * time.Second, "60"},
+		{"half a minute, and the window within one second", 31 * time.Second, 15 * time.Second, "60"},
 	} {
 		cert, _ := s.issued("somebody", "vendor.example")
 		cert.NotBefore, cert.NotAfter = begun, begun.Add(tc.life)

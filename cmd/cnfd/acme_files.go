@@ -2,9 +2,11 @@ package main
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"time"
@@ -91,7 +93,19 @@ func (d *daemon) rereadACME(c *config.Config) (show func(), err error) {
 	if err := a.ca.Reload(); err != nil {
 		return nil, fmt.Errorf("acme: %w", err)
 	}
-	return func() { a.gate.Store(keeper); a.show(files) }, nil
+	return func() { a.gate.Store(keeper); a.show(files); a.tellEnd(d.log.Logger, d.clock.Now()) }, nil
+}
+
+// endSoon is when it is told that the intermediate ends: no certificate outlives it.
+const endSoon = 60 * 24 * time.Hour
+
+// tellEnd warns of an intermediate that ends soon.
+func (a *acmeService) tellEnd(log *slog.Logger, now time.Time) {
+	der, _ := a.ca.IssuerDER(a.ca.Issuers()[0])
+	c, err := x509.ParseCertificate(der)
+	if err == nil && c.NotAfter.Sub(now) < endSoon {
+		log.Warn("acme: the intermediate ends soon, and no certificate outlives it: cnfd acme rotate makes the next one", "subject", c.Subject.String(), "end", utc(c.NotAfter))
+	}
 }
 
 // acmeNamedFiles are the files of the ACME server as they were found: nothing where it is off.

@@ -60,6 +60,9 @@ func (o *acmeInitOptions) setup() (ca.Setup, error) {
 }
 
 func (o *acmeInitOptions) init(cmd *cobra.Command, d *desk, setup ca.Setup) error {
+	if err := mayMake(d.dir); err != nil {
+		return err
+	}
 	if o.url == "" {
 		o.url = d.config.ACME.URL
 	}

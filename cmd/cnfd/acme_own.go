@@ -48,7 +48,7 @@ func (o *ownCertificate) run(ctx context.Context, log *slog.Logger) {
 			return
 		case <-tick.C:
 		}
-		if !o.due() {
+		if !o.due() && !o.revoked(ctx) {
 			continue
 		}
 		if err := o.renew(ctx); err != nil && ctx.Err() == nil {
@@ -61,6 +61,16 @@ func (o *ownCertificate) run(ctx context.Context, log *slog.Logger) {
 func (o *ownCertificate) due() bool {
 	now := o.now()
 	return now.Before(o.leaf.NotBefore) || !now.Before(o.leaf.NotBefore.Add(o.leaf.NotAfter.Sub(o.leaf.NotBefore)/2))
+}
+
+// revoked is true where the operator has revoked the certificate. Where the store does not say, it goes on.
+func (o *ownCertificate) revoked(ctx context.Context) bool {
+	var c *acme.Certificate
+	err := o.store.View(ctx, func(tx acme.Tx) (err error) {
+		c, err = tx.Certificate(hex.EncodeToString(o.leaf.SerialNumber.Bytes()))
+		return err
+	})
+	return err == nil && !c.Revoked.IsZero()
 }
 
 // renew has a certificate issued to a new key, as to any client: the store has its serial

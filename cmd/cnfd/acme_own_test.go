@@ -86,8 +86,15 @@ func ownCertificateOf(t *testing.T, host string, i acme.Identifier) {
 		}
 	}
 	signer.fails = ""
-	if err := o.renew(t.Context()); err != nil || shown == first || o.due() {
+	if err := o.renew(t.Context()); err != nil || shown == first || o.due() || o.revoked(t.Context()) {
 		t.Errorf("renewed: %v", err)
+	}
+	serial = fmt.Sprintf("%032x", shown.Leaf.SerialNumber)
+	if err := s.Update(t.Context(), func(tx acme.Tx) error { return acme.RevokeCertificate(tx, serial, 1, now) }); err != nil {
+		t.Fatal(err)
+	}
+	if !o.revoked(t.Context()) {
+		t.Error("a certificate that was revoked is shown on")
 	}
 }
 

@@ -38,9 +38,9 @@ serial, and revocations, deactivations and grants that were taken back have to b
 					if d.dir = filepath.Clean(dir); dir == "" {
 						return errors.New("--dir: empty: say where the CA is to be, or leave it out")
 					}
-					if err := mayWork(d.dir); err != nil {
-						return err
-					}
+				}
+				if err := mayMake(d.dir); err != nil {
+					return err
 				}
 				doc, err := d.restore(cmd, args[0])
 				if err != nil {

@@ -30,6 +30,9 @@ revocation lists go on.`,
 				return err
 			}
 			return o.withStore(func(d *desk) error {
+				if err := mayMake(d.dir); err != nil {
+					return err
+				}
 				setup.Now = d.now()
 				if _, err := ca.Rotate(d.dir, setup, rootKey); err != nil {
 					return err

@@ -79,6 +79,7 @@ func (d *daemon) newACMEService(ctx context.Context, c *config.Config) (a *acmeS
 		return nil, err
 	}
 	a.show(files)
+	a.tellEnd(d.log.Logger, d.clock.Now())
 	if a.secure && files.pair == nil {
 		a.own = &ownCertificate{issuer: a.ca, store: a.store, now: d.clock.Now, host: hostOf(c.ACME.URL), show: a.pair.Store}
 		if err = a.own.renew(ctx); err != nil {

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -227,10 +228,10 @@ func TestPublicURL(t *testing.T) {
 	}
 }
 
-// TestMayWork: root makes no files where those of another user are.
-func TestMayWork(t *testing.T) {
+// TestMayMake: root makes no files where those of another user are.
+func TestMayMake(t *testing.T) {
 	dir := t.TempDir()
-	if err := mayWork(filepath.Join(dir, "not", "yet")); err != nil {
+	if err := mayMake(filepath.Join(dir, "not", "yet")); err != nil {
 		t.Errorf("in a directory of one's own: %v", err)
 	}
 	if os.Geteuid() != 0 {
@@ -240,8 +241,28 @@ func TestMayWork(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, path := range []string{dir, filepath.Join(dir, "not", "yet")} {
-		if err := mayWork(path); err == nil || !strings.Contains(err.Error(), "runuser -u nobody -- cnfd acme") {
+		if err := mayMake(path); err == nil || !strings.Contains(err.Error(), "runuser -u nobody -- cnfd acme") {
 			t.Errorf("%s: %v", path, err)
+		}
+	}
+}
+
+// TestACMEIntermediateThatEnds: it is told of in time, by the clock of the daemon.
+func TestACMEIntermediateThatEnds(t *testing.T) {
+	for life, told := range map[time.Duration]bool{61 * 24 * time.Hour: false, 59 * 24 * time.Hour: true} {
+		dir := filepath.Join(t.TempDir(), "ca")
+		if err := ca.Init(dir, ca.Setup{Now: time.Now(), IntermediateLife: life}); err != nil {
+			t.Fatal(err)
+		}
+		authority, err := ca.Open(ca.Config{Dir: dir, URL: anyURL, Now: time.Now})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var log strings.Builder
+		a := &acmeService{ca: authority}
+		a.tellEnd(slog.New(slog.NewTextHandler(&log, nil)), time.Now())
+		if strings.Contains(log.String(), "the intermediate ends soon") != told {
+			t.Errorf("%s before its end: %q", life, log.String())
 		}
 	}
 }

@@ -2,5 +2,5 @@
 
 package main
 
-// mayWork refuses nobody: whose files these are is not known here.
-func mayWork(string) error { return nil }
+// mayMake refuses nobody: whose files these are is not known here.
+func mayMake(string) error { return nil }

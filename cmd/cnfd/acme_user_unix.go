@@ -11,9 +11,9 @@ import (
 	"syscall"
 )
 
-// mayWork refuses root where the CA's directory is, or will be, in that of another user: what root
+// mayMake refuses root where the CA's directory is, or will be, in that of another user: what root
 // makes there, the daemon could not read or write any more.
-func mayWork(dir string) error {
+func mayMake(dir string) error {
 	if os.Geteuid() != 0 {
 		return nil // whose files these are, the system says
 	}

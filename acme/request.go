@@ -191,7 +191,7 @@ func unreadable(err error) *Problem {
 	}
 	switch e.Rule {
 	case jws.Algorithm:
-		p := Problemf(BadSignatureAlgorithm, "%v", err)
+		p := Problemf(BadSignatureAlgorithm, "%v", err) // RFC 8555 §6.2
 		p.Algorithms = jws.Algorithms()
 		return p
 	case jws.Key:

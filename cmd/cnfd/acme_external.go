@@ -56,7 +56,7 @@ func newACMEExternalAdd() *cobra.Command {
 		Short: "Make a key for one account, and print it once",
 		Long: `Make a key with which one account can be made, and print it: as certbot, acme.sh, lego and others want it. It is
 shown this once and never again. For each --domain the account's record alone is enough, under a profile with grant:
-record, whatever the domain's own CAA set says of that.`,
+record, also where the domain's own CAA set does not say so.`,
 		Example: `  cnfd acme external add --note "web team"
   cnfd acme external add --domain vendor.example --domain '*.vendor.example'`,
 		Args: noArgs,

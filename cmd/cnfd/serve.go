@@ -18,7 +18,7 @@ func newServe() *cobra.Command {
 	var file string
 	cmd := &cobra.Command{
 		Use:   "serve",
-		Short: "Run the daemon: the HTTP API, and the DNS listener where configured",
+		Short: "Run the daemon: the HTTP API, and, where configured, the DNS listener and the ACME server",
 		Long: `Run the daemon until it is told to stop (SIGTERM, SIGINT): it then finishes what it has begun. A second
 signal ends it at once. It says where on standard error once it listens. SIGHUP has it read its configuration anew, and the
 keys and certificates that it names, without dropping a request (docs/operating.md).`,

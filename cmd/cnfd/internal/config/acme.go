@@ -30,7 +30,7 @@ type ACME struct {
 	OrderLife time.Duration `yaml:"order_life" default:"24h"`
 	// Names of one order, 1 to 100.
 	MaxNames uint16 `yaml:"max_names" default:"100"`
-	// The absolute path of a file with keys that are never certified, since others have the private ones: a line each, the SHA-256 of the SubjectPublicKeyInfo in hexadecimal.
+	// The absolute path of a file with keys that are never certified, since others have the private ones: a line each, the SHA-256 of the SubjectPublicKeyInfo in hexadecimal. Read again when the daemon reloads, as are the files of tls.
 	BlockedKeys string `yaml:"blocked_keys" default:"\"\""`
 	// PEM files, by their absolute paths, of certificates above the intermediate other than root.pem, that clients may choose.
 	AlternateChains []string `yaml:"alternate_chains" default:"[]"`

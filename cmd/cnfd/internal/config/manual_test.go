@@ -48,7 +48,7 @@ prints all of them, first those that keep a value from being read. ` + "`cnfd co
 |---|---|---|
 `
 
-const mdTail = "Inside the lists: a hint is `{name, addresses}`, a stub `{zone, addresses, trust_anchors}`, a negative trust anchor `{name, until}` or a name, an issuer what is said above of `issuers[]`.\n"
+const mdTail = "Inside the lists: a hint is `{name, addresses}`, a stub `{zone, addresses, trust_anchors}`, a negative trust anchor `{name, until}` or a name, an issuer and a profile what is said above of `issuers[]` and `acme.profiles[]`.\n"
 
 // structComments maps Type.Field to the field's doc comment, one line.
 func structComments(t *testing.T) map[string]string {

@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"bytes"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
@@ -32,7 +33,7 @@ type acmeLab struct {
 	directory string // URL at the front
 
 	lock   sync.Mutex // guards what follows
-	seen   []string   // method and path of each request
+	seen   []string   // method and path of each request, and behind it the body of an answer that says that something is wrong
 	before func(*http.Request)
 }
 
@@ -79,12 +80,21 @@ func (l *acmeLab) front(t *testing.T, listen, backend, path, root string) {
 			r.SetURL(&url.URL{Scheme: "https", Host: backend})
 			r.Out.Host = r.In.Host
 		},
+		ModifyResponse: func(r *http.Response) error {
+			if r.Header.Get("Content-Type") != "application/problem+json" {
+				return nil
+			}
+			text, err := io.ReadAll(r.Body)
+			r.Body = io.NopCloser(bytes.NewReader(text))
+			l.note(r.Request.Method + " " + r.Request.URL.Path + " " + string(text))
+			return err
+		},
 		Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: poolOf(t, root), ServerName: "localhost"}},
 		ErrorLog:  log.New(io.Discard, "", 0),
 	}
 	server := &http.Server{ErrorLog: log.New(io.Discard, "", 0), Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		l.note(r.Method + " " + r.URL.Path)
 		l.lock.Lock()
-		l.seen = append(l.seen, r.Method+" "+r.URL.Path)
 		before := l.before
 		l.lock.Unlock()
 		if before != nil {
@@ -96,6 +106,35 @@ func (l *acmeLab) front(t *testing.T, listen, backend, path, root string) {
 	t.Cleanup(func() { server.Close() })
 	_, port, _ := net.SplitHostPort(listen)
 	l.directory = "https://localhost:" + port + path
+}
+
+func (l *acmeLab) note(what string) {
+	l.lock.Lock()
+	defer l.lock.Unlock()
+	l.seen = append(l.seen, what)
+}
+
+// requests are those that the front has seen since it was asked last.
+func (l *acmeLab) requests() string {
+	l.lock.Lock()
+	defer l.lock.Unlock()
+	seen := l.seen
+	l.seen = nil
+	return strings.Join(seen, "\n")
+}
+
+// meanwhile lets something happen before each request to a path that ends so, until it is called with nil.
+func (l *acmeLab) meanwhile(path string, happens func()) {
+	l.lock.Lock()
+	defer l.lock.Unlock()
+	l.before = nil
+	if happens != nil {
+		l.before = func(r *http.Request) {
+			if strings.HasSuffix(r.URL.Path, path) {
+				happens()
+			}
+		}
+	}
 }
 
 // client is what a client of this name is told: its names are below its own, and a web server is at its address unless its

@@ -173,6 +173,7 @@ func TestOrderIsTakenUp(t *testing.T) {
 		want  acme.Status
 	}{
 		{"its process works on it still", acme.OrderLease - time.Second, 1, false, acme.Processing},
+		{"it was begun while the sweep was under way", acme.OrderLease + time.Second, 1, false, acme.Processing},
 		{"its lease has passed", -time.Second, 1, true, acme.Valid},
 		{"the clock was set back by a day", 24 * time.Hour, 1, true, acme.Valid},
 		{"it was tried too often", -time.Second, acme.MostTries, true, acme.Invalid},
@@ -206,6 +207,7 @@ func TestChallengeIsTakenUp(t *testing.T) {
 		want  acme.Status
 	}{
 		{"its process works on it still", acme.ChallengeLease - time.Second, acme.Pending},
+		{"it was begun while the sweep was under way", acme.ChallengeLease + time.Second, acme.Pending},
 		{"its lease has passed", -time.Second, acme.Valid},
 		{"the clock was set back by a day", 24 * time.Hour, acme.Valid},
 	} {

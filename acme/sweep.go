@@ -10,6 +10,9 @@ const (
 	sweepEvery = 5 * time.Second
 	// sweepMost bounds how much of what others have left one sweep takes up.
 	sweepMost = 50
+	// clocksApart is how much further ahead of this process's clock a lease may end than one that is
+	// given now would: it was given while the sweep was under way, or by a process whose clock is fast.
+	clocksApart = time.Minute
 	// keptFor is how long orders and authorizations that came to an end are still shown.
 	keptFor   = 30 * 24 * time.Hour
 	pruneMost = 1000
@@ -49,12 +52,13 @@ func (s *Server) sweep(ctx context.Context) {
 
 // takeUpOrders works on orders whose process has left them.
 func (s *Server) takeUpOrders(ctx context.Context, now time.Time) error {
-	late, err := view(ctx, s.Store, func(tx Tx) ([]*Order, error) { return tx.Overdue(now, now.Add(orderLease), sweepMost) })
+	late, err := view(ctx, s.Store, func(tx Tx) ([]*Order, error) { return tx.Overdue(now, now.Add(orderLease+clocksApart), sweepMost) })
 	if err != nil {
 		return err
 	}
 	for _, o := range late {
 		mine, err := update(ctx, s.Store, func(tx Tx) (*Order, error) {
+			now := s.Now()
 			o, err := tx.Order(o.ID)
 			if err != nil || o.State != OrderProcessing || held(o.Lease, now, orderLease) {
 				return nil, err
@@ -75,7 +79,7 @@ func (s *Server) takeUpOrders(ctx context.Context, now time.Time) error {
 
 // takeUpChallenges validates challenges whose process has left them.
 func (s *Server) takeUpChallenges(ctx context.Context, now time.Time) error {
-	late, err := view(ctx, s.Store, func(tx Tx) ([]*Authorization, error) { return tx.Unfinished(now, now.Add(challengeLease), sweepMost) })
+	late, err := view(ctx, s.Store, func(tx Tx) ([]*Authorization, error) { return tx.Unfinished(now, now.Add(challengeLease+clocksApart), sweepMost) })
 	if err != nil {
 		return err
 	}
@@ -83,6 +87,7 @@ func (s *Server) takeUpChallenges(ctx context.Context, now time.Time) error {
 		n := -1
 		mine, err := update(ctx, s.Store, func(tx Tx) (*Authorization, error) {
 			n = -1
+			now := s.Now()
 			a, err := tx.Authorization(a.ID)
 			if err != nil {
 				return nil, err
@@ -113,7 +118,7 @@ func (s *Server) prune(ctx context.Context, now time.Time) error {
 }
 
 // held reports whether a process has until lease to itself what it was given for so
-// long at the most: a lease further ahead is from before the clock was set back.
+// long at the most: a lease much further ahead is from before the clock was set back.
 func held(lease, now time.Time, longest time.Duration) bool {
-	return lease.After(now) && !lease.After(now.Add(longest))
+	return lease.After(now) && !lease.After(now.Add(longest+clocksApart))
 }

@@ -86,6 +86,9 @@ func TestPermits(t *testing.T) {
 		{"an empty label", []string{"issue ca..example"}, false, Malformed},
 		{"an underscore", []string{"issue ca_1.example"}, false, Malformed},
 		{"a hyphen at a label's end", []string{"issue ca-.example"}, false, Malformed},
+		{"a hyphen at a label's beginning", []string{"issue -ca.example"}, false, Malformed},
+		{"a hyphen at the beginning of a parameter's name", []string{"issue ca.example; -a=b"}, false, Malformed},
+		{"a hyphen at the end of a parameter's name", []string{"issue ca.example; a-=b"}, false, Malformed},
 		{"two names in one property", []string{"issue ca.example old.ca.example"}, false, Malformed},
 		{"a newline is no white space", []string{"issue ca.example\n"}, false, Malformed},
 		{"a NUL behind our name", []string{"issue ca.example\x00"}, false, Malformed},
@@ -220,6 +223,14 @@ func TestWhatIsAskedFailsClosed(t *testing.T) {
 		q.Identities = []string{"\u017f.example"} // folds to s.example
 		if got := reason(t, set(t, "issue s.example").Permits(q)); got != OtherIssuer {
 			t.Error(got)
+		}
+	})
+	t.Run("no account asks, and an empty one is named", func(t *testing.T) {
+		q := us()
+		empty := set(t, "issue ca.example; accounturi=; validationmethods=http-01,ca-cnf-01")
+		q.Account = ""
+		if p, o := reason(t, empty.Permits(q)), reason(t, empty.OptsIn(q)); p != OtherAccount || o != OtherAccount {
+			t.Error(p, o)
 		}
 	})
 	t.Run("the zero Set", func(t *testing.T) {

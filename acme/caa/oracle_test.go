@@ -98,7 +98,7 @@ func TestAgainstASecondOpinion(t *testing.T) {
 	r := rand.New(rand.NewPCG(8659, 8657))
 	pick := func(from ...string) string { return from[r.IntN(len(from))] }
 	value := func() string {
-		v := pick("", " ", "\t") + pick("ca.example", "ca.example", "CA.example", "old.ca.example", "ca1.example.net", "", "ca..example", "ca.example.", "-", "%")
+		v := pick("", " ", "\t") + pick("ca.example", "ca.example", "CA.example", "old.ca.example", "ca1.example.net", "", "ca..example", "ca.example.", "-", "-ca.example", "%")
 		v += pick("", "", " ")
 		for n := r.IntN(4); n > 0; n-- {
 			if r.IntN(2) == 0 {
@@ -106,7 +106,7 @@ func TestAgainstASecondOpinion(t *testing.T) {
 				continue
 			}
 			v += pick(";", "; ", ";", ";;", " ", "\n")
-			v += pick("accounturi", "validationmethods", "validationmethods", "AccountURI", "policy", "-", "a--b") + pick("=", "=", " =\t", "==", "")
+			v += pick("accounturi", "validationmethods", "validationmethods", "AccountURI", "policy", "-a", "a-", "a--b") + pick("=", "=", " =\t", "==", "")
 			v += pick(account, account+"1", "", "http-01", "dns-01", "ca-cnf-01", "ca-cnf-01,http-01", "dns-01,http-01", ",http-01", "http_01,http-01", "é") + pick("", "", " ")
 		}
 		return v
@@ -121,6 +121,9 @@ func TestAgainstASecondOpinion(t *testing.T) {
 		}
 		q := us()
 		q.Wildcard = r.IntN(2) == 0
+		if r.IntN(10) == 0 {
+			q.Account = ""
+		}
 		p, o := compare(t, records, q)
 		if p {
 			permitted++

@@ -55,6 +55,10 @@ var caaRows = []row{
 		`at www.vendor.example. do not let this server issue: issue ";": it lets nobody issue…add: www.vendor.example. IN CAA 0 issue "ca.example; validationmethods=http-01"`},
 	{"CAA names another", challenged, caaIs(wwwName, `0 issue "ca1.example.net"`), acme.CAA, false, "names another issuer"},
 	{"CAA at the parent forbids", challenged, caaIs("vendor.example.", `0 issue ";"`), acme.CAA, false, `at vendor.example. do…add: www.vendor.example. IN CAA`},
+	{"CAA at the parent forbids, and the name exists", challenged, func(s *scene) {
+		s.world.put(wwwName, caa.Type)
+		s.world.caa("vendor.example.", `0 issue ";"`)
+	}, acme.CAA, false, "at vendor.example. do"},
 	{"CAA at the top-level domain forbids", challenged, caaIs("example.", `0 issue ";"`), acme.CAA, false, "at example. do"},
 	{"CAA at the parent forbids a grant", granted, caaIs("vendor.example.", `0 issue ";"`), acme.CAA, false, `validationmethods=ca-cnf-01`},
 	{"the nearest CAA set forbids, one above names us", challenged, func(s *scene) {
@@ -123,6 +127,7 @@ var caaRows = []row{
 
 	{"the opt-in is missing", opted, func(s *scene) { s.world.remove(wwwName, caa.Type) }, acme.Unauthorized, false,
 		`no CAA records of its own…add: www.vendor.example. IN CAA 0 issue "ca.example; validationmethods=ca-cnf-01"`},
+	{"the opt-in is missing at a name that exists", opted, func(s *scene) { s.world.put(wwwName, caa.Type) }, acme.Unauthorized, false, "no CAA records of its own"},
 	{"the grant is withdrawn", granted, func(s *scene) { s.claim.Granted = false }, acme.Unauthorized, false, "no CAA records of its own"},
 	{"the opt-in is at the parent only", opted, func(s *scene) {
 		s.world.remove(wwwName, caa.Type)

@@ -137,6 +137,27 @@ func TestRevocationListIsMadeOnceForMany(t *testing.T) {
 	}
 }
 
+// What one could not make those who have waited for it do not try as well.
+func TestRevocationListIsTriedOnceForMany(t *testing.T) {
+	s := newScene(t, nil)
+	s.authority.fail.Store(true)
+	s.authority.gate = make(chan struct{})
+	var all sync.WaitGroup
+	for range 16 {
+		all.Go(func() {
+			if got := tag(t, s.Server); got != "" {
+				t.Errorf("%s, and none can be made", got)
+			}
+		})
+	}
+	s.authority.gate <- struct{}{} // one tries
+	close(s.authority.gate)
+	all.Wait()
+	if n := s.store.writes.Load(); n != 1 {
+		t.Errorf("tried %d times", n)
+	}
+}
+
 // While one makes the next list the others have the one before: nobody waits for a signature.
 func TestRevocationListMeanwhile(t *testing.T) {
 	s := newScene(t, nil)

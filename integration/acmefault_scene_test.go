@@ -25,6 +25,7 @@ import (
 type acmeFault struct {
 	*internet
 	*authority
+	life    testing.TB // the test that the daemon lives as long as
 	zone    *zone
 	clock   clock
 	later   time.Duration // that the clock was moved by
@@ -40,7 +41,7 @@ type acmeFault struct {
 // command line. What is at stateDir when it starts is made by `cnfd acme init`.
 func newACMEFault(t *testing.T, number int, leaf software, own bool, more string) *acmeFault {
 	t.Helper()
-	f := &acmeFault{own: own, address: fmt.Sprintf("127.0.0.1:%d", 100*number)}
+	f := &acmeFault{life: t, own: own, address: fmt.Sprintf("127.0.0.1:%d", 100*number)}
 	f.internet = newDomain(t, number, tiers{root: bind{inline: true}, tld: bind{inline: true}, leaf: leaf}, publishingDomain)
 	f.authority = newAuthority(t, filepath.Join(work, fmt.Sprintf("acmefault-%d", number)))
 	f.zone, f.clock = f.internet.zones[publishingDomain], newClock(t, &f.internet.trust)
@@ -90,7 +91,7 @@ func (f *acmeFault) store() string  { return filepath.Join(f.dir, "state", fault
 // serve starts the daemon on the state that is there.
 func (f *acmeFault) serve(t testing.TB) {
 	t.Helper()
-	f.served.process = start(t, filepath.Join(f.dir, "log"), append(append([]string{}, f.within...), cnfd(t), "serve", "--config", f.config())...)
+	f.served.process = start(f.life, filepath.Join(f.dir, "log"), append(append([]string{}, f.within...), cnfd(t), "serve", "--config", f.config())...)
 	f.served.awaitHealth(t)
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -98,6 +99,20 @@ func (d *daemon) rereadACME(c *config.Config) (show func(), err error) {
 
 // endSoon is when it is told that the intermediate ends: no certificate outlives it.
 const endSoon = 60 * 24 * time.Hour
+
+// watchEnd warns of it at the start, and once a day, until ctx ends.
+func (a *acmeService) watchEnd(ctx context.Context, log *slog.Logger, now func() time.Time) {
+	tick := time.NewTicker(24 * time.Hour)
+	defer tick.Stop()
+	for {
+		a.tellEnd(log, now())
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
 
 // tellEnd warns of an intermediate that ends soon.
 func (a *acmeService) tellEnd(log *slog.Logger, now time.Time) {

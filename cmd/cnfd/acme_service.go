@@ -79,7 +79,6 @@ func (d *daemon) newACMEService(ctx context.Context, c *config.Config) (a *acmeS
 		return nil, err
 	}
 	a.show(files)
-	a.tellEnd(d.log.Logger, d.clock.Now())
 	if a.secure && files.pair == nil {
 		a.own = &ownCertificate{issuer: a.ca, store: a.store, now: d.clock.Now, host: hostOf(c.ACME.URL), show: a.pair.Store}
 		if err = a.own.renew(ctx); err != nil {
@@ -189,6 +188,7 @@ func (d *daemon) serveACME(a *acmeService, s sockets) {
 	if a.own != nil {
 		d.serving.Go(func() { a.own.run(running, d.log.Logger) })
 	}
+	d.serving.Go(func() { a.watchEnd(running, d.log.Logger, d.clock.Now) })
 	d.run("acme", func() error {
 		defer close(a.ended)
 		a.failed = a.server.Run(running)

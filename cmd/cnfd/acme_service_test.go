@@ -12,7 +12,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"cnfd/acme"
@@ -247,11 +249,11 @@ func TestMayMake(t *testing.T) {
 	}
 }
 
-// TestACMEIntermediateThatEnds: it is told of in time, by the clock of the daemon.
+// TestACMEIntermediateThatEnds: it is told of in time, at the start and once a day.
 func TestACMEIntermediateThatEnds(t *testing.T) {
-	for life, told := range map[time.Duration]bool{61 * 24 * time.Hour: false, 59 * 24 * time.Hour: true} {
+	synctest.Test(t, func(t *testing.T) {
 		dir := filepath.Join(t.TempDir(), "ca")
-		if err := ca.Init(dir, ca.Setup{Now: time.Now(), IntermediateLife: life}); err != nil {
+		if err := ca.Init(dir, ca.Setup{Now: time.Now(), IntermediateLife: endSoon + 36*time.Hour}); err != nil {
 			t.Fatal(err)
 		}
 		authority, err := ca.Open(ca.Config{Dir: dir, URL: anyURL, Now: time.Now})
@@ -260,9 +262,17 @@ func TestACMEIntermediateThatEnds(t *testing.T) {
 		}
 		var log strings.Builder
 		a := &acmeService{ca: authority}
-		a.tellEnd(slog.New(slog.NewTextHandler(&log, nil)), time.Now())
-		if strings.Contains(log.String(), "the intermediate ends soon") != told {
-			t.Errorf("%s before its end: %q", life, log.String())
+		ctx, stop := context.WithCancel(t.Context())
+		var watching sync.WaitGroup
+		watching.Go(func() { a.watchEnd(ctx, slog.New(slog.NewTextHandler(&log, nil)), time.Now) })
+		for day, want := range []int{0, 0, 1, 2} {
+			synctest.Wait()
+			if n := strings.Count(log.String(), "the intermediate ends soon"); n != want {
+				t.Errorf("after %d days: told %d times, want %d", day, n, want)
+			}
+			time.Sleep(24 * time.Hour)
 		}
-	}
+		stop()
+		watching.Wait()
+	})
 }

@@ -69,7 +69,6 @@ func (s *Server) newAuthorization(c *call) (*answer, *Problem) {
 	if p != nil {
 		return nil, p
 	}
-	known.ahead = nil
 	found := s.judge(c, []*Claim{s.beginning(c, i, profile, known)})
 	if p := s.refused(found); p != nil {
 		return nil, p
@@ -77,12 +76,19 @@ func (s *Server) newAuthorization(c *call) (*answer, *Problem) {
 	a := s.authorize(c.account, i, profile, found[0] == nil, now)
 	a.Ahead = true
 	err := s.Store.Update(c, func(tx Tx) error {
-		live, err := tx.Live(c.account.ID, Identifier{}, now)
+		n, err := tx.LiveCount(c.account.ID, now)
 		if err != nil {
 			return err
 		}
-		if len(live) >= s.OpenOrders*s.MaxNames {
-			return Problemf(RateLimited, "the account has %d authorizations: deactivate some, or wait until they expire", len(live))
+		if n >= s.OpenOrders*s.MaxNames {
+			return crowded(n)
+		}
+		same, err := tx.Live(c.account.ID, i, now)
+		if err != nil {
+			return err
+		}
+		if len(same) >= s.OpenOrders {
+			return crowded(len(same)).For(i)
 		}
 		if err := unchanged(tx, c.account); err != nil {
 			return err
@@ -93,6 +99,13 @@ func (s *Server) newAuthorization(c *call) (*answer, *Problem) {
 		return nil, s.internal(c, "storing the authorization", err)
 	}
 	return &answer{status: http.StatusCreated, location: s.authorizationURL(a.ID), object: s.authorizationObject(a, now)}, nil
+}
+
+// crowded is why an account gets no further authorization.
+func crowded(n int) *Problem {
+	p := Problemf(RateLimited, "the account has %d authorizations: deactivate some, or wait until they expire", n)
+	p.Retry = time.Hour
+	return p
 }
 
 var statusNames = strict.NewNames("status")

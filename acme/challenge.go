@@ -141,15 +141,18 @@ func (s *Server) resting(a *Authorization, account *Account, profile *Profile, d
 	if account.Status != Valid || account.Thumbprint != a.Thumbprint {
 		return nil, Problemf(Unauthorized, "the account's key has changed: order anew").For(i)
 	}
+	key, err := thumbprint.ParseJWK(account.Key)
+	if err != nil {
+		return nil, Problemf(ServerInternal, "the account's key cannot be read").For(i)
+	}
+	if p := s.exposed(key); p != nil {
+		return nil, p.For(i)
+	}
 	claim := &Claim{Identifier: i, Method: a.Method, Account: s.accountURL(account.ID)}
 	for _, d := range domains {
 		claim.Granted = claim.Granted || d == i.grantee()
 	}
 	if profile.Bind != BindCSR {
-		key, err := thumbprint.ParseJWK(account.Key)
-		if err != nil {
-			return nil, Problemf(ServerInternal, "the account's key cannot be read").For(i)
-		}
 		claim.Keys = append(claim.Keys, key.JKT(thumbprint.SHA256))
 	}
 	return claim, nil

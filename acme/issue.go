@@ -89,8 +89,8 @@ func (s *Server) final(ctx context.Context, o *Order, profile *Profile, certifie
 		if !a.of(o, o.Identifiers[n]) || a.status(s.Now()) != Valid {
 			return nil, Problemf(Unauthorized, "its authorization is %s: order anew", a.status(s.Now())).For(o.Identifiers[n])
 		}
-		if a.Method == MethodCNF && profile.Grant != GrantRecord {
-			return nil, Problemf(Unauthorized, "profile %s asks for a challenge besides the record by now: order anew", profile.Name).For(o.Identifiers[n])
+		if !profile.takes(a.Method) {
+			return nil, Problemf(Unauthorized, "profile %s asks for another challenge by now than %s: order anew", profile.Name, a.Method).For(o.Identifiers[n])
 		}
 		claim, p := s.resting(a, account, profile, domains)
 		if p != nil {

@@ -64,15 +64,19 @@ func (s *Server) knownOf(c *call, w *wanted, now time.Time) (*known, *Problem) {
 			return nil, err
 		}
 		var k known
-		live, err := tx.Live(c.account.ID, Identifier{}, now.Add(s.OrderLife/2))
-		for _, a := range live {
-			if a.Ahead && a.Status == Valid && a.Thumbprint == c.account.Thumbprint && !a.Wildcard {
-				k.ahead = append(k.ahead, a)
+		for _, i := range w.identifiers { // of these alone: an account may have tens of thousands
+			live, err := tx.Live(c.account.ID, i, now.Add(s.OrderLife/2))
+			if err != nil {
+				return nil, err
+			}
+			for _, a := range live {
+				if a.Ahead && a.Status == Valid && a.Thumbprint == c.account.Thumbprint && !a.Wildcard {
+					k.ahead = append(k.ahead, a)
+				}
 			}
 		}
-		if err == nil {
-			k.grants, err = grants(tx, c.account)
-		}
+		var err error
+		k.grants, err = grants(tx, c.account)
 		return &k, err
 	})
 	if err != nil {
@@ -156,11 +160,17 @@ func (i Identifier) grantee() string {
 // profile; nil where it has none.
 func (k *known) fulfilled(i Identifier, profile *Profile) *Authorization {
 	for _, a := range k.ahead {
-		if a.Identifier == i && (a.Method != MethodCNF || profile.Grant == GrantRecord) {
+		if a.Identifier == i && profile.takes(a.Method) {
 			return a
 		}
 	}
 	return nil
+}
+
+// takes reports whether what made an authorization valid is enough under a profile, whatever
+// profile that was made under. Where the record alone is, any challenge besides is too.
+func (p *Profile) takes(method string) bool {
+	return p.Grant == GrantRecord || method != MethodCNF && slices.Contains(p.Methods, method)
 }
 
 const (

@@ -165,7 +165,12 @@ func (s *Server) weak(k thumbprint.Key) *Problem {
 	if err := weakkey.Check(public); err != nil {
 		return Problemf(BadPublicKey, "key: %v: make another", err)
 	}
-	blocked, err := s.blocked().Holds(public)
+	return s.exposed(k)
+}
+
+// exposed refuses keys whose private keys are known to others by now.
+func (s *Server) exposed(k thumbprint.Key) *Problem {
+	blocked, err := s.blocked().Holds(k.Public())
 	if err != nil {
 		return Problemf(BadPublicKey, "key: %v", err)
 	}

@@ -49,8 +49,10 @@ type Tx interface {
 	// Live returns an account's authorizations in status Pending or Valid that expire
 	// after now; of one identifier where that is not zero.
 	Live(account string, i Identifier, now time.Time) ([]*Authorization, error)
+	// LiveCount returns how many of them there are, of all identifiers; it costs little even where they are many.
+	LiveCount(account string, now time.Time) (int, error)
 	// Unfinished returns authorizations with a challenge in status Processing of whose
-	// lease the same is true.
+	// lease the same is true as of an order's.
 	Unfinished(now, horizon time.Time, most int) ([]*Authorization, error)
 
 	// Reserve notes the serial of a certificate that is about to be signed: ErrExists

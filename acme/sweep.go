@@ -79,7 +79,9 @@ func (s *Server) takeUpOrders(ctx context.Context, now time.Time) error {
 
 // takeUpChallenges validates challenges whose process has left them.
 func (s *Server) takeUpChallenges(ctx context.Context, now time.Time) error {
-	late, err := view(ctx, s.Store, func(tx Tx) ([]*Authorization, error) { return tx.Unfinished(now, now.Add(challengeLease+clocksApart), sweepMost) })
+	late, err := view(ctx, s.Store, func(tx Tx) ([]*Authorization, error) {
+		return tx.Unfinished(now, now.Add(challengeLease+clocksApart), sweepMost)
+	})
 	if err != nil {
 		return err
 	}

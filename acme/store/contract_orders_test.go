@@ -109,6 +109,11 @@ func live(t *testing.T, s acme.Store) {
 			t.Errorf("of %s, %s: %s, want %s", tc.account, tc.i, got, tc.want)
 		}
 	}
+	for account, want := range map[string]int{"a": 3, "b": 1, "c": 0} {
+		if n := reads(t, s, func(tx acme.Tx) (int, error) { return tx.LiveCount(account, day) }); n != want {
+			t.Errorf("of %s there are %d, want %d", account, n, want)
+		}
+	}
 	puts(t, s, acme.Tx.PutAuthorization, z("valid", "a", name, acme.Deactivated, 1))
 	if got := got("a", name); got != "pending " {
 		t.Errorf("after one was deactivated: %s", got)

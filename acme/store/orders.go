@@ -101,6 +101,12 @@ func (t *tx) Live(account string, i acme.Identifier, now time.Time) ([]*acme.Aut
 	return many[acme.Authorization](t, "an authorization", query+" ORDER BY expires, id", args...)
 }
 
+func (t *tx) LiveCount(account string, now time.Time) (n int, err error) {
+	err = t.row("SELECT count(*) FROM authorizations WHERE account = $1 AND status IN ('pending', 'valid') AND expires > $2",
+		[]any{account, now.UTC().Format(stampForm)}, &n)
+	return n, err
+}
+
 // Unfinished returns them in the order in which their leases end.
 func (t *tx) Unfinished(now, horizon time.Time, most int) ([]*acme.Authorization, error) {
 	return many[acme.Authorization](t, "an authorization", "SELECT doc FROM authorizations WHERE lease <= $1 OR last_lease > $2 ORDER BY lease, id LIMIT $3",

@@ -47,9 +47,10 @@ func trusting(root []byte) *http.Client {
 }
 
 var acmeScriptCommands = map[string]func(*testscript.TestScript, bool, []string){
-	// port VAR: a TCP port that is free now.
+	// port VAR: a TCP port of 127.0.78.1 that is free now: of an address that no connection goes out from, so that it
+	// stays free.
 	"port": func(ts *testscript.TestScript, neg bool, args []string) {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+		l, err := net.Listen("tcp", "127.0.78.1:0")
 		ts.Check(err)
 		_, port, _ := net.SplitHostPort(l.Addr().String())
 		ts.Check(l.Close())

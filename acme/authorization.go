@@ -69,7 +69,7 @@ func (s *Server) newAuthorization(c *call) (*answer, *Problem) {
 	if p != nil {
 		return nil, p
 	}
-	found := s.judge(c, []*Claim{s.beginning(c, i, profile, known)})
+	found := s.judge(c, s.beginning, []*Claim{s.starting(c, i, profile, known)})
 	if p := s.refused(found); p != nil {
 		return nil, p
 	}

@@ -113,7 +113,7 @@ func (s *Server) validate(ctx context.Context, a *Authorization, n int) *Problem
 		return p
 	}
 	claim.Method = c.Type
-	if p := Joined(s.judge(ctx, []*Claim{claim})); p != nil || c.Type == MethodCNF {
+	if p := Joined(s.judge(ctx, s.begun, []*Claim{claim})); p != nil || c.Type == MethodCNF {
 		return p
 	}
 	return s.Validator.Validate(ctx, c.Type, a.Identifier, c.Token, c.Token+"."+a.Thumbprint)

@@ -35,4 +35,6 @@ const (
 	OrderLease     = orderLease
 	ChallengeLease = challengeLease
 	MostTries      = mostTries
+	AtOnce         = atOnce
+	JudgedAtOnce   = judgedAtOnce
 )

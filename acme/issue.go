@@ -55,7 +55,7 @@ func (s *Server) issue(ctx context.Context, o *Order) *Problem {
 	if p != nil {
 		return p
 	}
-	if p := Joined(s.judge(ctx, claims)); p != nil {
+	if p := Joined(s.judge(ctx, s.begun, claims)); p != nil {
 		return p
 	}
 	r := &Request{Profile: profile, Identifiers: o.Identifiers, PublicKey: key, NotBefore: o.NotBefore, NotAfter: o.NotAfter, Now: s.Now()}

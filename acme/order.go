@@ -24,9 +24,9 @@ func (s *Server) newOrder(c *call) (*answer, *Problem) {
 	}
 	claims := make([]*Claim, len(w.identifiers))
 	for n, i := range w.identifiers {
-		claims[n] = s.beginning(c, i, w.profile, known)
+		claims[n] = s.starting(c, i, w.profile, known)
 	}
-	found := s.judge(c, claims)
+	found := s.judge(c, s.beginning, claims)
 	if p := s.refused(found); p != nil {
 		s.Log.Info("acme: order refused", "account", c.account.ID, "profile", w.profile.Name, "kind", string(p.Kind), "identifiers", len(claims))
 		return nil, p
@@ -133,8 +133,8 @@ func grants(tx Tx, a *Account) ([]string, error) {
 	return domains, nil
 }
 
-// beginning is what has to hold of an identifier before its order begins.
-func (s *Server) beginning(c *call, i Identifier, profile *Profile, k *known) *Claim {
+// starting is what has to hold of an identifier before its order begins.
+func (s *Server) starting(c *call, i Identifier, profile *Profile, k *known) *Claim {
 	claim := &Claim{Identifier: i, Account: s.accountURL(c.account.ID), Granted: slices.Contains(k.grants, i.grantee())}
 	if profile.Bind != BindCSR {
 		claim.Keys = []thumbprint.Thumbprint{c.key.JKT(thumbprint.SHA256)}
@@ -176,22 +176,35 @@ func (p *Profile) takes(method string) bool {
 const (
 	// atOnce bounds the look-ups that one order has under way.
 	atOnce = 8
-	// judgedAtOnce bounds those of all orders together, so that a crowd of them
-	// leaves the resolver to others.
-	judgedAtOnce = 64
+	// judgedAtOnce bounds those of all orders together that begin, and as many more of those
+	// that have begun, so that a crowd of them leaves the resolver to others.
+	judgedAtOnce = 32
 )
 
-// judge asks the gate about every claim; the problems are in their order.
-func (s *Server) judge(ctx context.Context, claims []*Claim) []*Problem {
+// turns are taken to ask the gate.
+type turns chan struct{}
+
+// judge asks the gate about every claim; the problems are in their order. It takes no
+// longer than issueTime: who waits in vain is told to come again.
+func (s *Server) judge(ctx context.Context, turns turns, claims []*Claim) []*Problem {
+	ctx, cancel := context.WithTimeout(ctx, issueTime)
+	defer cancel()
 	found := make([]*Problem, len(claims))
 	turn := make(chan struct{}, atOnce)
 	var all sync.WaitGroup
 	for n, claim := range claims {
 		turn <- struct{}{}
-		s.turns <- struct{}{}
+		select {
+		case turns <- struct{}{}:
+		case <-ctx.Done():
+			found[n] = Problemf(DNS, "too many records are being looked up: come again").For(claim.Identifier)
+			found[n].Passing, found[n].Retry = true, time.Minute
+			<-turn
+			continue
+		}
 		all.Go(func() {
 			found[n] = s.Gate.Judge(ctx, claim)
-			<-s.turns
+			<-turns
 			<-turn
 		})
 	}

@@ -1,0 +1,92 @@
+package acme_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"cnfd/acme"
+)
+
+// holding is a gate that has names of crowd.example wait.
+type holding struct {
+	came chan struct{} // one more of them has come
+	on   chan struct{} // closed: they may go on
+}
+
+func (h *holding) Judge(ctx context.Context, c *acme.Claim) *acme.Problem {
+	if strings.HasSuffix(c.Identifier.Value, ".crowd.example") {
+		h.came <- struct{}{}
+		<-h.on
+	}
+	return nil
+}
+
+// leaving is a Store after whose n-th View from now a client goes.
+type leaving struct {
+	acme.Store
+	n    atomic.Int32
+	goes func()
+}
+
+func (l *leaving) View(ctx context.Context, f func(acme.Tx) error) error {
+	err := l.Store.View(ctx, f)
+	if l.n.Add(-1) == 0 {
+		l.goes()
+	}
+	return err
+}
+
+// TestCrowdLeavesTurnsToOthers: who asks for much of a silent name server keeps nobody
+// from the certificate that was let begin, nor a request whose client has gone.
+func TestCrowdLeavesTurnsToOthers(t *testing.T) {
+	h := &holding{came: make(chan struct{}, 1000), on: make(chan struct{})}
+	var store *leaving
+	p := newPlay(t, func(c *acme.Config) {
+		store = &leaving{Store: c.Store}
+		c.Gate, c.Store = h, store
+	})
+	o := p.order(ordering("vendor.example"), acme.Ready)
+	var crowd sync.WaitGroup
+	for n := range acme.JudgedAtOnce/acme.AtOnce + 1 {
+		var names []string
+		for k := range 2 * acme.AtOnce {
+			names = append(names, fmt.Sprintf("n%d.o%d.crowd.example", k, n))
+		}
+		c := registered(t, p.Server)
+		body := c.sign("/acme/new-order", ordering(names...))
+		crowd.Go(func() {
+			q := httptest.NewRequest(http.MethodPost, c.url("/acme/new-order"), strings.NewReader(body))
+			q.Header.Set("Content-Type", "application/jose+json")
+			c.server.ServeHTTP(httptest.NewRecorder(), q)
+		})
+	}
+	for range acme.JudgedAtOnce {
+		<-h.came
+	}
+	p.certified(o, "vendor.example")
+
+	gone, leave := context.WithCancel(t.Context())
+	store.goes = leave
+	store.n.Store(2) // the account was read, and what it has: it waits for its turn
+	q := httptest.NewRequest(http.MethodPost, p.url("/acme/new-order"), strings.NewReader(p.sign("/acme/new-order", ordering("vendor.example")))).WithContext(gone)
+	q.Header.Set("Content-Type", "application/jose+json")
+	r, body := answered(t, p.Server, q)
+	wantRefused(t, r, body, http.StatusBadRequest, acme.DNS, "come again")
+	if r.Header.Get("Retry-After") != "60" {
+		t.Errorf("Retry-After: %s", r.Header.Get("Retry-After"))
+	}
+	if len(h.came) > 0 {
+		t.Errorf("%d more are asked about at once than may be", len(h.came))
+	}
+	close(h.on)
+	crowd.Wait()
+	if want := (acme.JudgedAtOnce/acme.AtOnce + 1) * 2 * acme.AtOnce; len(h.came)+acme.JudgedAtOnce != want {
+		t.Errorf("asked about %d, want %d", len(h.came)+acme.JudgedAtOnce, want)
+	}
+}

@@ -2,7 +2,11 @@ package acme
 
 import (
 	"crypto"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/hex"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -49,10 +53,10 @@ func (s *Server) finalize(c *call) (*answer, *Problem) {
 	if p != nil {
 		return nil, p
 	}
-	if o, all, p = s.claim(c, o.ID, der, key, now); p != nil {
+	if o, p = s.claim(c, o.ID, der, key, now); p != nil {
 		return nil, p
 	}
-	return s.await(c, o, all)
+	return s.await(c, o)
 }
 
 // notReady is why an order cannot be finalized.
@@ -71,11 +75,11 @@ func notReady(o *Order, all []*Authorization, now time.Time) *Problem {
 }
 
 // claim gives an order that is ready to this process to work on. No account's key,
-// former ones included, becomes a certificate's (RFC 8555 §11.1).
-func (s *Server) claim(c *call, id string, csr []byte, key crypto.PublicKey, now time.Time) (o *Order, all []*Authorization, p *Problem) {
+// former ones included, becomes a certificate's (RFC 8555 §11.1), nor does one that others have.
+func (s *Server) claim(c *call, id string, csr []byte, key crypto.PublicKey, now time.Time) (o *Order, p *Problem) {
 	k, err := thumbprint.KeyOf(key)
 	if err != nil {
-		return nil, nil, Problemf(BadCSR, "csr: its key: %v", err)
+		return nil, Problemf(BadCSR, "csr: its key: %v", err)
 	}
 	err = s.Store.Update(c, func(tx Tx) (err error) {
 		if _, err = tx.KeyUse(k.JKT(thumbprint.SHA256).Base64()); err == nil {
@@ -83,9 +87,13 @@ func (s *Server) claim(c *call, id string, csr []byte, key crypto.PublicKey, now
 		} else if !errors.Is(err, ErrNotFound) {
 			return err
 		}
+		if err := compromised(tx, key); err != nil {
+			return err
+		}
 		if err := unchanged(tx, c.account); err != nil {
 			return err
 		}
+		var all []*Authorization
 		if o, all, err = orderOf(tx, id); err != nil {
 			return err
 		}
@@ -96,14 +104,47 @@ func (s *Server) claim(c *call, id string, csr []byte, key crypto.PublicKey, now
 		return tx.PutOrder(o)
 	})
 	if err != nil {
-		return nil, nil, s.internal(c, "beginning with the certificate", err)
+		return nil, s.internal(c, "beginning with the certificate", err)
 	}
-	return o, all, nil
+	return o, nil
+}
+
+// keyCompromise is the reason of a certificate whose key somebody else has (RFC 5280 §5.3.1).
+const keyCompromise = 1
+
+// compromised is why no certificate is made for a key: one of its certificates was
+// revoked since others have it.
+func compromised(tx Tx, key crypto.PublicKey) error {
+	hash, err := keyHash(key)
+	if err != nil {
+		return err
+	}
+	revoked, err := tx.Certificates(Filter{KeyHash: hash, Revoked: true}, "", mostOfOneKey)
+	if err != nil {
+		return err
+	}
+	if len(revoked) == mostOfOneKey || slices.ContainsFunc(revoked, func(c *Certificate) bool { return c.Reason == keyCompromise }) {
+		return Problemf(BadCSR, "csr: a certificate of its key was revoked, since others have the key: make another")
+	}
+	return nil
+}
+
+// mostOfOneKey bounds how many revoked certificates of one key are looked at; a key with more is not certified again.
+const mostOfOneKey = 1000
+
+// keyHash is the SHA-256 of a key's SubjectPublicKeyInfo, in hex.
+func keyHash(key crypto.PublicKey) (string, error) {
+	der, err := x509.MarshalPKIXPublicKey(key)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(der)
+	return hex.EncodeToString(sum[:]), nil
 }
 
 // await works on an order, and answers once there is a certificate or none; after
 // Patience the client is told to come again.
-func (s *Server) await(c *call, o *Order, all []*Authorization) (*answer, *Problem) {
+func (s *Server) await(c *call, o *Order) (*answer, *Problem) {
 	done := s.issueLater(o)
 	patience := time.NewTimer(s.Patience)
 	defer patience.Stop()

@@ -256,3 +256,31 @@ func TestAuthorizationThatIsDeactivatedEndsItsOrder(t *testing.T) {
 		t.Errorf("the order is %s, %v", n.Status, n.Error)
 	}
 }
+
+func TestKeyThatOthersHaveIsNotCertifiedAgain(t *testing.T) {
+	for _, tt := range []struct {
+		claim  string
+		reason int
+		again  bool
+	}{
+		{"superseded", 4, true},
+		{"keyCompromise", 1, false},
+	} {
+		p := newPlay(t, nil)
+		key := newKey(t)
+		o := p.order(ordering("vendor.example"), acme.Ready)
+		r, body := p.post(o.Finalize, csr(t, key, "vendor.example"))
+		wantStatus(t, r, body, http.StatusOK)
+		leaf := p.download(read[orderDoc](t, body))
+		r, body = p.post("/acme/revoke-cert", map[string]any{"certificate": base64.RawURLEncoding.EncodeToString(leaf.Raw), "reason": tt.reason})
+		wantStatus(t, r, body, http.StatusOK)
+		o = p.order(ordering("vendor.example"), acme.Ready)
+		r, body = p.post(o.Finalize, csr(t, key, "vendor.example"))
+		if tt.again {
+			wantStatus(t, r, body, http.StatusOK)
+		} else {
+			wantRefused(t, r, body, http.StatusBadRequest, acme.BadCSR, "others have the key")
+			p.certified(o, "vendor.example")
+		}
+	}
+}

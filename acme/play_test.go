@@ -234,10 +234,7 @@ func (p *play) awaits(url string) authzDoc {
 // csr is a certificate request for names.
 func csr(t *testing.T, key crypto.Signer, names ...string) map[string]any {
 	t.Helper()
-	template := &x509.CertificateRequest{}
-	for _, n := range names {
-		template.DNSNames = append(template.DNSNames, n)
-	}
+	template := &x509.CertificateRequest{DNSNames: names}
 	der, err := x509.CreateCertificateRequest(rand.Reader, template, key)
 	if err != nil {
 		t.Fatal(err)

@@ -217,6 +217,7 @@ type Certificate struct {
 // Filter chooses certificates; a zero field chooses all.
 type Filter struct {
 	Account, Issuer string
+	KeyHash         string
 	Domain          string    // an identifier's value, or what it is a wildcard of
 	Revoked         bool      // only those that are
 	Alive           time.Time // only those that end after

@@ -34,7 +34,7 @@ func (t *tx) PutCertificate(c *acme.Certificate) error {
 	if err != nil {
 		return err
 	}
-	if err := t.put("certificates", column{"serial", c.Serial}, column{"account", c.Account}, column{"issuer", c.Issuer},
+	if err := t.put("certificates", column{"serial", c.Serial}, column{"account", c.Account}, column{"issuer", c.Issuer}, column{"key_hash", c.KeyHash},
 		column{"issued", c.Issued.UTC().Format(stampForm)}, column{"not_after", stamp(c.NotAfter)}, column{"revoked", stamp(c.Revoked)}, doc); err != nil {
 		return err
 	}
@@ -74,6 +74,9 @@ func (t *tx) Certificates(f acme.Filter, after string, most int) ([]*acme.Certif
 	}
 	if f.Issuer != "" {
 		only("issuer = ?", f.Issuer)
+	}
+	if f.KeyHash != "" {
+		only("key_hash = ?", f.KeyHash)
 	}
 	if f.Domain != "" {
 		only("serial IN (SELECT serial FROM certificate_names WHERE name = ?)", f.Domain)

@@ -35,11 +35,12 @@ func migrations() []migration {
 		`CREATE INDEX authorizations_expiring ON authorizations (expires, id)`,
 
 		`CREATE TABLE reservations (serial TEXT PRIMARY KEY, doc TEXT NOT NULL)`,
-		`CREATE TABLE certificates (serial TEXT PRIMARY KEY, account TEXT NOT NULL, issuer TEXT NOT NULL, issued TEXT NOT NULL,
+		`CREATE TABLE certificates (serial TEXT PRIMARY KEY, account TEXT NOT NULL, issuer TEXT NOT NULL, key_hash TEXT NOT NULL, issued TEXT NOT NULL,
 			not_after TEXT, revoked TEXT, doc TEXT NOT NULL)`,
 		`CREATE INDEX certificates_issued ON certificates (issued, serial)`,
 		`CREATE INDEX certificates_of ON certificates (account, issued, serial)`,
 		`CREATE INDEX certificates_revoked ON certificates (issuer, issued, serial) WHERE revoked IS NOT NULL`,
+		`CREATE INDEX certificates_of_keys ON certificates (key_hash, issued, serial) WHERE revoked IS NOT NULL`,
 		`CREATE TABLE certificate_names (name TEXT NOT NULL, serial TEXT NOT NULL REFERENCES certificates ON DELETE CASCADE, PRIMARY KEY (name, serial))`,
 		`CREATE INDEX certificate_names_of ON certificate_names (serial)`,
 		`CREATE TABLE blobs (id TEXT PRIMARY KEY, octets BLOB NOT NULL)`,

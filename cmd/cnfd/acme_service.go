@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"log"
@@ -251,33 +250,6 @@ func hostOf(text string) string {
 		return ""
 	}
 	return u.Hostname()
-}
-
-// profilesOf are the profiles of the configuration, as the server knows them.
-func profilesOf(a *config.ACME) (all []acme.Profile) {
-	list := a.Profiles
-	if len(list) == 0 {
-		list = []config.Profile{config.DefaultProfile()}
-	}
-	for _, p := range list {
-		q := acme.Profile{
-			Name: p.Name, Description: p.Description, Methods: p.Methods, Identifiers: p.Identifiers, Wildcards: p.Wildcards,
-			Usage: x509.KeyUsageDigitalSignature | x509.KeyUsageKeyEncipherment, Life: p.Life, Backdate: p.Backdate,
-			Bind:  map[string]acme.Bind{"account": acme.BindAccount, "csr": acme.BindCSR, "both": acme.BindBoth}[p.Bind],
-			Grant: map[string]acme.Grant{"challenge": acme.GrantChallenge, "record": acme.GrantRecord}[p.Grant],
-		}
-		if q.Grant == acme.GrantRecord {
-			q.Methods = nil
-		}
-		for _, t := range p.KeyTypes {
-			q.KeyTypes = append(q.KeyTypes, acme.KeyType(t))
-		}
-		for _, u := range p.Usages {
-			q.ExtUsage = append(q.ExtUsage, map[string]x509.ExtKeyUsage{"server": x509.ExtKeyUsageServerAuth, "client": x509.ExtKeyUsageClientAuth}[u])
-		}
-		all = append(all, q)
-	}
-	return all
 }
 
 // identifierOfHost is what the server's own certificate is for.

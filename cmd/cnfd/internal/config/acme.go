@@ -53,7 +53,7 @@ type Pair struct {
 type Profile struct {
 	// Letters, digits, hyphens, dots and underscores.
 	Name string `yaml:"name"`
-	// What clients are told of it.
+	// What clients are told of it. "": what its other keys come to.
 	Description string `yaml:"description" default:"\"\""`
 	// The keys that the confirmation record must hold: account (that of the ACME account), csr (the certificate's own, known only at the end), both.
 	Bind string `yaml:"bind" default:"account" values:"account,csr,both"`

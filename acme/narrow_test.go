@@ -116,3 +116,84 @@ func TestAuthorizationsAheadAreBounded(t *testing.T) {
 		t.Error("it is not said when to come again")
 	}
 }
+
+// TestGrantIsOfOneAccountAndOneName: what lets the record alone suffice is told to the gate, at the
+// order's beginning and at its end, and nothing else is.
+func TestGrantIsOfOneAccountAndOneName(t *testing.T) {
+	for _, tt := range []struct {
+		claim string
+		let   func(p *play, tx acme.Tx) error
+		name  string
+		want  bool
+	}{
+		{"a grant", func(p *play, tx acme.Tx) error {
+			return tx.PutGrant(acme.Grantee{Account: p.account(), Domain: "vendor.example"})
+		}, "vendor.example", true},
+		{"a grant of another account", func(_ *play, tx acme.Tx) error {
+			return tx.PutGrant(acme.Grantee{Account: "another", Domain: "vendor.example"})
+		}, "vendor.example", false},
+		{"a grant of the name above", func(p *play, tx acme.Tx) error {
+			return tx.PutGrant(acme.Grantee{Account: p.account(), Domain: "vendor.example"})
+		}, "www.vendor.example", false},
+		{"a grant of the base", func(p *play, tx acme.Tx) error {
+			return tx.PutGrant(acme.Grantee{Account: p.account(), Domain: "vendor.example"})
+		}, "*.vendor.example", false},
+		{"a grant of the wildcard", func(p *play, tx acme.Tx) error {
+			return tx.PutGrant(acme.Grantee{Account: p.account(), Domain: "*.vendor.example"})
+		}, "*.vendor.example", true},
+		{"a grant of the wildcard, for the base", func(p *play, tx acme.Tx) error {
+			return tx.PutGrant(acme.Grantee{Account: p.account(), Domain: "*.vendor.example"})
+		}, "vendor.example", false},
+		{"an external account's domain", vouched(false, ""), "vendor.example", true},
+		{"a removed external account's domain", vouched(true, ""), "vendor.example", false},
+		{"the domain of an external account that another has used", vouched(false, "another"), "vendor.example", false},
+	} {
+		p := newPlay(t, nil)
+		p.update(func(tx acme.Tx) error { return tt.let(p, tx) })
+		p.gate.says(nil)
+		p.certified(p.order(ordering(tt.name), acme.Ready), tt.name)
+		claims := p.gate.claims()
+		if len(claims) != 2 || claims[0].Granted != tt.want || claims[1].Granted != tt.want {
+			t.Errorf("%s: the gate was asked %+v", tt.claim, claims)
+		}
+	}
+}
+
+// vouched puts a play's account under an external account that has a domain.
+func vouched(removed bool, usedBy string) func(*play, acme.Tx) error {
+	return func(p *play, tx acme.Tx) error {
+		a, err := tx.Account(p.account())
+		if err != nil {
+			return err
+		}
+		a.External = "kid-1"
+		if usedBy == "" {
+			usedBy = a.ID
+		}
+		if err := tx.PutAccount(a); err != nil {
+			return err
+		}
+		return tx.PutExternalAccount(&acme.ExternalAccount{KID: "kid-1", Account: usedBy, Removed: removed, Domains: []string{"vendor.example"}})
+	}
+}
+
+// TestAheadIsJudgedAnew: an authorization made ahead does not count where the gate says no by
+// now, though the order may wait for the record.
+func TestAheadIsJudgedAnew(t *testing.T) {
+	p := newPlay(t, func(c *acme.Config) { c.AwaitRecord = true })
+	r, body := p.post("/acme/new-authz", map[string]any{"identifier": dns("vendor.example")})
+	wantStatus(t, r, body, http.StatusCreated)
+	url := r.Header.Get("Location")
+	if o := p.order(ordering("vendor.example"), acme.Ready); o.Authorizations[0] != url {
+		t.Fatalf("the order rests on %s, want %s", o.Authorizations[0], url)
+	}
+	p.gate.says(refutes)
+	if o := p.order(ordering("vendor.example"), acme.Pending); o.Authorizations[0] == url {
+		t.Error("the order rests on what was let through before")
+	}
+	p.gate.says(nil)
+	p.post(url, map[string]any{"status": "deactivated"})
+	if o := p.order(ordering("vendor.example"), acme.Ready); o.Authorizations[0] == url {
+		t.Error("the order rests on an authorization that was deactivated")
+	}
+}

@@ -17,7 +17,11 @@ func (c *certbot) runs(o *acmeOrder, args ...string) (string, error) {
 
 func (c *certbot) account(t testing.TB, o *acmeOrder) string {
 	t.Helper()
-	if said, err := c.runs(o, "register", "--agree-tos", "--register-unsafely-without-email"); err != nil {
+	args := []string{"register", "--agree-tos", "--register-unsafely-without-email"}
+	if x := o.external; x != nil {
+		args = append(args, "--eab-kid", x.kid, "--eab-hmac-key", x.key)
+	}
+	if said, err := c.runs(o, args...); err != nil {
 		t.Fatalf("%v\n%s", err, said)
 	}
 	return o.theOne(t, "etc", "accounts", "*", "*", "*", "private_key.json")

@@ -31,14 +31,18 @@ type acmeOrder struct {
 	directory string // URL
 	root      string // PEM file of whom to trust as the server
 	names     []string
-	challenge string // one of the client's answers, or acmeNone
-	dir       string // the client's own; whatever it keeps is below
-	address   string // where the names are; web servers and responders of the client listen there
-	webroot   string // is served at http://address/.well-known/acme-challenge/
-	resolver  string // address and port
-	dns       string // name server that takes updates, and
-	dnsKey    string // the file of their key
+	challenge string        // one of the client's answers, or acmeNone
+	external  *acmeExternal // nil: none
+	dir       string        // the client's own; whatever it keeps is below
+	address   string        // where the names are; web servers and responders of the client listen there
+	webroot   string        // is served at http://address/.well-known/acme-challenge/
+	resolver  string        // address and port
+	dns       string        // name server that takes updates, and
+	dnsKey    string        // the file of their key
 }
+
+// acmeExternal is an external account (RFC 8555 §7.3.4): the name of its key, and the key in base64url.
+type acmeExternal struct{ kid, key string }
 
 // acmeNone: no challenge can be answered. Whatever a client has to be told in its place does not work.
 const acmeNone = "none"

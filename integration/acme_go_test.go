@@ -40,6 +40,9 @@ func (l *lego) runs(t testing.TB, o *acmeOrder, verb ...string) (string, error) 
 	for _, name := range o.names {
 		argv = append(argv, "--domains", name)
 	}
+	if x := o.external; x != nil {
+		argv = append(argv, "--eab", "--kid", x.kid, "--hmac", x.key)
+	}
 	return o.runs([]string{"EXEC_PATH=" + o.dnsHook(t), "EXEC_POLLING_INTERVAL=1", "EXEC_SEQUENCE_INTERVAL=1"}, append(argv, verb...)...)
 }
 
@@ -63,14 +66,14 @@ func (l *lego) revoke(t testing.TB, o *acmeOrder) (string, error) {
 	return l.runs(t, o, "revoke", "--keep")
 }
 
-// acmetool is a client in Go that is told what certificates are desired, and requests those that it lacks.
+// acmetool is a client in Go that is told what certificates are desired, and requests those that it lacks, with keys of RSA.
 type acmetool struct{ program string }
 
 func (a *acmetool) answers() []string { return []string{"http-01", "dns-01"} }
 
 func (a *acmetool) runs(t testing.TB, o *acmeOrder, args ...string) (string, error) {
 	t.Helper()
-	write(t, o.path("state", "conf", "target"), fmt.Sprintf("request:\n  provider: %q\n  key: {type: ecdsa}\n  challenge: {http-self-test: false, http-ports: [], webroot-paths: [%q]}\n", o.directory, o.wellKnown(t)))
+	write(t, o.path("state", "conf", "target"), fmt.Sprintf("request:\n  provider: %q\n  key: {type: rsa}\n  challenge: {http-self-test: false, http-ports: [], webroot-paths: [%q]}\n", o.directory, o.wellKnown(t)))
 	write(t, o.path("state", "conf", "responses"), fmt.Sprintf("\"acme-enter-email\": %q\n\"acme-agreement:%s\": true\n", acmeMail, o.terms(t)))
 	hooks := o.path("hooks")
 	if err := os.MkdirAll(hooks, 0o755); err != nil {

@@ -23,8 +23,8 @@ type acmeScene struct {
 // acmeIdentity is the server's name in CAA records.
 const acmeIdentity = "ca.example"
 
-// newACMEScene makes a CA by `cnfd acme init` and serves it, with one profile of the grant.
-func newACMEScene(t *testing.T, number int, grant string) *acmeScene {
+// newACMEScene makes a CA by `cnfd acme init` and serves it, with one profile of the grant, and lines of the section acme.
+func newACMEScene(t *testing.T, number int, grant string, lines ...string) *acmeScene {
 	t.Helper()
 	s := &acmeScene{acmeLab: newACMELab(t, number)}
 	dir, port := filepath.Join(s.dir, "ca"), 100*number
@@ -36,8 +36,9 @@ acme:
   caa_identities: [%s]
   allow_networks: [127.0.0.0/8]
   profiles: [{name: default, grant: %s}]
+  %s
 publish: {to: rfc2136, credentials: %q, ttl: 5s, wait: 1m}
-`, port, port+9, dir, acmeIdentity, grant, s.updater())
+`, port, port+9, dir, acmeIdentity, grant, strings.Join(lines, "\n  "), s.updater())
 	// The owner's commands and the server's are of the same file here.
 	s.config = s.newConfig(t, settings{sections: sections})
 	if out, code := commandLine(t, "", "acme", "init", "--config", s.config); code != 0 {

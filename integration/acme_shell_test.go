@@ -10,7 +10,7 @@ import (
 	"cnfd/internal/testneeds"
 )
 
-// dehydrated is a client in Bash with curl and openssl. It makes its account's key itself, of RSA.
+// dehydrated is a client in Bash with curl and openssl. It makes its account's key itself, of RSA, and those of certificates on P-384.
 type dehydrated struct{ program string }
 
 func (d *dehydrated) answers() []string { return []string{"http-01", "dns-01"} }
@@ -21,7 +21,7 @@ func (d *dehydrated) runs(t testing.TB, o *acmeOrder, args ...string) (string, e
 	if o.challenge == "dns-01" {
 		challenge, hook = o.challenge, o.dnsHook(t)
 	}
-	write(t, o.path("config"), fmt.Sprintf("BASEDIR=%q\nCA=%q\nCHALLENGETYPE=%s\nHOOK=%q\nWELLKNOWN=%q\nKEY_ALGO=prime256v1\nCURL_OPTS=\"--cacert %s\"\n",
+	write(t, o.path("config"), fmt.Sprintf("BASEDIR=%q\nCA=%q\nCHALLENGETYPE=%s\nHOOK=%q\nWELLKNOWN=%q\nKEY_ALGO=secp384r1\nCURL_OPTS=\"--cacert %s\"\n",
 		o.dir, o.directory, challenge, hook, o.wellKnown(t), o.root))
 	return o.runs(nil, append([]string{d.program, "--config", o.path("config")}, args...)...)
 }
@@ -82,7 +82,11 @@ func (u *uacme) account(t testing.TB, o *acmeOrder) string {
 	if _, err := os.Stat(key); err == nil {
 		return key
 	}
-	if said, err := u.runs(t, o, "new"); err != nil {
+	args := []string{"new"}
+	if x := o.external; x != nil {
+		args = []string{"--eab", x.kid + ":" + x.key, "new"}
+	}
+	if said, err := u.runs(t, o, args...); err != nil {
 		t.Fatalf("%v\n%s", err, said)
 	}
 	return key
@@ -107,7 +111,7 @@ func (u *uacme) revoke(t testing.TB, o *acmeOrder) (string, error) {
 	return u.runs(t, o, "revoke", o.path("conf", o.names[0], "cert.pem"))
 }
 
-// acmeTiny is 200 lines of Python. Its account's key, of RSA, and its requests are its user's business.
+// acmeTiny is 200 lines of Python. Its account's key and its requests, here of RSA both, are its user's business.
 type acmeTiny struct{ program string }
 
 func (a *acmeTiny) answers() []string { return []string{"http-01"} }
@@ -122,7 +126,7 @@ func (a *acmeTiny) obtain(t testing.TB, o *acmeOrder) ([]byte, string, error) {
 	for _, name := range o.names {
 		alt = append(alt, "DNS:"+name)
 	}
-	csr := run(t, o.dir, "", testneeds.Binary(t, "openssl", "openssl"), "req", "-new", "-key", o.keyFile(t, "domain.key", "ec"),
+	csr := run(t, o.dir, "", testneeds.Binary(t, "openssl", "openssl"), "req", "-new", "-key", o.keyFile(t, "domain.key", "rsa"),
 		"-subj", "/", "-addext", "subjectAltName="+strings.Join(alt, ","))
 	write(t, o.path("domain.csr"), csr)
 	// What it writes to standard output is the chain, and to the other what it does.

@@ -31,6 +31,9 @@ func (s *Server) newAccount(c *call) (*answer, *Problem) {
 	if p := s.weak(c.key); p != nil {
 		return nil, p
 	}
+	if p := padded(c.message.JWK); p != nil {
+		return nil, p
+	}
 	var wish accountWish
 	if p := decode(c.message.Payload, accountNames, &wish); p != nil {
 		return nil, p
@@ -60,6 +63,18 @@ func (s *Server) newAccount(c *call) (*answer, *Problem) {
 		s.Log.Info("acme: account", "account", a.ID, "external", a.External)
 	}
 	return &answer{status: status, location: s.accountURL(a.ID), object: s.accountObject(a)}, nil
+}
+
+// longestKey is what the longest key comes to as a JWK, and room for a few words beside it. An
+// account's key is kept for good as it was sent, and anybody makes an account.
+const longestKey = 4096
+
+// padded refuses what is no key's length, whatever members there are that say nothing of the key.
+func padded(jwk []byte) *Problem {
+	if len(jwk) > longestKey {
+		return Problemf(BadPublicKey, "jwk: over %d octets: leave out what is not needed to tell the key", longestKey)
+	}
+	return nil
 }
 
 // holderOf returns the account that a key signs for, nil where the key is new. A key

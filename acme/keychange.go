@@ -50,6 +50,9 @@ func (s *Server) readKeyChange(c *call) (*jws.Message, *Problem) {
 	if p := s.weak(inner.Key); p != nil {
 		return nil, inInner(p)
 	}
+	if p := padded(inner.JWK); p != nil {
+		return nil, inInner(p)
+	}
 	if err := inner.Verify(inner.Key); err != nil {
 		return nil, inInner(unreadable(err))
 	}

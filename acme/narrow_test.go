@@ -4,8 +4,11 @@ import (
 	"crypto/ecdsa"
 	"net/http"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
+
+	"github.com/go-jose/go-jose/v4"
 
 	"cnfd/acme"
 	"cnfd/acme/weakkey"
@@ -195,5 +198,43 @@ func TestAheadIsJudgedAnew(t *testing.T) {
 	p.post(url, map[string]any{"status": "deactivated"})
 	if o := p.order(ordering("vendor.example"), acme.Ready); o.Authorizations[0] == url {
 		t.Error("the order rests on an authorization that was deactivated")
+	}
+}
+
+// TestKeyIsKeptWithoutBallast: what stands in a jwk beside the key would be kept for good.
+func TestKeyIsKeptWithoutBallast(t *testing.T) {
+	p := newPlay(t, nil)
+	with := func(key *ecdsa.PrivateKey, ballast int) map[string]any {
+		m := read[map[string]any](t, jwk(t, key))
+		m["x-note"] = strings.Repeat("a", ballast)
+		return m
+	}
+	as := func(key *ecdsa.PrivateKey, ballast int, header map[jose.HeaderKey]any, payload []byte) string {
+		header["jwk"] = with(key, ballast)
+		signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: key}, &jose.SignerOptions{ExtraHeaders: header})
+		if err != nil {
+			t.Fatal(err)
+		}
+		made, err := signer.Sign(payload)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return made.FullSerialize()
+	}
+	for _, tt := range []struct {
+		ballast, account, change int
+	}{{3000, http.StatusCreated, http.StatusOK}, {4096, http.StatusBadRequest, http.StatusBadRequest}} {
+		key, next := newKey(t), newKey(t)
+		url := p.url("/acme/new-account")
+		r, body := p.send(url, as(key, tt.ballast, map[jose.HeaderKey]any{"url": url, "nonce": p.Server.MakeNonce()}, []byte("{}")))
+		wantStatus(t, r, body, tt.account)
+		url = p.url("/acme/key-change")
+		c := registered(t, p.Server)
+		inner := as(next, tt.ballast, map[jose.HeaderKey]any{"url": url}, octets(t, map[string]any{"account": c.kid, "oldKey": jwk(t, c.key)}))
+		r, body = c.post(url, inner)
+		wantStatus(t, r, body, tt.change)
+		if tt.change != http.StatusOK {
+			wantRefused(t, r, body, tt.change, acme.BadPublicKey, "inner object: jwk: over 4096 octets")
+		}
 	}
 }

@@ -238,3 +238,68 @@ func TestKeyIsKeptWithoutBallast(t *testing.T) {
 		}
 	}
 }
+
+// TestAccountThatEndsWhileTheGateIsAsked: nothing is stored for it then.
+func TestAccountThatEndsWhileTheGateIsAsked(t *testing.T) {
+	for path, payload := range map[string]any{
+		"/acme/new-order": ordering("vendor.example"), "/acme/new-authz": map[string]any{"identifier": dns("vendor.example")},
+	} {
+		p := newPlay(t, nil)
+		r, body := p.post(path, payload)
+		wantStatus(t, r, body, http.StatusCreated)
+		id := p.account()
+		p.gate.says(func(*acme.Claim) *acme.Problem {
+			p.update(func(tx acme.Tx) error {
+				return acme.DeactivateAccount(tx, id, acme.Revoked, acme.Problemf(acme.Unauthorized, "ended"), p.clock.Now())
+			})
+			return nil
+		})
+		r, body = p.post(path, payload)
+		wantRefused(t, r, body, http.StatusForbidden, acme.Unauthorized, "has changed meanwhile")
+		if n := stored(p.scene, func(tx acme.Tx) (int, error) { return tx.LiveCount(id, p.clock.Now()) }); n != 0 {
+			t.Errorf("%s: %d authorizations are live", path, n)
+		}
+		if open := stored(p.scene, func(tx acme.Tx) ([]*acme.Order, error) { return tx.OpenOrders(id) }); len(open) != 0 {
+			t.Errorf("%s: %d orders are open", path, len(open))
+		}
+	}
+}
+
+// TestChallengeIsBegunOnce: whoever responds twice, or to what is over, begins nothing.
+func TestChallengeIsBegunOnce(t *testing.T) {
+	p := newPlay(t, challenged)
+	tried := func() int {
+		p.gate.mu.Lock()
+		defer p.gate.mu.Unlock()
+		return len(p.gate.tried)
+	}
+	url := p.order(ordering("vendor.example"), acme.Pending).Authorizations[0]
+	first, second := p.authz(url).Challenges[0].URL, p.authz(url).Challenges[1].URL
+	p.post(first, map[string]any{})
+	if a := p.awaits(url); a.Status != acme.Valid || tried() != 1 {
+		t.Fatalf("it is %s after %d tries", a.Status, tried())
+	}
+	for _, c := range []string{first, second} {
+		r, body := p.post(c, map[string]any{})
+		wantStatus(t, r, body, http.StatusOK)
+	}
+	p.Sweep(t.Context())
+	if a := p.authz(url); a.Status != acme.Valid || tried() != 1 {
+		t.Errorf("answered again it is %s after %d tries", a.Status, tried())
+	}
+
+	held := make(chan struct{})
+	p.gate.says(nil)
+	url = p.order(ordering("other.example"), acme.Pending).Authorizations[0]
+	first = p.authz(url).Challenges[0].URL
+	before := tried()
+	p.gate.says(func(*acme.Claim) *acme.Problem { <-held; return nil })
+	p.post(first, map[string]any{})
+	p.post(first, map[string]any{}) // while it is being validated
+	close(held)
+	p.awaits(url)
+	p.Sweep(t.Context())
+	if n := tried() - before; n != 1 {
+		t.Errorf("one challenge was validated %d times", n)
+	}
+}

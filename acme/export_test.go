@@ -36,5 +36,6 @@ const (
 	ChallengeLease = challengeLease
 	MostTries      = mostTries
 	AtOnce         = atOnce
+	ClaimTime      = claimTime
 	JudgedAtOnce   = judgedAtOnce
 )

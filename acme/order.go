@@ -179,6 +179,9 @@ const (
 	// judgedAtOnce bounds those of all orders together that begin, and as many more of those
 	// that have begun, so that a crowd of them leaves the resolver to others.
 	judgedAtOnce = 32
+	// claimTime bounds how long one identifier has a turn: name servers that wait before each
+	// answer, at each label of a long name, would have it for minutes.
+	claimTime = 20 * time.Second
 )
 
 // turns are taken to ask the gate.
@@ -203,7 +206,9 @@ func (s *Server) judge(ctx context.Context, turns turns, claims []*Claim) []*Pro
 			continue
 		}
 		all.Go(func() {
-			found[n] = s.Gate.Judge(ctx, claim)
+			within, cancel := context.WithTimeout(ctx, claimTime)
+			defer cancel()
+			found[n] = s.Gate.Judge(within, claim)
 			<-turns
 			<-turn
 		})

@@ -137,6 +137,9 @@ func (s *Server) authorization(c *call) (*answer, *Problem) {
 			return nil, Problemf(Malformed, "the authorization is %s: there is nothing to deactivate", status)
 		}
 		a.Status = Deactivated
+		if err := endOrders(tx, a.ID); err != nil {
+			return nil, err
+		}
 		return a, tx.PutAuthorization(a)
 	}
 	var a *Authorization
@@ -157,6 +160,25 @@ func (s *Server) authorization(c *call) (*answer, *Problem) {
 		reply.retry = comeAgain
 	}
 	return reply, nil
+}
+
+// endOrders ends the orders that wait for an authorization which came to a bad end. Left open
+// they would count for what an account may have at once, with nobody able to end them.
+func endOrders(tx Tx, authorization string) error {
+	all, err := tx.OrdersOf(authorization)
+	if err != nil {
+		return err
+	}
+	for _, o := range all {
+		if o.State != OrderOpen {
+			continue
+		}
+		o.State = OrderInvalid // its error is that of its authorizations
+		if err := tx.PutOrder(o); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // of reports whether a is the authorization of an order's identifier, made with the same account key.

@@ -189,6 +189,9 @@ func (s *Server) validated(worked *Authorization, n int, p *Problem) error {
 		default:
 			c.Status, c.Error = Invalid, p
 			a.Status = Invalid
+			if err := endOrders(tx, a.ID); err != nil {
+				return err
+			}
 		}
 		return tx.PutAuthorization(a)
 	})

@@ -303,3 +303,30 @@ func TestChallengeIsBegunOnce(t *testing.T) {
 		t.Errorf("one challenge was validated %d times", n)
 	}
 }
+
+// TestOrderThatFailedIsNotOpen: what has failed leaves room for others.
+func TestOrderThatFailedIsNotOpen(t *testing.T) {
+	p := newPlay(t, func(c *acme.Config) { challenged(c); c.OpenOrders = 2 })
+	p.gate.validated = acme.Problemf(acme.Connection, "nobody answers")
+	for n := range 6 {
+		o := p.order(ordering("vendor.example", "other.example"), acme.Pending)
+		url := o.Authorizations[n%2]
+		says := "nobody answers"
+		if n < 4 {
+			p.post(p.authz(url).Challenges[0].URL, map[string]any{})
+			p.awaits(url)
+		} else {
+			r, body := p.post(url, map[string]any{"status": "deactivated"})
+			wantStatus(t, r, body, http.StatusOK)
+			says = "deactivated"
+		}
+		o = p.look(o)
+		if o.Status != acme.Invalid || o.Error == nil || !strings.Contains(o.Error.Detail, says) || len(o.Error.Subproblems) != 1 {
+			t.Errorf("order %d is %s: %+v", n, o.Status, o.Error)
+		}
+	}
+	p.order(ordering("vendor.example"), acme.Pending)
+	p.order(ordering("vendor.example"), acme.Pending)
+	r, body := p.post("/acme/new-order", ordering("vendor.example"))
+	wantRefused(t, r, body, http.StatusTooManyRequests, acme.RateLimited, "2 open orders")
+}

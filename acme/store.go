@@ -40,6 +40,8 @@ type Tx interface {
 	Orders(account, after string, most int) ([]*Order, error)
 	// OpenOrders returns an account's orders in state Open or Processing.
 	OpenOrders(account string) ([]*Order, error)
+	// OrdersOf returns the orders that rest on an authorization, in whatever state.
+	OrdersOf(authorization string) ([]*Order, error)
 	// Overdue returns orders in state Processing whose lease has passed, or ends after
 	// horizon: no lease does that was given by now, so the clock was set back.
 	Overdue(now, horizon time.Time, most int) ([]*Order, error)

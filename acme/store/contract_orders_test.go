@@ -60,6 +60,18 @@ func openOrders(t *testing.T, s acme.Store) {
 	}
 }
 
+func ordersOf(t *testing.T, s acme.Store) {
+	o := func(id string, state acme.OrderState, of ...string) *acme.Order {
+		return &acme.Order{ID: id, Account: "a", State: state, Authorizations: of}
+	}
+	puts(t, s, putOrder, o("1", acme.OrderInvalid, "z"), o("2", acme.OrderOpen, "y", "z"), o("3", acme.OrderValid, "y"), o("4", acme.OrderProcessing))
+	for of, want := range map[string]string{"z": "1 2 ", "y": "2 3 ", "x": "", "": ""} {
+		if got := ids(reads(t, s, func(tx acme.Tx) ([]*acme.Order, error) { return tx.OrdersOf(of) }), orderID); got != want {
+			t.Errorf("of %q: %s, want %s", of, got, want)
+		}
+	}
+}
+
 func overdue(t *testing.T, s acme.Store) {
 	o := func(id string, state acme.OrderState, lease time.Duration) *acme.Order {
 		return &acme.Order{ID: id, State: state, Lease: day.Add(lease)}

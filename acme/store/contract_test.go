@@ -30,6 +30,7 @@ func testStore(t *testing.T, open func(t *testing.T) acme.Store) {
 		"external accounts and grants":                               externals,
 		"orders come oldest first, page by page, ties too":           orderPages,
 		"open orders are those in two states":                        openOrders,
+		"an authorization has the orders that name it":               ordersOf,
 		"overdue orders are those in progress whose lease is over":   overdue,
 		"live authorizations are pending or valid, and not at end":   live,
 		"unfinished authorizations have a challenge left lying":      unfinished,

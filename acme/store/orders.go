@@ -60,6 +60,12 @@ func (t *tx) OpenOrders(account string) ([]*acme.Order, error) {
 	return many[acme.Order](t, "an order", "SELECT doc FROM orders WHERE account = $1 AND state IN (1, 2) ORDER BY created, id", account)
 }
 
+// OrdersOf returns them oldest first.
+func (t *tx) OrdersOf(authorization string) ([]*acme.Order, error) {
+	return many[acme.Order](t, "an order", `SELECT doc FROM orders WHERE id IN
+		(SELECT order_id FROM order_authorizations WHERE authorization_id = $1) ORDER BY created, id`, authorization)
+}
+
 // Overdue returns them in the order in which their leases end.
 func (t *tx) Overdue(now, horizon time.Time, most int) ([]*acme.Order, error) {
 	return many[acme.Order](t, "an order", "SELECT doc FROM orders WHERE lease <= $1 OR lease > $2 ORDER BY lease, id LIMIT $3",

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/x509"
+	"database/sql"
 	"encoding/asn1"
 	"errors"
 	"math/big"
@@ -16,6 +17,7 @@ import (
 // An acmeAudit is what a store says of certificates.
 type acmeAudit struct {
 	certificates, processing, valid int
+	reserved                        int // of which there is no certificate: somebody died, or was refused, in between
 	revoked                         map[string]bool
 }
 
@@ -31,6 +33,13 @@ func audit(t testing.TB, path string, received ...map[string][]byte) *acmeAudit 
 	defer s.Close()
 	a := &acmeAudit{revoked: map[string]bool{}}
 	if err := s.View(context.Background(), func(tx acme.Tx) error { return a.read(t, tx, received) }); err != nil {
+		t.Fatal(err)
+	}
+	db, err := sql.Open("sqlite", path) // by acme/store's driver: no Tx counts them
+	if err == nil {
+		err = errors.Join(db.QueryRow("SELECT count(*) FROM reservations WHERE serial NOT IN (SELECT serial FROM certificates)").Scan(&a.reserved), db.Close())
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 	return a

@@ -94,3 +94,18 @@ func TestCrowdLeavesTurnsToOthers(t *testing.T) {
 		t.Errorf("asked about %d, want %d", len(h.came)+acme.JudgedAtOnce, want)
 	}
 }
+
+// TestOrderIsFinalizedOnce: of two requests that both saw it ready, one makes the certificate.
+func TestOrderIsFinalizedOnce(t *testing.T) {
+	var store *leaving
+	p := newPlay(t, func(c *acme.Config) { store = &leaving{Store: c.Store}; c.Store = store })
+	o := p.order(ordering("vendor.example"), acme.Ready)
+	late := p.sign(o.Finalize, csr(t, newKey(t), "vendor.example"))
+	store.goes = func() { p.certified(o, "vendor.example") }
+	store.n.Store(2) // the account was read, and the order
+	r, body := p.send(o.Finalize, late)
+	wantRefused(t, r, body, http.StatusForbidden, acme.OrderNotReady, "the order is valid")
+	if len(p.issuer.signed) != 1 {
+		t.Errorf("%d certificates were signed", len(p.issuer.signed))
+	}
+}

@@ -21,6 +21,9 @@ const (
 	// mostTries bounds how often one cnf-01 is looked at, and how often a challenge or
 	// an order is taken up again after a process has died over it.
 	mostTries = 10
+	// validatedAtOnce bounds the connections to whoever account holders name: some answer
+	// slowly, and the files that this process may open are the resolver's and the listeners' too.
+	validatedAtOnce = 256
 )
 
 var responseNames = strict.NewNames()
@@ -114,6 +117,14 @@ func (s *Server) validate(ctx context.Context, a *Authorization, n int) *Problem
 	}
 	claim.Method = c.Type
 	if p := Joined(s.judge(ctx, s.begun, []*Claim{claim})); p != nil || c.Type == MethodCNF {
+		return p
+	}
+	select {
+	case s.validating <- struct{}{}:
+		defer func() { <-s.validating }()
+	case <-ctx.Done():
+		p := Problemf(Connection, "too many challenges are being validated: order anew").For(a.Identifier)
+		p.Passing = true
 		return p
 	}
 	return s.Validator.Validate(ctx, c.Type, a.Identifier, c.Token, c.Token+"."+a.Thumbprint)

@@ -32,10 +32,11 @@ func (s *Server) Sweep(ctx context.Context) { s.sweep(ctx); s.work.Wait() }
 func (s *Server) Leave() { s.stop(); s.work.Wait() }
 
 const (
-	OrderLease     = orderLease
-	ChallengeLease = challengeLease
-	MostTries      = mostTries
-	AtOnce         = atOnce
-	ClaimTime      = claimTime
-	JudgedAtOnce   = judgedAtOnce
+	OrderLease      = orderLease
+	ChallengeLease  = challengeLease
+	MostTries       = mostTries
+	AtOnce          = atOnce
+	ValidatedAtOnce = validatedAtOnce
+	ClaimTime       = claimTime
+	JudgedAtOnce    = judgedAtOnce
 )

@@ -109,3 +109,49 @@ func TestOrderIsFinalizedOnce(t *testing.T) {
 		t.Errorf("%d certificates were signed", len(p.issuer.signed))
 	}
 }
+
+// holdingValidator has every challenge wait.
+type holdingValidator struct {
+	came chan struct{}
+	on   chan struct{}
+}
+
+func (h *holdingValidator) Validate(context.Context, string, acme.Identifier, string, string) *acme.Problem {
+	h.came <- struct{}{}
+	<-h.on
+	return nil
+}
+
+// TestChallengesTakeTurns: however many there are, only so many connections are open.
+func TestChallengesTakeTurns(t *testing.T) {
+	const names, orders = 100, acme.ValidatedAtOnce/100 + 1
+	h := &holdingValidator{came: make(chan struct{}, names*orders), on: make(chan struct{})}
+	p := newPlay(t, func(c *acme.Config) { challenged(c); c.Validator = h })
+	var all []orderDoc
+	for n := range orders {
+		var list []string
+		for k := range names {
+			list = append(list, fmt.Sprintf("n%d.o%d.example", k, n))
+		}
+		o := p.order(ordering(list...), acme.Pending)
+		for _, url := range o.Authorizations {
+			p.post(p.authz(url).Challenges[0].URL, map[string]any{})
+		}
+		all = append(all, o)
+	}
+	for range acme.ValidatedAtOnce {
+		<-h.came
+	}
+	p.look(all[0])
+	if len(h.came) > 0 {
+		t.Errorf("%d more are validated at once than may be", len(h.came))
+	}
+	close(h.on)
+	for _, o := range all {
+		for _, url := range o.Authorizations {
+			if a := p.awaits(url); a.Status != acme.Valid {
+				t.Fatalf("one came to %s", a.Status)
+			}
+		}
+	}
+}

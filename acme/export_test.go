@@ -31,6 +31,9 @@ func (s *Server) Sweep(ctx context.Context) { s.sweep(ctx); s.work.Wait() }
 // Leave ends the server as a killed process does, with nothing put aside.
 func (s *Server) Leave() { s.stop(); s.work.Wait() }
 
+// Ended is closed once the server has been asked to end.
+func (s *Server) Ended() <-chan struct{} { return s.end.Done() }
+
 const (
 	OrderLease      = orderLease
 	ChallengeLease  = challengeLease

@@ -228,7 +228,11 @@ func (s *Server) settle(worked *Order, p *Problem) error {
 		if !o.worked(worked) {
 			return nil
 		}
-		o.CSR, o.Lease = nil, time.Time{}
+		o.Lease = time.Time{}
+		if p.Passing && s.end.Err() != nil {
+			return tx.PutOrder(o) // this process ends: whoever is next takes it up at once
+		}
+		o.CSR = nil
 		if o.State = OrderInvalid; p.Passing && o.Tries < mostTries {
 			o.State = OrderOpen
 		}

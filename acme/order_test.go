@@ -172,6 +172,7 @@ func TestWhatIsWrongWithAnOrder(t *testing.T) {
 		{"a mapped address", typed("ip", "::ffff:192.0.2.1"), acme.RejectedIdentifier, "the IPv4 address that it is"},
 		{"a zone", typed("ip", "fe80::1%eth0"), acme.RejectedIdentifier, "want an IPv4 or IPv6 address"},
 		{"no time", with(ordering("a.example"), "notAfter", "tomorrow"), acme.Malformed, "payload"},
+		{"an end later than a life from now", with(with(ordering("a.example"), "notBefore", now.Add(24*time.Hour)), "notAfter", now.Add(7*24*time.Hour+time.Second)), acme.Malformed, "no longer than that from now"},
 		{"a beginning long past", with(ordering("a.example"), "notBefore", now.Add(-2*time.Hour)), acme.Malformed, "in the past"},
 		{"an end before the beginning", with(with(ordering("a.example"), "notBefore", now.Add(2*time.Hour)), "notAfter", now.Add(time.Hour)), acme.Malformed, "not after notBefore"},
 		{"a life too long", with(ordering("a.example"), "notAfter", now.Add(8*24*time.Hour)), acme.Malformed, "168h0m0s at the most"},

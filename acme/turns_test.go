@@ -155,3 +155,33 @@ func TestChallengesTakeTurns(t *testing.T) {
 		}
 	}
 }
+
+// TestOrderOutlivesItsProcess: one that is being worked on when a process is asked to end is
+// the next one's, with nothing asked of its client again.
+func TestOrderOutlivesItsProcess(t *testing.T) {
+	p := newPlay(t, func(c *acme.Config) { c.Patience = time.Nanosecond })
+	o := p.order(ordering("vendor.example"), acme.Ready)
+	held, asked := make(chan struct{}), make(chan struct{}, 1)
+	p.gate.says(func(c *acme.Claim) *acme.Problem { asked <- struct{}{}; <-held; return passing(c) })
+	r, body := p.finalize(o, "vendor.example")
+	wantStatus(t, r, body, http.StatusOK)
+	<-asked
+	server := p.Server
+	ended := make(chan struct{})
+	go func() { server.Leave(); close(ended) }()
+	<-server.Ended()
+	close(held)
+	<-ended
+	if n := p.look(o); n.Status != acme.Processing {
+		t.Fatalf("the order is %s: %v", n.Status, n.Error)
+	}
+	p.gate.says(nil)
+	p.Server = p.again(func(c *acme.Config) {
+		c.Gate, c.Validator, c.Issuer, c.Authority = p.gate, p.gate, p.issuer, p.issuer
+	})
+	p.client.server, p.client.nonce = p.Server, ""
+	p.Server.Sweep(t.Context())
+	if n := p.look(o); n.Status != acme.Valid {
+		t.Errorf("the order is %s: %v", n.Status, n.Error)
+	}
+}

@@ -71,8 +71,8 @@ func (w *wanted) timely(now time.Time) *Problem {
 		return Problemf(Malformed, "notBefore: further ahead than profile %s allows (%s)", w.profile.Name, w.profile.Life)
 	case !until.After(from) || !until.After(now):
 		return Problemf(Malformed, "notAfter: not after notBefore and now")
-	case until.Sub(from) > w.profile.Life:
-		return Problemf(Malformed, "notAfter: profile %s lets a certificate live %s at the most", w.profile.Name, w.profile.Life)
+	case until.Sub(from) > w.profile.Life || w.notAfter.After(now.Add(w.profile.Life)):
+		return Problemf(Malformed, "notAfter: profile %s lets a certificate live %s at the most, and no longer than that from now", w.profile.Name, w.profile.Life)
 	}
 	return nil
 }

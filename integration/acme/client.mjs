@@ -2,6 +2,7 @@
 //
 //     node client.mjs obtain '{"directory": "https://localhost:14000/dir", "account": "account.pem", "key": "key.pem",
 //         "out": "chain.pem", "names": ["a.example"], "challenge": "http-01", "webroot": "/srv/challenges", "hook": "dns.sh"}'
+//     node client.mjs account '{"directory": …, "account": "account.pem"}'
 //     node client.mjs revoke '{"directory": …, "account": "account.pem", "cert": "chain.pem"}'
 //
 // Whose certificates it trusts is said by NODE_EXTRA_CA_CERTS. An account that the key does not have yet is made.
@@ -45,6 +46,8 @@ if (verb === "obtain") {
 } else if (verb === "revoke") {
   await client.createAccount({ termsOfServiceAgreed: true, contact: ["mailto:hostmaster@vendor.example"] });
   await client.revokeCertificate(readFileSync(o.cert), { reason: 5 });
+} else if (verb === "account") {
+  await client.createAccount({ termsOfServiceAgreed: true });
 } else {
   throw new Error(`${verb}: no such verb`);
 }

@@ -90,7 +90,7 @@ func killedWhileIssuing(t *testing.T, number, times int) {
 			t.Errorf("certificate %s was revoked, and its client told so: it is not", serial)
 		}
 	}
-	t.Logf("figure: killed %d times while issuing: %d certificates, %d revoked, %d answers cut off, %d orders left of which %d were being worked on, %d serials reserved for nothing; no certificate unknown, no serial twice, none stuck",
+	t.Logf("figure: killed %d times while issuing: %d certificates, %d revoked, %d answers cut off, %d orders left of which %d were being worked on, %d serials reserved for nothing",
 		times, after.certificates, len(c.revoked), c.cut, len(c.left), processing, after.reserved)
 	stale := 0
 	for _, client := range c.clients {

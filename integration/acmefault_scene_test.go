@@ -67,7 +67,8 @@ acme:
   listen: %s
   url: https://localhost:%s
   caa_identities: [%s]
-  profiles: [{name: default, grant: record}]
+  profiles: [{name: default, grant: record}, {name: challenged, grant: challenge}]
+  allow_networks: [127.0.0.0/8]
   %s
 publish: {to: rfc2136, credentials: %q, ttl: 5s, wait: 1m}
 api: {listen: %q, unix: %q}

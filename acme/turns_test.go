@@ -185,3 +185,45 @@ func TestOrderOutlivesItsProcess(t *testing.T) {
 		t.Errorf("the order is %s: %v", n.Status, n.Error)
 	}
 }
+
+// TestWhatTheGateWasAskedOfHasChanged: each thing alone keeps a certificate from being signed,
+// though nothing has ended the order.
+func TestWhatTheGateWasAskedOfHasChanged(t *testing.T) {
+	account := func(change func(*acme.Account)) func(*play, acme.Tx) error {
+		return func(p *play, tx acme.Tx) error {
+			a, err := tx.Account(p.account())
+			if err != nil {
+				return err
+			}
+			change(a)
+			return tx.PutAccount(a)
+		}
+	}
+	for _, tt := range []struct {
+		claim  string
+		change func(*play, acme.Tx) error
+		want   int
+	}{
+		{"nothing", account(func(*acme.Account) {}), http.StatusOK},
+		{"the account has ended", account(func(a *acme.Account) { a.Status = acme.Revoked }), http.StatusForbidden},
+		{"the account has another key", account(func(a *acme.Account) { a.Thumbprint = "another" }), http.StatusForbidden},
+		{"an authorization was deactivated", func(p *play, tx acme.Tx) error {
+			live, err := tx.Live(p.account(), dns("vendor.example"), p.clock.Now())
+			if err != nil {
+				return err
+			}
+			live[0].Status = acme.Deactivated
+			return tx.PutAuthorization(live[0])
+		}, http.StatusForbidden},
+	} {
+		p := newPlay(t, nil)
+		o := p.order(ordering("vendor.example"), acme.Ready)
+		p.issuer.before = func() { p.update(func(tx acme.Tx) error { return tt.change(p, tx) }) }
+		if r, body := p.finalize(o, "vendor.example"); r.StatusCode != tt.want {
+			t.Errorf("%s: %d %s", tt.claim, r.StatusCode, body)
+		}
+		if signed := len(p.issuer.signed) > 0; signed != (tt.want == http.StatusOK) {
+			t.Errorf("%s: signed: %t", tt.claim, signed)
+		}
+	}
+}

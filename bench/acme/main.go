@@ -68,15 +68,15 @@ func compare(w *world, rounds int, each time.Duration) (err error) {
 	fmt.Printf("%d accounts at once, %d rounds of %v each; medians (lowest–highest)\n", w.accounts, rounds, each)
 	for _, p := range peers {
 		of := func(f func(result) float64) string { return spread(results[p], f) }
-		fmt.Printf("%-8s %s orders a second; an order takes %s ms at the median, %s ms at p99\n",
-			p.name, of(result.rate), of(result.median), of(result.p99))
+		fmt.Printf("%-8s %s orders a second; an order takes %s ms at the median, %s ms at p99, and %s ms of the server's processor time\n",
+			p.name, of(result.rate), of(result.median), of(result.p99), of(result.cpu))
 	}
-	var rate, p99 []float64
+	var rate, p99, cpu []float64
 	for i := range rounds {
 		a, b := results[ours][i], results[theirs][i]
-		rate, p99 = append(rate, a.rate()/b.rate()), append(p99, a.p99()/b.p99())
+		rate, p99, cpu = append(rate, a.rate()/b.rate()), append(p99, a.p99()/b.p99()), append(cpu, a.cpu()/b.cpu())
 	}
-	fmt.Printf("cnfd: × %s of Pebble's orders a second, × %s of its p99\n", inOrder(rate), inOrder(p99))
+	fmt.Printf("cnfd: × %s of Pebble's orders a second, × %s of its p99, × %s of its processor time an order\n", inOrder(rate), inOrder(p99), inOrder(cpu))
 	return nil
 }
 
@@ -84,9 +84,11 @@ func compare(w *world, rounds int, each time.Duration) (err error) {
 type result struct {
 	took   []time.Duration
 	within time.Duration
+	used   float64 // processor time of the server, in ticks of 10 ms
 }
 
 func (r result) rate() float64   { return float64(len(r.took)) / r.within.Seconds() }
+func (r result) cpu() float64    { return r.used * 10 / float64(len(r.took)) } // ms an order
 func (r result) median() float64 { return r.at(0.5) }
 func (r result) p99() float64    { return r.at(0.99) }
 

@@ -116,7 +116,7 @@ func (w *world) peer(name, domain, directory, root string) (*peer, error) {
 	}
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM(text)
-	p := &peer{name: name, domain: domain}
+	p := &peer{name: name, domain: domain, pid: w.running[len(w.running)-1].Process.Pid}
 	for range w.accounts {
 		h := &http.Client{Timeout: time.Minute, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}}
 		c, err := newClient(h, domain)

@@ -5,7 +5,7 @@ import "context"
 // What tests outside of the package call as the rest of it does.
 
 const (
-	MostNonces = mostNonces
+	MostNonces = mostNonces / 2
 	OrdersPage = ordersPage
 	LookEvery  = lookEvery
 )

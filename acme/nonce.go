@@ -7,10 +7,12 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync"
 )
 
-// mostNonces bounds the nonces that are live at once; then the oldest is forgotten,
+// mostNonces bounds the nonces that are live at once, a half of them for accounts and
+// the other for strangers, who can ask for any number; then the oldest is forgotten,
 // and whoever has it is told badNonce and goes on with another (RFC 8555 §6.5; Boulder's figure).
 const mostNonces = 65_536
 
@@ -40,7 +42,7 @@ func (n *nonces) add(fresh nonce) {
 	if n.live[fresh] != nil {
 		return
 	}
-	if len(n.live) >= mostNonces {
+	if len(n.live) >= mostNonces/2 {
 		delete(n.live, n.ages.Remove(n.ages.Front()).(nonce))
 	}
 	n.live[fresh] = n.ages.PushBack(fresh)
@@ -81,10 +83,16 @@ func readNonce(text string) (n nonce, ok bool) {
 	return n, ok && copy(n[:], octets) == len(n) && len(octets) == len(n)
 }
 
+// ofStrangers marks in the Store the nonces that anybody was given.
+const ofStrangers = "stranger:"
+
 // putNoncesAside hands the live nonces to whoever is next. They are taken out here
 // first: one that this process could still take would be good twice.
 func (s *Server) putNoncesAside(ctx context.Context) error {
 	all := s.nonces.drain()
+	for _, text := range s.strangers.drain() {
+		all = append(all, ofStrangers+text)
+	}
 	if err := s.Store.Update(ctx, func(tx Tx) error { return tx.PutNonces(all) }); err != nil {
 		return fmt.Errorf("acme: putting %d nonces aside (their clients will be told badNonce and go on): %w", len(all), err)
 	}
@@ -99,8 +107,12 @@ func (s *Server) restoreNonces(ctx context.Context) error {
 		return fmt.Errorf("acme: taking over the nonces that were put aside: %w", err)
 	}
 	for _, text := range all {
+		pool := &s.nonces
+		if of, ok := strings.CutPrefix(text, ofStrangers); ok {
+			pool, text = &s.strangers, of
+		}
 		if n, ok := readNonce(text); ok {
-			s.nonces.add(n)
+			pool.add(n)
 		}
 	}
 	return nil

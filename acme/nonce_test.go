@@ -164,3 +164,39 @@ func TestNoNonceIsBadNonce(t *testing.T) {
 	r, answer = c.post(c.kid, nil) // with the refusal's
 	wantStatus(t, r, answer, http.StatusOK)
 }
+
+// A stranger asks for any number of nonces: who has signed for an account keeps theirs.
+func TestStrangersDoNotMakeTheServerForget(t *testing.T) {
+	s := newScene(t, nil)
+	c := registered(t, s.Server)
+	c.post("/acme/acct/"+c.account(), nil) // its answer's nonce is an account's
+	mine := c.nonce
+	strange := answeredNonce(c)
+	for range acme.MostNonces {
+		answeredNonce(c)
+	}
+	c.nonce = mine
+	r, body := c.post("/acme/acct/"+c.account(), nil)
+	wantStatus(t, r, body, http.StatusOK)
+	c.nonce = strange
+	r, body = c.post("/acme/acct/"+c.account(), nil)
+	wantRefused(t, r, body, http.StatusBadRequest, acme.BadNonce, "too old")
+
+	strange = answeredNonce(c) // outlives a clean stop as any
+	if err := s.PutNoncesAside(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	c.server = s.again(nil)
+	if err := c.server.RestoreNonces(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	c.nonce = strange
+	r, body = c.post("/acme/acct/"+c.account(), nil)
+	wantStatus(t, r, body, http.StatusOK)
+}
+
+// answeredNonce is one of newNonce's.
+func answeredNonce(c *client) string {
+	r, _ := c.get("/acme/new-nonce")
+	return r.Header.Get("Replay-Nonce")
+}

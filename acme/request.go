@@ -64,6 +64,9 @@ func (s *Server) signed(path string, who signer, handle func(*call) (*answer, *P
 			s.refuse(w, p)
 			return
 		}
+		if c.account != nil {
+			w = heard{w}
+		}
 		a, p := handle(c)
 		if p != nil {
 			s.refuse(w, p)
@@ -72,6 +75,10 @@ func (s *Server) signed(path string, who signer, handle func(*call) (*answer, *P
 		s.reply(w, a)
 	})
 }
+
+// heard answers who has signed for an account: with a nonce of those that no stranger's
+// requests make the server forget.
+type heard struct{ http.ResponseWriter }
 
 // open mounts what is read without a signature.
 func (s *Server) open(pattern string, handle func(*http.Request) (*answer, *Problem)) {
@@ -120,7 +127,7 @@ func (s *Server) authenticate(r *http.Request, who signer) (*call, *Problem) {
 	if err := m.Verify(c.key); err != nil {
 		return nil, unreadable(err)
 	}
-	if !s.nonces.take(m.Nonce) {
+	if !s.nonces.take(m.Nonce) && !s.strangers.take(m.Nonce) {
 		return nil, Problemf(BadNonce, "nonce: used before, or too old: take the one of this answer and send the request again")
 	}
 	return c, nil
@@ -262,7 +269,11 @@ func (s *Server) reply(w http.ResponseWriter, a *answer) {
 func (s *Server) headers(w http.ResponseWriter) http.Header {
 	h := w.Header()
 	h.Set("Cache-Control", "no-store") // RFC 8555 §6.5.1, §7.2
-	h.Set("Replay-Nonce", s.nonces.make())
+	if _, ok := w.(heard); ok {
+		h.Set("Replay-Nonce", s.nonces.make())
+	} else {
+		h.Set("Replay-Nonce", s.strangers.make())
+	}
 	h.Add("Link", link(s.URL+"/directory", "index"))
 	return h
 }

@@ -17,10 +17,11 @@ import (
 // its own listener, and works on what it has begun while Run runs.
 type Server struct {
 	Config
-	profiles map[string]*Profile
-	nonces   nonces
-	lists    lists
-	mux      *http.ServeMux
+	profiles  map[string]*Profile
+	nonces    nonces // given to who has signed for an account
+	strangers nonces // given to anybody
+	lists     lists
+	mux       *http.ServeMux
 
 	// Turns of the gate's judgements: of what is asked for, and of what the gate has let begin. Whoever
 	// asks for much, and is refused, has nobody wait who is about to get a certificate.

@@ -227,3 +227,21 @@ func TestWhatTheGateWasAskedOfHasChanged(t *testing.T) {
 		}
 	}
 }
+
+// TestOrderIsNotTriedForEver: of what stays unproven a client can try again, so many times.
+func TestOrderIsNotTriedForEver(t *testing.T) {
+	p := newPlay(t, nil)
+	o := p.order(ordering("vendor.example"), acme.Ready)
+	p.gate.says(passing)
+	for n := 1; n <= acme.MostTries; n++ {
+		want := acme.Ready
+		if n == acme.MostTries {
+			want = acme.Invalid
+		}
+		r, body := p.finalize(o, "vendor.example")
+		wantRefused(t, r, body, http.StatusBadRequest, acme.DNS, "nothing is proven")
+		if got := p.look(o).Status; got != want {
+			t.Fatalf("after %d tries the order is %s, want %s", n, got, want)
+		}
+	}
+}

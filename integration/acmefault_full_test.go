@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -37,6 +38,31 @@ func TestACMEDiskFull(t *testing.T) {
 	c.obtains(t)
 	t.Run("before a new order and before finalize", func(t *testing.T) { f.fullBefore(t, c) })
 	t.Run("while a certificate is being made", func(t *testing.T) { f.fullMeanwhile(t, c) })
+	t.Run("at its end and its beginning it says what is the matter", f.fullEnds)
+}
+
+// fullEnds ends the daemon on a full disk, and begins it on one.
+func (f *acmeFault) fullEnds(t *testing.T) {
+	says := func(what string) {
+		t.Helper()
+		await(t, what, func() error {
+			select {
+			case <-f.served.process.done:
+				return nil
+			default:
+				return errors.New("it runs")
+			}
+		})
+		if code, last := f.served.process.cmd.ProcessState.ExitCode(), tail(f.served.process.log, 1); code != 3 || !strings.Contains(last, "disk full") {
+			t.Errorf("%s: exit code %d: %s", what, code, last)
+		}
+	}
+	f.fill(t)
+	f.served.process.cmd.Process.Signal(syscall.SIGTERM)
+	says("an end on a full disk")
+	f.within[4] = strings.Replace(f.within[4], `&& exec`, `; dd if=/dev/zero of="$0/filler" bs=4k 2>/dev/null; exec`, 1)
+	f.served.process = start(f.life, filepath.Join(f.dir, "log"), append(slices.Clone(f.within), cnfd(t), "serve", "--config", f.config())...)
+	says("a beginning on a full disk")
 }
 
 func (f *acmeFault) fullBefore(t *testing.T, c *faultClient) {

@@ -12,6 +12,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -92,7 +93,7 @@ func (f *acmeFault) store() string  { return filepath.Join(f.dir, "state", fault
 // serve starts the daemon on the state that is there.
 func (f *acmeFault) serve(t testing.TB) {
 	t.Helper()
-	f.served.process = start(f.life, filepath.Join(f.dir, "log"), append(append([]string{}, f.within...), cnfd(t), "serve", "--config", f.config())...)
+	f.served.process = start(f.life, filepath.Join(f.dir, "log"), append(slices.Clone(f.within), cnfd(t), "serve", "--config", f.config())...)
 	f.served.awaitHealth(t)
 }
 

@@ -52,16 +52,8 @@ func killedWhileIssuing(t *testing.T, number, times int) {
 		client.register(t)
 		client.obtains(t)
 	}
-	var all sync.WaitGroup
-	defer all.Wait()
-	defer c.stop.Store(true)
-	for _, client := range c.clients {
-		all.Go(func() {
-			for n := 1; !c.stop.Load(); n++ {
-				c.once(t, client, n)
-			}
-		})
-	}
+	rest := c.begin(t)
+	defer rest()
 	var numbers []int64
 	for range times {
 		for before := c.issued.Load(); c.issued.Load() == before && rand.IntN(100) > 0 && !t.Failed(); time.Sleep(time.Millisecond) {
@@ -78,8 +70,7 @@ func killedWhileIssuing(t *testing.T, number, times int) {
 		f.serve(t)
 		numbers = append(numbers, c.number(t))
 	}
-	c.stop.Store(true)
-	all.Wait()
+	rest()
 	for i := range numbers[1:] {
 		if numbers[i+1] < numbers[i] {
 			t.Errorf("the revocation list's number went from %d to %d", numbers[i], numbers[i+1])
@@ -106,6 +97,22 @@ func killedWhileIssuing(t *testing.T, number, times int) {
 	}
 	for what, n := range c.others {
 		t.Errorf("%d times: %s", n, what)
+	}
+}
+
+// begin has the clients order until rest is called, which returns once none does any more.
+func (c *crowd) begin(t testing.TB) (rest func()) {
+	var all sync.WaitGroup
+	for _, client := range c.clients {
+		all.Go(func() {
+			for n := 1; !c.stop.Load(); n++ {
+				c.once(t, client, n)
+			}
+		})
+	}
+	return func() {
+		c.stop.Store(true)
+		all.Wait()
 	}
 }
 

@@ -33,6 +33,7 @@ type acmeFault struct {
 	own     bool          // the CA issues the server's own certificate; else it is of an authority whose clock does not jump
 	address string
 	dir     string // holds the configuration, state/ and log
+	ca      string // the CA's directory
 	within  []string
 	pool    *x509.CertPool
 	served  *daemon
@@ -56,10 +57,11 @@ func (f *acmeFault) prepare(t *testing.T, more string) {
 	n := daemons.Add(1)
 	f.dir = filepath.Join(work, fmt.Sprintf("cnfd-%d", n))
 	f.served = &daemon{tcp: fmt.Sprintf("127.0.0.1:%d", 8000+n), unix: filepath.Join(f.dir, "sock"), dns: netip.MustParseAddrPort(fmt.Sprintf("127.0.0.2:%d", 8000+n))}
-	root, pair := filepath.Join(f.dir, "state", faultStore, "root.pem"), ""
+	f.ca = filepath.Join(f.dir, "state", faultStore)
+	root, pair := filepath.Join(f.ca, "root.pem"), ""
 	if !f.own {
 		key, cert := f.issue(t, "localhost")
-		root, pair = f.ca, fmt.Sprintf("tls: {cert: %q, key: %q}", cert, key)
+		root, pair = f.authority.ca, fmt.Sprintf("tls: {cert: %q, key: %q}", cert, key)
 	}
 	s := f.clock.settings()
 	_, port, _ := net.SplitHostPort(f.address)
@@ -88,7 +90,7 @@ const (
 )
 
 func (f *acmeFault) config() string { return filepath.Join(f.dir, "cnfd.yaml") }
-func (f *acmeFault) store() string  { return filepath.Join(f.dir, "state", faultStore, "acme.db") }
+func (f *acmeFault) store() string  { return filepath.Join(f.ca, "acme.db") }
 
 // serve starts the daemon on the state that is there.
 func (f *acmeFault) serve(t testing.TB) {
@@ -144,7 +146,7 @@ func vouching(t testing.TB, name, digest string) []dns.RR {
 func (f *acmeFault) issuers(t testing.TB) map[string]*x509.Certificate {
 	t.Helper()
 	all := map[string]*x509.Certificate{}
-	files, _ := filepath.Glob(filepath.Join(f.dir, "state", faultStore, "intermediate-*.pem"))
+	files, _ := filepath.Glob(filepath.Join(f.ca, "intermediate-*.pem"))
 	for _, file := range files {
 		text, err := os.ReadFile(file)
 		if err != nil {

@@ -55,7 +55,7 @@ func killedWhileIssuing(t *testing.T, number, times int) {
 	rest := c.begin(t)
 	defer rest()
 	var numbers []int64
-	for range times {
+	for killed := 0; killed < times; {
 		for before := c.issued.Load(); c.issued.Load() == before && rand.IntN(100) > 0 && !t.Failed(); time.Sleep(time.Millisecond) {
 		}
 		if t.Failed() {
@@ -66,6 +66,7 @@ func killedWhileIssuing(t *testing.T, number, times int) {
 			f.end(t) // well, for once: nobody who has asked is left without an answer
 		} else {
 			f.kill()
+			killed++
 		}
 		f.serve(t)
 		numbers = append(numbers, c.number(t))

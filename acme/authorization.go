@@ -3,7 +3,6 @@ package acme
 import (
 	"errors"
 	"net/http"
-	"slices"
 	"strconv"
 	"time"
 
@@ -67,6 +66,9 @@ func (s *Server) newAuthorization(c *call) (*answer, *Problem) {
 	}
 	known, p := s.knownOf(c, &wanted{profile: profile}, now)
 	if p != nil {
+		return nil, p
+	}
+	if p := s.countIdentifiers(c, 1); p != nil {
 		return nil, p
 	}
 	found := s.judge(c, s.beginning, []*Claim{s.starting(c, i, profile, known)})
@@ -137,6 +139,7 @@ func (s *Server) authorization(c *call) (*answer, *Problem) {
 			return nil, Problemf(Malformed, "the authorization is %s: there is nothing to deactivate", status)
 		}
 		a.Status = Deactivated
+		a.leave()
 		if err := endOrders(tx, a.ID); err != nil {
 			return nil, err
 		}
@@ -156,8 +159,8 @@ func (s *Server) authorization(c *call) (*answer, *Problem) {
 		return nil, s.internal(c, "reading the authorization", err)
 	}
 	reply := &answer{status: http.StatusOK, object: s.authorizationObject(a, now)}
-	if slices.ContainsFunc(a.Challenges, func(c Challenge) bool { return c.Status == Processing }) {
-		reply.retry = comeAgain
+	for n := range a.Challenges {
+		reply.retry = max(reply.retry, a.Challenges[n].comeAgain(now))
 	}
 	return reply, nil
 }

@@ -18,8 +18,8 @@ const (
 	// It is longer than validationTime, so that no two ever work on it.
 	challengeLease = 90 * time.Second
 	validationTime = 60 * time.Second
-	// mostTries bounds how often one cnf-01 is looked at, and how often a challenge or
-	// an order is taken up again after a process has died over it.
+	// mostTries bounds how often one cnf-01 is looked at, and how often a challenge or an order is taken
+	// up again of which nothing was proven either way, or over which a process has died.
 	mostTries = 10
 	// validatedAtOnce bounds the connections to whoever account holders name: some answer
 	// slowly, and the files that this process may open are the resolver's and the listeners' too.
@@ -42,7 +42,7 @@ func (s *Server) challenge(c *call) (*answer, *Problem) {
 		}
 	}
 	begun := false
-	a, err := update(c, s.Store, func(tx Tx) (*Authorization, error) {
+	look := func(tx Tx) (*Authorization, error) {
 		begun = false
 		a, err := tx.Authorization(id)
 		if err != nil {
@@ -64,7 +64,13 @@ func (s *Server) challenge(c *call) (*answer, *Problem) {
 		begun = true
 		ch.Status, ch.Lease, ch.Tries, ch.Error = Processing, now.Add(challengeLease), ch.Tries+1, nil
 		return a, tx.PutAuthorization(a)
-	})
+	}
+	var a *Authorization
+	if responds {
+		a, err = update(c, s.Store, look)
+	} else {
+		a, err = view(c, s.Store, look)
+	}
 	if errors.Is(err, ErrNotFound) {
 		return nil, notFound("challenge")
 	}
@@ -75,10 +81,20 @@ func (s *Server) challenge(c *call) (*answer, *Problem) {
 		s.validateLater(a, n)
 	}
 	reply := &answer{status: http.StatusOK, object: s.challengeObject(a, n), links: []string{link(s.authorizationURL(a.ID), "up")}}
-	if a.Challenges[n].Status == Processing {
-		reply.retry = comeAgain
-	}
+	reply.retry = a.Challenges[n].comeAgain(now)
 	return reply, nil
+}
+
+// comeAgain is after how many seconds a client looks again at a challenge that is being
+// validated: of one that rests, once it has been looked at again (RFC 8555 §8.2). 0 of any other.
+func (c *Challenge) comeAgain(now time.Time) int {
+	switch {
+	case c.Status != Processing:
+		return 0
+	case c.Error == nil:
+		return comeAgain
+	}
+	return seconds(min(max(c.Lease.Sub(now), 0), longestRest) + sweepEvery)
 }
 
 // validateLater works on a challenge that was set to Processing.
@@ -123,11 +139,17 @@ func (s *Server) validate(ctx context.Context, a *Authorization, n int) *Problem
 	case s.validating <- struct{}{}:
 		defer func() { <-s.validating }()
 	case <-ctx.Done():
-		p := Problemf(Connection, "too many challenges are being validated: order anew").For(a.Identifier)
+		p := Problemf(Connection, "too many challenges are being validated").For(a.Identifier)
 		p.Passing = true
 		return p
 	}
-	return s.Validator.Validate(ctx, c.Type, a.Identifier, c.Token, c.Token+"."+a.Thumbprint)
+	p = s.Validator.Validate(ctx, c.Type, a.Identifier, c.Token, c.Token+"."+a.Thumbprint)
+	if p == nil || ctx.Err() != nil {
+		return p
+	}
+	final := *p
+	final.Passing = false // whoever says that it is ready has its server answer (RFC 8555 §8.2 lets us give up at once)
+	return &final
 }
 
 // holder reads the account of an authorization and the domains that are granted to it.
@@ -169,9 +191,10 @@ func (s *Server) resting(a *Authorization, account *Account, profile *Profile, d
 	return claim, nil
 }
 
-// validated stores what came of a challenge. A cnf-01 of which nothing was proven
-// either way can be responded to again; any other failure is the authorization's end
-// (RFC 8555 §7.1.6).
+// validated stores what came of a challenge. Where nothing was proven either way a cnf-01 can be
+// responded to again, since its client knows what it waits for; any other challenge stays
+// Processing and is taken up again by itself, since no client responds twice (RFC 8555
+// §8.2). Every other failure is the authorization's end (RFC 8555 §7.1.6).
 func (s *Server) validated(worked *Authorization, n int, p *Problem) error {
 	ctx := context.Background() // what is known must not be lost because a process is asked to end
 	return s.Store.Update(ctx, func(tx Tx) error {
@@ -183,9 +206,11 @@ func (s *Server) validated(worked *Authorization, n int, p *Problem) error {
 		if a.Status != Pending || c.Status != Processing || c.Tries != worked.Challenges[n].Tries {
 			return nil // deactivated meanwhile, or taken up by another
 		}
+		now := s.Now()
+		again := p != nil && p.Passing && c.Tries < mostTries && a.status(now) == Pending
 		c.Lease = time.Time{}
 		switch {
-		case p == nil && a.status(s.Now()) == Pending:
+		case p == nil && a.status(now) == Pending:
 			account, err := tx.Account(a.Account)
 			if err != nil {
 				return err
@@ -193,19 +218,33 @@ func (s *Server) validated(worked *Authorization, n int, p *Problem) error {
 			if account.Status != Valid || account.Thumbprint != a.Thumbprint {
 				return nil
 			}
-			c.Status, c.Validated = Valid, s.Now()
+			c.Status, c.Validated, c.Error = Valid, now, nil
 			a.Status, a.Method = Valid, c.Type
-		case p != nil && p.Passing && c.Type == MethodCNF && c.Tries < mostTries:
+			a.leave()
+		case again && c.Type == MethodCNF:
 			c.Status, c.Error = Pending, p
+		case again:
+			c.Error, c.Lease = p, now.Add(p.rest())
 		default:
 			c.Status, c.Error = Invalid, p
 			a.Status = Invalid
+			a.leave()
 			if err := endOrders(tx, a.ID); err != nil {
 				return err
 			}
 		}
 		return tx.PutAuthorization(a)
 	})
+}
+
+// leave ends the work on challenges of an authorization that has come to its end otherwise: left in
+// Processing they would be taken up again and again. Nobody is shown them beside what has decided.
+func (a *Authorization) leave() {
+	for n := range a.Challenges {
+		if c := &a.Challenges[n]; c.Status == Processing {
+			c.Status, c.Error, c.Lease = Pending, nil, time.Time{}
+		}
+	}
 }
 
 // fromBase64 decodes unpadded base64url, strictly (RFC 8555 §6.1).

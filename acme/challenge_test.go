@@ -69,7 +69,7 @@ func TestChallengeIsNotMet(t *testing.T) {
 	}{
 		{"the answer is wrong", func(g *gate) { g.validated = acme.Problemf(acme.IncorrectResponse, "another text") }, "another text", 1},
 		{"the record is gone", func(g *gate) { g.judge = refutes }, "add jwk.cnf.vendor.example", 0},
-		{"nothing is proven of the record", func(g *gate) { g.judge = passing }, "nothing is proven", 0},
+		{"nobody answers", func(g *gate) { g.validated = passing(&acme.Claim{Identifier: dns("vendor.example")}) }, "nothing is proven", 1},
 	} {
 		p := newPlay(t, challenged)
 		p.certified(p.ready("vendor.example"), "vendor.example")

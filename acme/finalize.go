@@ -8,6 +8,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"cnfd/internal/strict"
@@ -143,9 +144,11 @@ func keyHash(key crypto.PublicKey) (string, error) {
 }
 
 // await works on an order, and answers once there is a certificate or none; after
-// Patience the client is told to come again.
+// Patience the client is told that the order is processing, and to come again.
 func (s *Server) await(c *call, o *Order) (*answer, *Problem) {
-	done := s.issueLater(o)
+	var w waiting
+	w.begin()
+	done := s.issueLater(o, &w)
 	patience := time.NewTimer(s.Patience)
 	defer patience.Stop()
 	select {
@@ -154,11 +157,45 @@ func (s *Server) await(c *call, o *Order) (*answer, *Problem) {
 			return nil, p
 		}
 	case <-patience.C:
+		if p := w.over(done); p != nil {
+			return nil, p
+		}
 	case <-c.Done():
+		if p := w.over(done); p != nil {
+			return nil, p
+		}
 	}
 	o, all, p := s.ordered(c, o.ID)
 	if p != nil {
 		return nil, p
 	}
 	return s.orderAnswer(o, all, s.Now()), nil
+}
+
+// waiting is whether a finalize request still waits for what comes of its order. An order whose
+// client was told that it is processing comes to its certificate or to an error, and is not
+// ready again (RFC 8555 §7.1.6); one whose client hears the problem itself is. The zero value: the client was told.
+type waiting struct{ state atomic.Int32 }
+
+const (
+	told  = iota
+	waits // until one of the two below has decided
+	hears // the request is left to answer with the problem
+)
+
+// begin says that a request waits.
+func (w *waiting) begin() { w.state.Store(waits) }
+
+// over ends the wait: the client is told that its order is processing, unless the worker
+// was quicker and has left it to the request to answer with the problem, which is returned.
+func (w *waiting) over(done <-chan *Problem) *Problem {
+	if w.state.CompareAndSwap(waits, told) {
+		return nil
+	}
+	return <-done
+}
+
+// heard reports whether the request that waits answers with the problem; from then on it does.
+func (w *waiting) heard() bool {
+	return w.state.CompareAndSwap(waits, hears) || w.state.Load() == hears
 }

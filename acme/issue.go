@@ -6,14 +6,15 @@ import (
 	"crypto/x509"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"time"
 
 	"cnfd/thumbprint"
 )
 
-// issueLater works on an order that was set to Processing. The channel gives what
-// kept it from its certificate, nil for nothing, and then nothing more.
-func (s *Server) issueLater(o *Order) <-chan *Problem {
+// issueLater works on an order that was set to Processing, for the request that waits, if any. The channel
+// gives what kept it from its certificate, nil for nothing, and then nothing more.
+func (s *Server) issueLater(o *Order, w *waiting) <-chan *Problem {
 	done := make(chan *Problem, 1)
 	s.work.Go(func() {
 		ctx, cancel := context.WithTimeout(s.end, issueTime)
@@ -21,7 +22,7 @@ func (s *Server) issueLater(o *Order) <-chan *Problem {
 		p := s.issue(ctx, o)
 		if p != nil {
 			s.Log.Info("acme: no certificate", "order", o.ID, "account", o.Account, "profile", o.Profile, "kind", string(p.Kind), "for_good", !p.Passing)
-			if err := s.settle(o, p); err != nil {
+			if err := s.settle(o, p, w); err != nil {
 				s.Log.Error("acme: storing why there is no certificate", "error", err, "order", o.ID)
 			}
 		}
@@ -59,7 +60,7 @@ func (s *Server) issue(ctx context.Context, o *Order) *Problem {
 		return p
 	}
 	r := &Request{Profile: profile, Identifiers: o.Identifiers, PublicKey: key, NotBefore: o.NotBefore, NotAfter: o.NotAfter, Now: s.Now()}
-	issued, err := s.Issuer.Issue(ctx, r, func(serial string, tbs []byte) error { return s.reserve(ctx, o, serial, tbs) })
+	issued, err := s.Issuer.Issue(ctx, r, func(serial string, tbs []byte) error { return s.reserve(ctx, o, claims, serial, tbs) })
 	if err != nil {
 		return s.internal(ctx, "making the certificate", err)
 	}
@@ -108,8 +109,8 @@ func (s *Server) final(ctx context.Context, o *Order, profile *Profile, certifie
 }
 
 // reserve notes what is about to be signed, where everything that the gate was asked
-// about is still so and this process still has the order to itself.
-func (s *Server) reserve(ctx context.Context, worked *Order, serial string, tbs []byte) error {
+// about, and what it was told, is still so and this process still has the order to itself.
+func (s *Server) reserve(ctx context.Context, worked *Order, claims []*Claim, serial string, tbs []byte) error {
 	return s.Store.Update(ctx, func(tx Tx) error {
 		o, all, err := orderOf(tx, worked.ID)
 		if err != nil {
@@ -127,8 +128,29 @@ func (s *Server) reserve(ctx context.Context, worked *Order, serial string, tbs 
 				return errStale
 			}
 		}
+		if err := stillGranted(tx, o.Account, claims); err != nil {
+			return err
+		}
 		return tx.Reserve(&Reservation{Serial: serial, Order: o.ID, TBS: tbs, Created: now})
 	})
+}
+
+// stillGranted is errStale where a claim rests on a grant that was taken back meanwhile.
+func stillGranted(tx Tx, id string, claims []*Claim) error {
+	account, err := tx.Account(id)
+	if err != nil {
+		return err
+	}
+	domains, err := grants(tx, account)
+	if err != nil {
+		return err
+	}
+	for _, c := range claims {
+		if c.Method == MethodCNF && c.Granted && !slices.Contains(domains, c.Identifier.grantee()) {
+			return errStale
+		}
+	}
+	return nil
 }
 
 // worked reports whether o is as the process that was given it left it.
@@ -217,8 +239,9 @@ func (s *Server) replace(tx Tx, o *Order) error {
 	return tx.PutCertificate(old)
 }
 
-// settle stores why an order has no certificate: for good, or so that its client may finalize it again.
-func (s *Server) settle(worked *Order, p *Problem) error {
+// settle stores why an order has no certificate: for good, or so that its client may finalize it again; or,
+// where the client knows it to be processing, so that it is taken up again after a while.
+func (s *Server) settle(worked *Order, p *Problem, w *waiting) error {
 	ctx := context.Background() // see store
 	return s.Store.Update(ctx, func(tx Tx) error {
 		o, err := tx.Order(worked.ID)
@@ -228,17 +251,18 @@ func (s *Server) settle(worked *Order, p *Problem) error {
 		if !o.worked(worked) {
 			return nil
 		}
+		now := s.Now()
 		o.Lease = time.Time{}
 		if p.Passing && s.end.Err() != nil {
 			return tx.PutOrder(o) // this process ends: whoever is next takes it up at once
 		}
-		o.CSR = nil
-		if o.State = OrderInvalid; p.Passing && o.Tries < mostTries {
-			o.State = OrderOpen
-		}
-		o.Error = nil
-		if o.State == OrderInvalid {
-			o.Error = p
+		switch {
+		case !p.Passing || o.Tries >= mostTries:
+			o.State, o.CSR, o.Error = OrderInvalid, nil, p
+		case w.heard():
+			o.State, o.CSR, o.Error = OrderOpen, nil, nil
+		default:
+			o.Lease = now.Add(p.rest())
 		}
 		if err := tx.PutOrder(o); err != nil {
 			return fmt.Errorf("order %s: %w", o.ID, err)

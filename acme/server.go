@@ -21,6 +21,7 @@ type Server struct {
 	nonces    nonces // given to who has signed for an account
 	strangers nonces // given to anybody
 	lists     lists
+	rates     *rates
 	mux       *http.ServeMux
 
 	// Turns of the gate's judgements: of what is asked for, and of what the gate has let begin. Whoever
@@ -56,6 +57,7 @@ func New(c Config) (*Server, error) {
 		}
 		s.profiles[p.Name] = p
 	}
+	s.rates = newRates(&s.Config)
 	s.end, s.stop = context.WithCancel(context.Background())
 	s.routes()
 	return s, nil
@@ -76,6 +78,12 @@ func (c Config) withDefaults() Config {
 	}
 	if c.OpenOrders == 0 {
 		c.OpenOrders = mostOpenOrders
+	}
+	if c.NewAccounts == 0 {
+		c.NewAccounts = hourlyAccounts
+	}
+	if c.NewOrders == 0 {
+		c.NewOrders = hourlyIdentifiers
 	}
 	return c
 }
@@ -102,6 +110,17 @@ func (p *Profile) check() error {
 		return errors.New("bind csr cannot go with grant record: the certificate's key is not known before finalize")
 	case p.Grant == GrantChallenge && len(p.Methods) == 0:
 		return errors.New("grant challenge without a challenge type")
+	}
+	for _, m := range p.Methods {
+		switch m {
+		case MethodHTTP, MethodDNS, MethodTLSALPN:
+		case MethodCNF:
+			if p.Grant == GrantChallenge {
+				return errors.New("grant challenge with cnf-01: that is the record alone")
+			}
+		default:
+			return fmt.Errorf("method %q: there is none of that name", m)
+		}
 	}
 	return nil
 }
@@ -162,7 +181,7 @@ func (s *Server) internal(ctx context.Context, doing string, err error) *Problem
 		return p
 	}
 	if errors.Is(err, errStale) {
-		return Problemf(Unauthorized, "the account or its key has changed meanwhile: sign with its current key and begin anew")
+		return Problemf(Unauthorized, "the account, its key or what it was granted has changed meanwhile: sign with its current key and begin anew")
 	}
 	if ctx.Err() != nil {
 		s.Log.Info("acme: request ended early", "doing", doing)

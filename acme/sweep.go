@@ -16,7 +16,14 @@ const (
 	// keptFor is how long orders and authorizations that came to an end are still shown.
 	keptFor   = 30 * 24 * time.Hour
 	pruneMost = 1000
+	// What could not be proven either way rests for so long before it is looked at again by itself: the gate says how long a
+	// failure is remembered.
+	shortestRest = sweepEvery
+	longestRest  = time.Minute
 )
+
+// rest is how long what has met a passing problem rests.
+func (p *Problem) rest() time.Duration { return min(max(p.Retry, shortestRest), longestRest) }
 
 // Run takes up what was begun and left, by this process or another, keeps the
 // revocation lists fresh and forgets what is long over, until ctx ends. It then
@@ -50,7 +57,7 @@ func (s *Server) sweep(ctx context.Context) {
 	}
 }
 
-// takeUpOrders works on orders whose process has left them.
+// takeUpOrders works on orders whose process has left them, or has found nothing proven and let them rest.
 func (s *Server) takeUpOrders(ctx context.Context, now time.Time) error {
 	late, err := view(ctx, s.Store, func(tx Tx) ([]*Order, error) { return tx.Overdue(now, now.Add(orderLease+clocksApart), sweepMost) })
 	if err != nil {
@@ -71,13 +78,14 @@ func (s *Server) takeUpOrders(ctx context.Context, now time.Time) error {
 		}
 		if mine != nil {
 			s.Log.Info("acme: taking up an order that was left", "order", mine.ID)
-			s.issueLater(mine)
+			s.issueLater(mine, new(waiting))
 		}
 	}
 	return nil
 }
 
-// takeUpChallenges validates challenges whose process has left them.
+// takeUpChallenges validates challenges whose process has left them, or has found nothing proven and let them
+// rest. Those of all accounts are one queue, by their leases.
 func (s *Server) takeUpChallenges(ctx context.Context, now time.Time) error {
 	late, err := view(ctx, s.Store, func(tx Tx) ([]*Authorization, error) {
 		return tx.Unfinished(now, now.Add(challengeLease+clocksApart), sweepMost)
@@ -93,6 +101,10 @@ func (s *Server) takeUpChallenges(ctx context.Context, now time.Time) error {
 			a, err := tx.Authorization(a.ID)
 			if err != nil {
 				return nil, err
+			}
+			if a.Status != Pending { // of an earlier version: nothing comes of them any more
+				a.leave()
+				return nil, tx.PutAuthorization(a)
 			}
 			for k := range a.Challenges {
 				if c := &a.Challenges[k]; c.Status == Processing && !held(c.Lease, now, challengeLease) {

@@ -1,0 +1,48 @@
+package acme
+
+import (
+	"sync"
+	"testing"
+)
+
+func TestWaiting(t *testing.T) {
+	why := Problemf(DNS, "nothing is proven")
+	done := make(chan *Problem, 1)
+	var w waiting
+	if w.heard() {
+		t.Error("of the zero value somebody waits")
+	}
+	w.begin()
+	if p := w.over(done); p != nil || w.heard() {
+		t.Errorf("its client was told, and hears it: %v", p)
+	}
+	w.begin()
+	if !w.heard() || !w.heard() { // an Update may be carried out again
+		t.Error("somebody waits, and does not hear it")
+	}
+	done <- why
+	if p := w.over(done); p != why {
+		t.Errorf("the request answers with %v", p)
+	}
+}
+
+// TestWaitingIsDecidedOnce: however the two meet, a client is told one thing.
+func TestWaitingIsDecidedOnce(t *testing.T) {
+	why := Problemf(DNS, "nothing is proven")
+	for range 2000 {
+		var w waiting
+		w.begin()
+		done := make(chan *Problem, 1)
+		var heard bool
+		var worker sync.WaitGroup
+		worker.Go(func() {
+			heard = w.heard()
+			done <- why
+		})
+		p := w.over(done)
+		worker.Wait()
+		if heard != (p == why) {
+			t.Fatalf("the order is ready again: %t; the request answers with %v", heard, p)
+		}
+	}
+}

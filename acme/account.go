@@ -122,6 +122,9 @@ func (s *Server) register(tx Tx, c *call, wish *accountWish, now time.Time) (*Ac
 	if err := s.bindExternal(tx, c, a, wish.Binding); err != nil {
 		return nil, err
 	}
+	if p := s.countAccount(c); p != nil {
+		return nil, p
+	}
 	if err := tx.PutAccount(a); err != nil {
 		return nil, err
 	}

@@ -20,6 +20,9 @@ func (s *Server) newOrder(c *call) (*answer, *Problem) {
 	if p != nil {
 		return nil, p
 	}
+	if p := s.countIdentifiers(c, len(w.identifiers)); p != nil {
+		return nil, p
+	}
 	claims := make([]*Claim, len(w.identifiers))
 	for n, i := range w.identifiers {
 		claims[n] = s.starting(c, i, w.profile, known)

@@ -115,9 +115,17 @@ func (d *daemon) newACME(c *config.Config, a *acmeService) error {
 		Store: a.store, Gate: &a.gate, Validator: validator, Issuer: a.ca, Authority: a.ca, Now: d.clock.Now, Log: d.log.Logger,
 		URL: s.URL, Profiles: profilesOf(s), Terms: s.Terms, Website: s.Website, CAAIdentities: s.CAAIdentities,
 		ExternalAccounts: s.ExternalAccounts, AwaitRecord: s.AwaitRecord, Blocked: a.blocked.Load,
-		MaxNames: int(s.MaxNames), OrderLife: s.OrderLife,
+		MaxNames: int(s.MaxNames), OrderLife: s.OrderLife, NewAccounts: hourly(s.NewAccounts), NewOrders: hourly(s.NewOrders),
 	})
 	return err
+}
+
+// hourly is a limit whose 0 is any number as package acme takes it, whose 0 is the default.
+func hourly(n uint32) int {
+	if n == 0 {
+		return -1
+	}
+	return int(n)
 }
 
 // acmeGate judges by a verifier of its own: whatever record of the configuration lets

@@ -1,0 +1,196 @@
+package acme
+
+import (
+	"container/heap"
+	"net/http"
+	"net/netip"
+	"sync"
+	"time"
+)
+
+const (
+	// hourlyAccounts bounds what one source makes the store keep for good (Boulder: 10 accounts of an address in
+	// 3 h; ours are of one house, whose machines are often behind one address).
+	hourlyAccounts = 100
+	// hourlyIdentifiers bounds the look-ups, in anybody's zones and past the cache, that one account costs, whether its
+	// orders are refused or not (Boulder: 300 orders of 100 names in 3 h, which looks names up only when a challenge is answered).
+	hourlyIdentifiers = 3000
+	// accountsTogether is how many accounts' worth of identifiers all accounts of one source have together, so
+	// that making accounts is no way around the limit of one (Boulder: as many as an address can make, 10).
+	accountsTogether = 10
+	// mostDebtors bounds the memory of each rate: about 200 octets for each.
+	mostDebtors = 1 << 16
+)
+
+// rates bound what anybody can ask for that costs something. They are of this process: the next one has
+// counted nothing yet.
+type rates struct {
+	mu       sync.Mutex // guards what the rates remember, and has time go forward for them
+	now      func() time.Time
+	accounts rate // that are made, of a source
+	ordered  rate // identifiers, of an account
+	together rate // identifiers, of a source
+}
+
+// newRates makes those of a Config that has its defaults.
+func newRates(c *Config) *rates {
+	return &rates{
+		now:      c.Now,
+		accounts: newRate("new accounts of one address", "acme.new_accounts", c.NewAccounts, 1, mostDebtors),
+		ordered:  newRate("identifiers in orders of one account", "acme.new_orders", c.NewOrders, c.MaxNames, mostDebtors),
+		together: newRate("identifiers in orders of one address", "acme.new_orders, ten times that", c.NewOrders*accountsTogether, c.MaxNames, mostDebtors),
+	}
+}
+
+// countAccount counts an account that is about to be made; the problem says that there were too many.
+func (s *Server) countAccount(c *call) *Problem {
+	return s.rates.take(charge{&s.rates.accounts, source(c.http), 1})
+}
+
+// countIdentifiers counts those that the gate is about to be asked of, or says that there were too many.
+func (s *Server) countIdentifiers(c *call, n int) *Problem {
+	return s.rates.take(charge{&s.rates.ordered, c.account.ID, n}, charge{&s.rates.together, source(c.http), n})
+}
+
+// source is who sends a request, as the connection says and no header of it: an IPv4 address or an IPv6 /64, which is
+// as easily had. It is "", whom no rate of sources holds, for this machine itself and where there is no address.
+func source(r *http.Request) string {
+	at, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return ""
+	}
+	a := at.Addr().Unmap().WithZone("")
+	if a.IsLoopback() {
+		return ""
+	}
+	bits := 32
+	if a.Is6() {
+		bits = 64
+	}
+	network, err := a.Prefix(bits)
+	if err != nil {
+		return ""
+	}
+	return network.String()
+}
+
+// charge is so many of what a rate is of, for who asks for them.
+type charge struct {
+	rate *rate
+	who  string
+	n    int
+}
+
+// take counts every charge, or none: whoever is over one limit has used up nothing of another, which
+// may be others' too.
+func (r *rates) take(charges ...charge) *Problem {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := r.now()
+	for _, c := range charges {
+		if wait := c.rate.wait(c.who, c.n, now); wait > 0 {
+			p := Problemf(RateLimited, "%d %s in an hour are the limit: come again later, or ask the operator of this server (%s)", c.rate.hourly, c.rate.what, c.rate.key)
+			p.Retry = wait
+			return p
+		}
+	}
+	for _, c := range charges {
+		c.rate.count(c.who, c.n, now)
+	}
+	return nil
+}
+
+// rate is how much of something each of many may have: an hour's worth at once, and then as the hour goes
+// by (the generic cell rate algorithm, ITU-T I.371).
+//
+// It remembers so many of them and no more. One more takes the place of the one that is paid up first, and takes over
+// what that one owes (Metwally and others, Efficient Computation of Frequent and Top-k Elements in Data
+// Streams, 2005: Space-Saving). So nobody ever has more than the rate by being forgotten, from however many sources
+// he comes; and newcomers are held to more than is theirs only while everybody who is remembered owes something.
+type rate struct {
+	what, key string        // for people: what there are too many of, and its setting
+	hourly    int           // below 1: any number
+	each      time.Duration // that one is paid in
+	atOnce    time.Duration // that what is owed is paid in at the most
+	most      int
+	known     map[string]*debtor
+	debtors   debtors
+}
+
+// newRate makes a rate that lets at least so many through at once, where nothing is owed.
+func newRate(what, key string, hourly, atOnce, most int) rate {
+	r := rate{what: what, key: key, hourly: hourly, most: most, known: map[string]*debtor{}}
+	if hourly > 0 {
+		r.each = time.Hour / time.Duration(hourly)
+		r.atOnce = r.each * time.Duration(max(hourly, atOnce))
+	}
+	return r
+}
+
+// wait is how long who must wait before it may have n more; 0 where it need not.
+func (r *rate) wait(who string, n int, now time.Time) time.Duration {
+	if r.hourly < 1 || who == "" {
+		return 0
+	}
+	return max(0, r.paid(who, now).Add(r.each*time.Duration(n)).Sub(now)-r.atOnce)
+}
+
+// count has who owe n more.
+func (r *rate) count(who string, n int, now time.Time) {
+	if r.hourly < 1 || who == "" {
+		return
+	}
+	until, d := r.paid(who, now).Add(r.each*time.Duration(n)), r.known[who]
+	switch {
+	case d != nil:
+	case len(r.debtors) < r.most:
+		d = &debtor{until: until}
+		heap.Push(&r.debtors, d)
+	default:
+		d = r.debtors[0]
+		delete(r.known, d.who)
+	}
+	d.who, d.until, r.known[who] = who, until, d
+	heap.Fix(&r.debtors, d.at)
+}
+
+// paid is when who has paid for all it has had, now at the earliest.
+func (r *rate) paid(who string, now time.Time) time.Time {
+	d := r.known[who]
+	if d == nil && len(r.debtors) >= r.most {
+		d = r.debtors[0]
+	}
+	if d == nil || d.until.Before(now) || d.until.After(now.Add(2*r.atOnce)) { // the clock was set back
+		return now
+	}
+	return d.until
+}
+
+// debtor is one that a rate remembers.
+type debtor struct {
+	who   string
+	until time.Time // when all is paid
+	at    int       // its place among the debtors
+}
+
+// debtors is a heap: the first is the one that is paid up first.
+type debtors []*debtor
+
+// Len is that of heap.Interface, as are the others.
+func (d debtors) Len() int           { return len(d) }
+func (d debtors) Less(i, j int) bool { return d[i].until.Before(d[j].until) }
+func (d debtors) Swap(i, j int)      { d[i], d[j] = d[j], d[i]; d[i].at, d[j].at = i, j }
+
+// Push appends a debtor.
+func (d *debtors) Push(x any) {
+	one := x.(*debtor)
+	one.at = len(*d)
+	*d = append(*d, one)
+}
+
+// Pop is not used: whoever is remembered is so until another takes his place.
+func (d *debtors) Pop() any {
+	last := (*d)[len(*d)-1]
+	*d = (*d)[:len(*d)-1]
+	return last
+}

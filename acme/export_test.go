@@ -28,6 +28,9 @@ func (s *Server) TakeNonce(text string) bool               { return s.nonces.tak
 // Sweep is one round of Run.
 func (s *Server) Sweep(ctx context.Context) { s.sweep(ctx); s.work.Wait() }
 
+// Wait waits for what is being worked on.
+func (s *Server) Wait() { s.work.Wait() }
+
 // Leave ends the server as a killed process does, with nothing put aside.
 func (s *Server) Leave() { s.stop(); s.work.Wait() }
 

@@ -226,9 +226,14 @@ func (f *acmeFault) manyNonces(t *testing.T, c *faultClient) (lift func()) {
 	return client.CloseIdleConnections
 }
 
-// hungOrders begins orders for names that nobody answers for, and goes away in the middle of them.
-func (f *acmeFault) hungOrders(t *testing.T, c *faultClient) (lift func()) {
+// hungOrders begins orders for names that nobody answers for, and goes away in the middle of them. It takes eight accounts: one has
+// no more than 3,000 names looked up in an hour.
+func (f *acmeFault) hungOrders(t *testing.T, _ *faultClient) (lift func()) {
 	before := f.served.descriptors(t)
+	crowd := f.clients(t, "h0", "h1", "h2", "h3", "h4", "h5", "h6", "h7")
+	for _, c := range crowd {
+		c.register(t)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	t.Cleanup(cancel)
 	var all sync.WaitGroup
@@ -239,7 +244,7 @@ func (f *acmeFault) hungOrders(t *testing.T, c *faultClient) (lift func()) {
 			names = append(names, fmt.Sprintf("n%d-%d.silent.example", i, n))
 		}
 		all.Go(func() {
-			o, err := c.AuthorizeOrder(ctx, acme.DomainIDs(names...))
+			o, err := crowd[i%len(crowd)].AuthorizeOrder(ctx, acme.DomainIDs(names...))
 			if err == nil {
 				t.Errorf("an order whose servers are silent: %s", o.Status)
 			}
@@ -260,5 +265,8 @@ func (f *acmeFault) hungOrders(t *testing.T, c *faultClient) (lift func()) {
 		}
 		cancel()
 		all.Wait()
+		for _, c := range crowd {
+			c.CloseIdleConnections()
+		}
 	}
 }

@@ -117,6 +117,26 @@ func TestACMEIsServed(t *testing.T) {
 	}
 }
 
+// TestACMELimits: 0 of the configuration is any number, and what is not there the default.
+func TestACMELimits(t *testing.T) {
+	for _, tc := range []struct {
+		claim, more      string
+		accounts, orders int
+	}{
+		{"nothing said", "", 100, 3000},
+		{"other figures", "  new_accounts: 7\n  new_orders: 8\n", 7, 8},
+		{"any number", "  new_accounts: 0\n  new_orders: 0\n", -1, -1},
+	} {
+		t.Run(tc.claim, func(t *testing.T) {
+			dir, _ := madeCA(t)
+			d := start(t, parse(t, acmeConfig+tc.more, dir))
+			if s := d.acme.server; s.NewAccounts != tc.accounts || s.NewOrders != tc.orders {
+				t.Errorf("%d accounts and %d names an hour, want %d and %d", s.NewAccounts, s.NewOrders, tc.accounts, tc.orders)
+			}
+		})
+	}
+}
+
 func crlOf(c *x509.Certificate) string    { return pathOf(c.CRLDistributionPoints[0]) }
 func issuerOf(c *x509.Certificate) string { return pathOf(c.IssuingCertificateURL[0]) }
 

@@ -73,6 +73,8 @@ func TestACME(t *testing.T) {
 		{"orders that live too long", "2h", "25h", "acme.order_life: want from 1h to 24h"},
 		{"no names", "max_names: 10", "max_names: 0", "acme.max_names: want from 1 to 100"},
 		{"too many names", "max_names: 10", "max_names: 101", "acme.max_names: want from 1 to 100"},
+		{"fewer accounts than none", "max_names: 10", "new_accounts: -1", "acme.new_accounts"},
+		{"fewer orders than none", "max_names: 10", "new_orders: -1", "acme.new_orders"},
 		{"a network with bits beyond it", "10.0.0.0/8", "10.0.0.1/8", "acme.allow_networks[0]: 10.0.0.1/8 has bits beyond its prefix: 10.0.0.0/8 is meant"},
 		{"IPv4 in IPv6", "10.0.0.0/8", `"::ffff:10.0.0.0/104"`, "acme.allow_networks[0]: ::ffff:10.0.0.0/104: addresses are compared as IPv4"},
 		{"a port for testing", "order_life: 2h", "http_port: 8080", "acme.http_port: for testing only"},

@@ -75,6 +75,6 @@ type Profile struct {
 	Usages []string `yaml:"usages" default:"[server, client]" values:"server,client"`
 	// How long they are good, 5m to 19800h (825 days): as long at most as a certificate outlives its record. An order may want less.
 	Life time.Duration `yaml:"life" default:"168h"`
-	// How far in the past they begin, for clients whose clock is late, 0s to 24h.
+	// How far in the past they begin, for clients whose clock is late, 0s to 24h, at least a minute less than life: it is taken out of that, so that one of life 168h is good for 167h from now. Where it is not written it is no more than a tenth of life.
 	Backdate time.Duration `yaml:"backdate" default:"1h"`
 }

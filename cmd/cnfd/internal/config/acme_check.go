@@ -20,6 +20,7 @@ const (
 	minLife      = 5 * time.Minute
 	maxLife      = 825 * 24 * time.Hour
 	maxBackdate  = 24 * time.Hour
+	leastGood    = time.Minute // what backdate must leave of a life
 	maxNames     = 100 // Boulder's
 	maxProfiles  = 32
 	maxProfile   = 64 // octets of a profile's name
@@ -205,8 +206,16 @@ func (r *reader) checkProfile(all []Profile, i int) {
 	if p.Life < minLife || p.Life > maxLife {
 		r.at(path+".life", "want from %s to %s", brief(minLife), brief(maxLife))
 	}
-	if p.Backdate > maxBackdate {
-		r.at(path+".backdate", "want %s or less", brief(maxBackdate))
+	at := path + ".backdate"
+	_, written := r.places[at]
+	if !written {
+		p.Backdate = min(p.Backdate, (p.Life / 10).Truncate(time.Second))
+	}
+	switch {
+	case p.Backdate > maxBackdate:
+		r.at(at, "want %s or less", brief(maxBackdate))
+	case written && p.Life >= minLife && p.Life-p.Backdate < leastGood:
+		r.at(at, "%s of a life of %s leaves nothing: it is taken out of that: want %s or less", brief(p.Backdate), brief(p.Life), brief(p.Life-leastGood))
 	}
 }
 

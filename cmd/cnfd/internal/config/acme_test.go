@@ -95,6 +95,8 @@ func TestACME(t *testing.T) {
 		{"too short a life", "72h", "4m59s", "acme.profiles[0].life: want from 5m to 19800h"},
 		{"too long a life", "72h", "19801h", "acme.profiles[0].life: want from 5m to 19800h"},
 		{"too early a beginning", "life: 72h", "backdate: 25h", "acme.profiles[0].backdate: want 24h or less"},
+		{"a beginning that is a whole life ago", "life: 72h", "life: 2h, backdate: 2h", "c:14:58: acme.profiles[0].backdate: 2h of a life of 2h leaves nothing: it is taken out of that: want 1h59m or less"},
+		{"one that leaves no minute", "life: 72h", "life: 5m, backdate: 4m1s", "acme.profiles[0].backdate: 4m1s of a life of 5m leaves nothing"},
 		{"too many profiles", "  - {name: server,", strings.Repeat("  - {name: x}\n", 31) + "  - {name: server,", "acme.profiles: 33: want 32 at the most"},
 	} {
 		text := strings.Replace(rightACME, tt.from, tt.to, 1)
@@ -118,6 +120,19 @@ func says(all Problems, what string) bool {
 		}
 	}
 	return false
+}
+
+// TestBackdateFollowsLife: what is not written leaves nine tenths of a life, and what is written stays.
+func TestBackdateFollowsLife(t *testing.T) {
+	for keys, want := range map[string]time.Duration{
+		"life: 72h": time.Hour, "life: 10h": time.Hour, "life: 1h": 6 * time.Minute, "life: 5m": 30 * time.Second,
+		"life: 5m1s": 30 * time.Second, "life: 1h, backdate: 59m": 59 * time.Minute, "life: 5m, backdate: 4m": 4 * time.Minute, "life: 1h, backdate: 0s": 0,
+	} {
+		c, err := Parse("c", []byte(strings.Replace(rightACME, "life: 72h", keys, 1)), Default(User{Root: true}))
+		if err != nil || c.ACME.Profiles[0].Backdate != want {
+			t.Errorf("%s: %v: %+v, want %v", keys, err, c.ACME.Profiles, want)
+		}
+	}
 }
 
 // TestACMEWarnings: each is of one thing that was changed.

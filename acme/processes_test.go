@@ -236,9 +236,10 @@ func TestCertificateKeyThatIsBlockedLater(t *testing.T) {
 		p := newPlay(t, func(c *acme.Config) { c.Blocked, c.Patience = list.Load, time.Nanosecond })
 		key := newKey(t)
 		o := p.order(ordering("vendor.example"), acme.Ready)
-		p.gate.says(passing)
+		_, release := p.gate.hold(passing)
 		r, body := p.post(o.Finalize, csr(t, key, "vendor.example"))
 		wantStatus(t, r, body, http.StatusOK)
+		release()
 		p.Sweep(t.Context()) // waits until it rests
 		p.gate.says(nil)
 		if blocked {

@@ -142,8 +142,8 @@ type Order struct {
 	Replaces       string // the ARI id of the certificate that it takes the place of (RFC 9773 §5)
 	Error          *Problem
 	Certificate    string // serial
-	// While Processing: what was asked for at finalize (DER), and until when the
-	// process that works on it has it to itself; then any other takes it up.
+	// While Processing: what was asked for at finalize (DER), and until when the process that
+	// works on it has it to itself, or it rests; then any takes it up.
 	CSR   []byte
 	Lease time.Time
 	Tries int // how often it was taken up
@@ -184,7 +184,7 @@ type Challenge struct {
 	Status    Status // Pending, Processing, Valid, Invalid
 	Validated time.Time
 	Error     *Problem
-	Lease     time.Time // while Processing
+	Lease     time.Time // while Processing, as an order's
 	Tries     int
 }
 

@@ -44,11 +44,12 @@ type Config struct {
 	MaxNames   int           // of an order; default 100 (Boulder)
 	OrderLife  time.Duration // of orders and authorizations, 1 h to 24 h; default 24 h
 	OpenOrders int           // of one account at once; default 300 (Boulder)
-	// NewAccounts is how many one IPv4 address, or one IPv6 /64, may make in an hour; default 100, below 0 any number.
-	// Loopback addresses may make any number.
+	// NewAccounts is how many one IPv4 address, or one IPv6 /64, may make in an hour, and a /48 ten times as many; default
+	// 100, below 0 any number. Loopback addresses may make any number.
 	NewAccounts int
 	// NewOrders is how many identifiers one account may ask for in an hour, in orders and ahead of them, refused or not. All
-	// accounts of one address other than loopback may together ask for ten times as many. Default 3000, below 0 any number.
+	// accounts of one address together may ask for ten times as many, those of an IPv6 /48 for a hundred times, of loopback for
+	// any number. Default 3000, below 0 any number.
 	NewOrders int
 	// Patience is how long a finalize request waits for its certificate before it is told that the
 	// order is processing; default 10 s.

@@ -2,6 +2,7 @@ package acme
 
 import (
 	"container/heap"
+	"fmt"
 	"net/http"
 	"net/netip"
 	"sync"
@@ -18,8 +19,11 @@ const (
 	// accountsTogether is how many accounts' worth of identifiers all accounts of one source have together, so
 	// that making accounts is no way around the limit of one (Boulder: as many as an address can make, 10).
 	accountsTogether = 10
+	// sourcesTogether is how many sources' worth of everything an IPv6 /48 has: it is one customer's as easily as a /64 (RFC 6177
+	// §2; Boulder: 500 accounts in 3 h).
+	sourcesTogether = 10
 	// mostDebtors bounds the memory of each rate: about 200 octets for each.
-	mostDebtors = 1 << 16
+	mostDebtors = 1 << 14
 )
 
 // rates bound what anybody can ask for that costs something. They are of this process: the next one has
@@ -27,51 +31,70 @@ const (
 type rates struct {
 	mu       sync.Mutex // guards what the rates remember, and has time go forward for them
 	now      func() time.Time
-	accounts rate // that are made, of a source
-	ordered  rate // identifiers, of an account
-	together rate // identifiers, of a source
+	accounts sourced // that are made
+	ordered  rate    // identifiers, of an account
+	together sourced // identifiers, of all accounts together
 }
+
+// sourced are the rates of a source, and of the /48 that it is in.
+type sourced struct{ narrow, wide rate }
 
 // newRates makes those of a Config that has its defaults.
 func newRates(c *Config) *rates {
 	return &rates{
 		now:      c.Now,
-		accounts: newRate("new accounts of one address", "acme.new_accounts", c.NewAccounts, 1, mostDebtors),
-		ordered:  newRate("identifiers in orders of one account", "acme.new_orders", c.NewOrders, c.MaxNames, mostDebtors),
-		together: newRate("identifiers in orders of one address", "acme.new_orders, ten times that", c.NewOrders*accountsTogether, c.MaxNames, mostDebtors),
+		accounts: newSourced("new accounts", "acme.new_accounts", c.NewAccounts, 1, 1),
+		ordered:  newRate("names in orders of one account", "acme.new_orders", c.NewOrders, c.MaxNames, mostDebtors),
+		together: newSourced("names in orders", "acme.new_orders", c.NewOrders, accountsTogether, c.MaxNames),
 	}
+}
+
+func newSourced(what, key string, hourly, times, atOnce int) sourced {
+	wide := times * sourcesTogether
+	return sourced{
+		narrow: newRate(what+" of one address", multiple(key, times), hourly*times, atOnce, mostDebtors),
+		wide:   newRate(what+" of one IPv6 /48", multiple(key, wide), hourly*wide, atOnce, mostDebtors),
+	}
+}
+
+// multiple names a limit that is so many times a setting.
+func multiple(key string, times int) string {
+	if times == 1 {
+		return key
+	}
+	return fmt.Sprintf("%s times %d", key, times)
 }
 
 // countAccount counts an account that is about to be made; the problem says that there were too many.
 func (s *Server) countAccount(c *call) *Problem {
-	return s.rates.take(charge{&s.rates.accounts, source(c.http), 1})
+	narrow, wide := source(c.http)
+	all := &s.rates.accounts
+	return s.rates.take(charge{&all.narrow, narrow, 1}, charge{&all.wide, wide, 1})
 }
 
 // countIdentifiers counts those that the gate is about to be asked of, or says that there were too many.
 func (s *Server) countIdentifiers(c *call, n int) *Problem {
-	return s.rates.take(charge{&s.rates.ordered, c.account.ID, n}, charge{&s.rates.together, source(c.http), n})
+	narrow, wide := source(c.http)
+	all := &s.rates.together
+	return s.rates.take(charge{&s.rates.ordered, c.account.ID, n}, charge{&all.narrow, narrow, n}, charge{&all.wide, wide, n})
 }
 
-// source is who sends a request, as the connection says and no header of it: an IPv4 address or an IPv6 /64, which is
-// as easily had. It is "", whom no rate of sources holds, for this machine itself and where there is no address.
-func source(r *http.Request) string {
+// source is who sends a request, as the connection says and no header of it: an IPv4 address, or an IPv6 /64, which is
+// as easily had, and the /48 around it. It is "", whom no rate of sources holds, for this machine itself and
+// where there is no address; so is the /48 of IPv4.
+func source(r *http.Request) (narrow, wide string) {
 	at, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
-		return ""
+		return "", ""
 	}
 	a := at.Addr().Unmap().WithZone("")
-	if a.IsLoopback() {
-		return ""
+	switch {
+	case a.IsLoopback():
+		return "", ""
+	case a.Is4():
+		return a.String(), ""
 	}
-	bits := 32
-	if a.Is6() {
-		bits = 64
-	}
-	network, err := a.Prefix(bits)
-	if err != nil {
-		return ""
-	}
-	return network.String()
+	return netip.PrefixFrom(a, 64).Masked().String(), netip.PrefixFrom(a, 48).Masked().String()
 }
 
 // charge is so many of what a rate is of, for who asks for them.

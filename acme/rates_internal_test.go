@@ -10,25 +10,26 @@ import (
 
 // TestSource tells those apart who send requests.
 func TestSource(t *testing.T) {
-	for _, tc := range []struct{ claim, from, want string }{
-		{"an IPv4 address", "192.0.2.1:80", "192.0.2.1/32"},
-		{"the same from another port", "192.0.2.1:443", "192.0.2.1/32"},
-		{"the same in IPv6's clothes", "[::ffff:192.0.2.1]:80", "192.0.2.1/32"},
-		{"its neighbour", "192.0.2.2:80", "192.0.2.2/32"},
-		{"an IPv6 address", "[2001:db8:0:1::1]:80", "2001:db8:0:1::/64"},
-		{"another of its /64", "[2001:db8:0:1:ffff::]:80", "2001:db8:0:1::/64"},
-		{"the next /64", "[2001:db8:0:2::1]:80", "2001:db8:0:2::/64"},
-		{"one of a link", "[fe80::1%eth0]:80", "fe80::/64"},
-		{"this machine", "127.0.0.1:80", ""},
-		{"this machine, another of its addresses", "127.9.9.9:80", ""},
-		{"this machine, IPv6", "[::1]:80", ""},
-		{"this machine in IPv6's clothes", "[::ffff:127.0.0.1]:80", ""},
-		{"a unix socket", "@", ""},
-		{"nothing", "", ""},
+	for _, tc := range []struct{ claim, from, want, wide string }{
+		{"an IPv4 address", "192.0.2.1:80", "192.0.2.1", ""},
+		{"the same from another port", "192.0.2.1:443", "192.0.2.1", ""},
+		{"the same in IPv6's clothes", "[::ffff:192.0.2.1]:80", "192.0.2.1", ""},
+		{"its neighbour", "192.0.2.2:80", "192.0.2.2", ""},
+		{"an IPv6 address", "[2001:db8:0:1::1]:80", "2001:db8:0:1::/64", "2001:db8::/48"},
+		{"another of its /64", "[2001:db8:0:1:ffff::]:80", "2001:db8:0:1::/64", "2001:db8::/48"},
+		{"the next /64", "[2001:db8:0:2::1]:80", "2001:db8:0:2::/64", "2001:db8::/48"},
+		{"the next /48", "[2001:db8:1:1::1]:80", "2001:db8:1:1::/64", "2001:db8:1::/48"},
+		{"one of a link", "[fe80::1%eth0]:80", "fe80::/64", "fe80::/48"},
+		{"this machine", "127.0.0.1:80", "", ""},
+		{"this machine, another of its addresses", "127.9.9.9:80", "", ""},
+		{"this machine, IPv6", "[::1]:80", "", ""},
+		{"this machine in IPv6's clothes", "[::ffff:127.0.0.1]:80", "", ""},
+		{"a unix socket", "@", "", ""},
+		{"nothing", "", "", ""},
 	} {
 		r := &http.Request{RemoteAddr: tc.from, Header: http.Header{"X-Forwarded-For": {"198.51.100.7"}, "Forwarded": {"for=198.51.100.7"}}}
-		if got := source(r); got != tc.want {
-			t.Errorf("%s (%s): %q, want %q", tc.claim, tc.from, got, tc.want)
+		if got, wide := source(r); got != tc.want || wide != tc.wide {
+			t.Errorf("%s (%s): %q in %q, want %q in %q", tc.claim, tc.from, got, wide, tc.want, tc.wide)
 		}
 	}
 }

@@ -217,12 +217,56 @@ func TestNewOrdersOfOneSource(t *testing.T) {
 				wantStatus(t, r, body, http.StatusCreated)
 				return
 			}
-			wantLimited(t, r, body, 360, "acme.new_orders, ten times that")
+			wantLimited(t, r, body, 360, "acme.new_orders times 10)")
 			// The account has lost nothing by it: it may still have a whole order at once elsewhere.
 			r, body = one.from("203.0.113.9:4711", "/acme/new-order", ordering(many(10)...))
 			wantStatus(t, r, body, http.StatusCreated)
 			p.clock.pass(360 * time.Second)
 			r, body = registered(t, p.Server).from(tc.address, "/acme/new-order", ordering("one.vendor.example"))
+			wantStatus(t, r, body, http.StatusCreated)
+		})
+	}
+}
+
+// TestSourcesOfOneNetwork has the /64s of a /48 do what all of them may together.
+func TestSourcesOfOneNetwork(t *testing.T) {
+	for _, tc := range []struct{ claim, address string }{
+		{"one more /64 of the same /48", "[2001:db8:0:ffff::1]:4711"},
+		{"the next /48", "[2001:db8:1::1]:4711"},
+		{"an IPv4 address", "203.0.113.9:4711"},
+	} {
+		limited := strings.Contains(tc.claim, "same")
+		t.Run(tc.claim+": accounts", func(t *testing.T) {
+			s := newScene(t, func(c *acme.Config) { c.NewAccounts = 1 })
+			for n := range 10 {
+				r, body := newClient(t, s.Server).from(fmt.Sprintf("[2001:db8:0:%x::1]:4711", n), "/acme/new-account", agreed)
+				wantStatus(t, r, body, http.StatusCreated)
+			}
+			r, body := newClient(t, s.Server).from(tc.address, "/acme/new-account", agreed)
+			if !limited {
+				wantStatus(t, r, body, http.StatusCreated)
+				return
+			}
+			wantLimited(t, r, body, 360, "acme.new_accounts times 10)")
+			s.clock.pass(360 * time.Second)
+			r, body = newClient(t, s.Server).from(tc.address, "/acme/new-account", agreed)
+			wantStatus(t, r, body, http.StatusCreated)
+		})
+		t.Run(tc.claim+": names", func(t *testing.T) {
+			p := newPlay(t, func(c *acme.Config) { c.NewOrders, c.MaxNames = 1, 10 })
+			for n := range 10 {
+				r, body := registered(t, p.Server).from(fmt.Sprintf("[2001:db8:0:%x::1]:4711", n), "/acme/new-order", ordering(many(10)...))
+				wantStatus(t, r, body, http.StatusCreated)
+			}
+			one := registered(t, p.Server)
+			r, body := one.from(tc.address, "/acme/new-order", ordering("one.vendor.example"))
+			if !limited {
+				wantStatus(t, r, body, http.StatusCreated)
+				return
+			}
+			wantLimited(t, r, body, 36, "acme.new_orders times 100)")
+			p.clock.pass(36 * time.Second)
+			r, body = one.from(tc.address, "/acme/new-order", ordering("one.vendor.example"))
 			wantStatus(t, r, body, http.StatusCreated)
 		})
 	}

@@ -30,9 +30,9 @@ type ACME struct {
 	OrderLife time.Duration `yaml:"order_life" default:"24h"`
 	// Names of one order, 1 to 100.
 	MaxNames uint16 `yaml:"max_names" default:"100"`
-	// Accounts that one IPv4 address, or one IPv6 /64, may make in an hour: they are kept for good. One too many gets 429; an hour's worth may come at once. 0: any number. This machine itself may make any number, so that a proxy on it has to limit by itself.
+	// Accounts that one IPv4 address, or one IPv6 /64, may make in an hour, and a /48 ten times as many: they are kept for good. One too many gets 429; an hour's worth may come at once. 0: any number. This machine itself may make any number, so that a proxy on it has to limit by itself.
 	NewAccounts uint32 `yaml:"new_accounts" default:"100"`
-	// Names that one account may order in an hour, whether the orders are refused or not: each costs look-ups. All accounts of one address together may order ten times as many, but those of this machine itself any number. A whole order may always come at once. 0: any number.
+	// Names that one account may order in an hour, whether the orders are refused or not: each costs look-ups. All accounts of one address together may order ten times as many, those of an IPv6 /48 a hundred times, those of this machine itself any number. A whole order may always come at once. 0: any number.
 	NewOrders uint32 `yaml:"new_orders" default:"3000"`
 	// The absolute path of a file with keys that are never certified, since others have the private ones: a line each, the SHA-256 of the SubjectPublicKeyInfo in hexadecimal. Read again when the daemon reloads, as are the files of tls.
 	BlockedKeys string `yaml:"blocked_keys" default:"\"\""`

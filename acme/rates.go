@@ -19,8 +19,8 @@ const (
 	// accountsTogether is how many accounts' worth of identifiers all accounts of one source have together, so
 	// that making accounts is no way around the limit of one (Boulder: as many as an address can make, 10).
 	accountsTogether = 10
-	// sourcesTogether is how many sources' worth of everything an IPv6 /48 has: it is one customer's as easily as a /64 (RFC 6177
-	// §2; Boulder: 500 accounts in 3 h).
+	// sourcesTogether is how many sources' worth of everything an IPv6 /48 has: one site may well have all of its 65,536
+	// (RFC 6177; Boulder: 500 accounts of a /48 in 3 h).
 	sourcesTogether = 10
 	// mostDebtors bounds the memory of each rate: about 200 octets for each.
 	mostDebtors = 1 << 14

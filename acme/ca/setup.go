@@ -45,6 +45,9 @@ type Setup struct {
 	IntermediateLife time.Duration // default 3 years; never beyond the root's end
 	Now              time.Time
 	Rand             io.Reader // of serial numbers; nil is crypto/rand
+	// Also is for Init: it makes what else belongs to a CA that issues, such as a store, before
+	// intermediate-1.pem, without which nothing can be issued. On its error nothing is left of what Init has made.
+	Also func() error
 }
 
 // Init makes a CA in a directory, which need not be there: root.pem, root.key,
@@ -83,7 +86,7 @@ func Init(dir string, s Setup) error {
 	}
 	return writeAll(dir, []newFile{
 		{name: rootKeyFile, key: rootKey}, {name: rootCertFile, cert: root},
-		{name: keyFile(1), key: key}, {name: certFile(1), cert: intermediate},
+		{name: keyFile(1), key: key}, {name: certFile(1), cert: intermediate, before: s.Also},
 	})
 }
 

@@ -312,3 +312,28 @@ func TestRotatePastTheRoot(t *testing.T) {
 	_, err := s.ca.RevocationList(s.ca.Issuers()[1], 1, s.now, s.now.Add(time.Hour), nil)
 	wants(t, err, "has ended, and its key is not there")
 }
+
+// TestInitWithMore: what belongs to a CA is there before it can issue, and where it cannot be made nothing is left.
+func TestInitWithMore(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "ca")
+	var there []string
+	also := func() error {
+		entries, err := os.ReadDir(dir)
+		for _, e := range entries {
+			there = append(there, e.Name())
+		}
+		return err
+	}
+	full := errors.New("disk full")
+	err := Init(dir, Setup{Now: someDay, Also: func() error { return errors.Join(also(), full) }})
+	if entries, _ := os.ReadDir(dir); !errors.Is(err, full) || len(there) != 3 || len(entries) != 0 {
+		t.Fatalf("%v: %v was there, and %v is left", err, there, entries)
+	}
+	there = nil
+	if err := Init(dir, Setup{Now: someDay, Also: also}); err != nil || slices.Contains(there, certFile(1)) {
+		t.Errorf("%v: %v", err, there)
+	}
+	if _, err := Open(Config{Dir: dir, URL: "https://ca.example", Now: func() time.Time { return someDay }}); err != nil {
+		t.Error(err)
+	}
+}

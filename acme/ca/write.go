@@ -16,6 +16,9 @@ import (
 func writeAll(dir string, files []newFile) error {
 	for n, f := range files {
 		text, err := f.text()
+		if err == nil && f.before != nil {
+			err = f.before()
+		}
 		if err == nil {
 			err = writeNew(dir, f.name, text)
 		}
@@ -35,9 +38,10 @@ func writeAll(dir string, files []newFile) error {
 
 // newFile is a file that holds a key or a certificate.
 type newFile struct {
-	name string
-	key  crypto.Signer
-	cert *x509.Certificate
+	name   string
+	key    crypto.Signer
+	cert   *x509.Certificate
+	before func() error // is done before it is written; nil: nothing is
 }
 
 func (f *newFile) text() ([]byte, error) {

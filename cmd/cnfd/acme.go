@@ -55,6 +55,7 @@ type desk struct {
 	dir    string
 	store  *store.Store
 	now    func() time.Time
+	with   string // what commands that are told need beside: " --config FILE", or ""
 }
 
 // at runs f with the CA's directory, which there need not be yet, and without a store.
@@ -72,7 +73,7 @@ func (o *acmeOptions) at(f func(*desk) error) error {
 		return err
 	}
 	defer clock.Close()
-	return f(&desk{config: &c, dir: dir, now: clock.Now})
+	return forConfig(asOwner(dir, f(&desk{config: &c, dir: dir, now: clock.Now, with: withConfig(o.config)})), o.config)
 }
 
 // withStore is at with the store that is there.
@@ -94,23 +95,22 @@ const storeFile = "acme.db"
 func openStore(dir string) (*store.Store, error) {
 	path := filepath.Join(dir, storeFile)
 	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
-		return nil, noCA(dir)
+		return nil, noStore(dir)
 	} else if err != nil {
 		return nil, fmt.Errorf("acme: %w", err)
 	}
 	return store.Open(path)
 }
 
-func noCA(dir string) error {
-	return fmt.Errorf("%s: no CA is there: cnfd acme init makes one, cnfd acme restore brings one back; acme.directory of the configuration says where", dir)
-}
+// testingDir is the CA's directory in state_dir under testing: true.
+const testingDir = "acme-testing"
 
 // acmeDir is where the CA is. What is issued while testing must not be believed
 // elsewhere: it has a directory of its own.
 func acmeDir(c *config.Config) (string, error) {
 	name := "acme"
 	if c.Testing {
-		name = "acme-testing"
+		name = testingDir
 	}
 	switch {
 	case c.ACME.Directory != "":

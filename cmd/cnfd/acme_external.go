@@ -75,12 +75,7 @@ record, also where the domain's own CAA set does not say so.`,
 				return fmt.Errorf("--note: want %d octets at the most", maxNote)
 			}
 			return o.withStore(func(d *desk) error {
-				// rand.Read never fails. The kid begins with a letter: one that began with - would be taken for a flag.
-				kid := make([]byte, 12)
-				e.Key = make([]byte, 32) // what HS256 wants (RFC 7518 §3.2)
-				rand.Read(kid)
-				rand.Read(e.Key)
-				e.KID, e.Created = "e"+base64.RawURLEncoding.EncodeToString(kid), d.now()
+				e.KID, e.Key, e.Created = newKID(), newMAC(rand.Read), d.now()
 				if err := d.store.Update(cmd.Context(), func(tx acme.Tx) error { return tx.PutExternalAccount(e) }); err != nil {
 					return err
 				}
@@ -99,6 +94,23 @@ record, also where the domain's own CAA set does not say so.`,
 	f.StringVar(&note, "note", "", "whom it is for: a `TEXT` that list shows")
 	o.addFlags(cmd, "print one JSON object")
 	return cmd
+}
+
+// newKID makes a kid, which begins with a letter: one that began with - would be taken for a flag.
+func newKID() string {
+	octets := make([]byte, 12)
+	rand.Read(octets) // never fails
+	return "e" + base64.RawURLEncoding.EncodeToString(octets)
+}
+
+// newMAC makes a key of what HS256 wants (RFC 7518 §3.2), whose base64url is no flag either. random is
+// rand.Read, which never fails.
+func newMAC(random func([]byte) (int, error)) []byte {
+	key := make([]byte, 32)
+	for random(key); key[0]>>2 == 62; { // of base64url's 64 digits the - is that of 62
+		random(key)
+	}
+	return key
 }
 
 // maxNote is more than a line.

@@ -169,18 +169,21 @@ func acmeNamedFiles(c *config.Config) (all []namedFile) {
 	return all
 }
 
-// lookAtCA says what is wrong with a CA's directory, and opens no store.
+// lookAtCA says what is wrong with a CA's directory, and changes no store.
 func lookAtCA(dir string, c ca.Config) error {
 	info, err := os.Lstat(filepath.Join(dir, storeFile))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return noCA(dir)
+		return noStore(dir)
 	case err != nil:
 		return err
 	}
 	if w := others(filepath.Join(dir, storeFile), info.Mode(), 0o066, "read or write", "chmod 600"); len(w) > 0 {
 		return errors.New(w[0])
 	}
-	_, err = ca.Open(c)
-	return err
+	authority, err := ca.Open(c)
+	if err != nil {
+		return err
+	}
+	return orphaned(context.Background(), dir, authority, c.Now())
 }

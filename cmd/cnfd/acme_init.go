@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -70,22 +71,10 @@ func (o *acmeInitOptions) init(cmd *cobra.Command, d *desk, setup ca.Setup) erro
 	if url == "" {
 		url = "https://localhost:8256"
 	}
-	for _, name := range []string{rootFile, storeFile} {
-		if _, err := os.Lstat(filepath.Join(d.dir, name)); err == nil {
-			return fmt.Errorf("%s: a CA is there already (%s), and stays: cnfd acme rotate renews its intermediate", d.dir, name)
-		}
-	}
-	setup.Now = d.now()
-	if err := ca.Init(d.dir, setup); err != nil {
+	if err := d.make(setup); err != nil {
 		return err
 	}
-	s, err := store.Open(filepath.Join(d.dir, storeFile))
-	if err != nil {
-		return err
-	}
-	if err := s.Close(); err != nil {
-		return err
-	}
+	var err error
 	doc := initDoc{Directory: d.dir, ACMEDirectory: url + "/directory", url: url}
 	if doc.Root, err = madeIn(d.dir, rootFile); err != nil {
 		return err
@@ -98,6 +87,53 @@ func (o *acmeInitOptions) init(cmd *cobra.Command, d *desk, setup ca.Setup) erro
 	}
 	doc.print(cmd.OutOrStdout(), d)
 	return nil
+}
+
+// make makes a CA and its store: both, or where anything fails nothing.
+func (d *desk) make(setup ca.Setup) error {
+	path := filepath.Join(d.dir, storeFile)
+	there := func(name string) bool {
+		_, err := os.Lstat(filepath.Join(d.dir, name))
+		return err == nil
+	}
+	intermediates, _ := filepath.Glob(filepath.Join(d.dir, "intermediate-*.pem"))
+	switch issues := len(intermediates) > 0; {
+	case there(storeFile) && !issues:
+		return fmt.Errorf("%s: %s is there, and no CA that issues: where an init was cut short and nothing was ever issued, remove what is in that directory and run it again; else restore a backup into another directory", d.dir, storeFile)
+	case there(rootFile) && issues && !there(storeFile):
+		return lostStore(d.dir)
+	case there(rootFile) && issues:
+		return d.isThere(rootFile)
+	case there(storeFile):
+		return d.isThere(storeFile)
+	}
+	_, err := os.Lstat(d.dir)
+	isNew := errors.Is(err, fs.ErrNotExist)
+	tried := false
+	setup.Now, setup.Also = d.now(), func() error {
+		tried = true
+		s, err := store.Open(path)
+		if err != nil {
+			return err
+		}
+		return s.Close()
+	}
+	if err := ca.Init(d.dir, setup); err != nil {
+		if tried { // there was none before
+			for _, end := range []string{"", "-wal", "-shm", "-journal"} {
+				os.Remove(path + end)
+			}
+		}
+		if isNew {
+			os.Remove(d.dir) // where it is empty
+		}
+		return err
+	}
+	return nil
+}
+
+func (d *desk) isThere(what string) error {
+	return fmt.Errorf("%s: a CA is there already (%s), and stays: cnfd acme rotate%s renews its intermediate", d.dir, what, d.with)
 }
 
 // rootFile is the root's name in the CA's directory.
@@ -182,6 +218,6 @@ What comes next:
 	if d.config.ACME.Listen == "" {
 		fmt.Fprintf(w, "  Put into the configuration of cnfd serve:\n    acme: {listen: \"127.0.0.1:8256\", url: %q}\n", i.url)
 	}
-	fmt.Fprintf(w, "  Start, or restart, cnfd serve, and give clients %s\n", shown(i.ACMEDirectory))
-	fmt.Fprintf(w, "  Move root.key to a safe place: only cnfd acme rotate needs it.\n")
+	fmt.Fprintf(w, "  Start, or restart, cnfd serve%s, and give clients %s\n", d.with, shown(i.ACMEDirectory))
+	fmt.Fprintf(w, "  Move root.key to a safe place: only cnfd acme rotate%s needs it.\n", d.with)
 }

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 
 	"cnfd/acme"
+	"cnfd/acme/ca"
 
 	"github.com/spf13/cobra"
 )
@@ -44,6 +46,9 @@ The reasons are ` + strings.Join(reasonWords(), ", ") + `.`,
 				if err != nil {
 					return ofStore(err, "certificate", serial)
 				}
+				if err := d.willBeListed(cmd.Context(), c); err != nil {
+					return err
+				}
 				doc := certificateDocOf(c, now)
 				if o.json {
 					return printJSON(cmd.OutOrStdout(), doc)
@@ -56,6 +61,24 @@ The reasons are ` + strings.Join(reasonWords(), ", ") + `.`,
 	cmd.Flags().StringVar(&reason, "reason", "unspecified", "the `REASON`, which lists show")
 	o.addFlags(cmd, "print one JSON object")
 	return cmd
+}
+
+// willBeListed says why no revocation list will name a certificate that has just been revoked: what
+// the store says is no good to anybody but this server then.
+func (d *desk) willBeListed(ctx context.Context, c *acme.Certificate) error {
+	if d.now().After(c.NotAfter) {
+		return nil
+	}
+	authority, err := ca.Open(ca.Config{Dir: d.dir, URL: anyURL, Now: d.now})
+	if err == nil && !slices.Contains(authority.Issuers(), c.Issuer) {
+		if err = orphaned(ctx, d.dir, authority, d.now()); err == nil {
+			err = fmt.Errorf("%s: the intermediate %s is not there: put it back from a backup", d.dir, c.Issuer)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("certificate %s: the store has it as revoked, and no revocation list can name it until this is mended: %w", c.Serial, err)
+	}
+	return nil
 }
 
 // reasons are those that a certificate's end can have (RFC 5280 §5.3.1).

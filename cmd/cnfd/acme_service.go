@@ -74,6 +74,9 @@ func (d *daemon) newACMEService(ctx context.Context, c *config.Config) (a *acmeS
 	if err != nil {
 		return nil, fmt.Errorf("acme: %w", err)
 	}
+	if err = orphaned(ctx, dir, a.ca, d.clock.Now()); err != nil {
+		return nil, fmt.Errorf("acme: %w", err)
+	}
 	if err = d.newACME(c, a); err != nil {
 		return nil, err
 	}

@@ -76,7 +76,7 @@ func checkKeyFiles(w io.Writer, file string, c *config.Config) (broken bool) {
 	}
 	for _, f := range namedFiles(c) {
 		if f.err != nil {
-			fmt.Fprintln(w, config.At(file, text, f.place, f.err.Error()))
+			fmt.Fprintln(w, config.At(file, text, f.place, forConfig(f.err, file).Error()))
 			broken = true
 		}
 		for _, warning := range f.warnings {

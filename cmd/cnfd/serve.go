@@ -72,7 +72,7 @@ func serve(cmd *cobra.Command, file string) error {
 		return nil
 	}
 	if err != nil {
-		return err
+		return forConfig(err, file)
 	}
 	if c.Log.Format == "json" {
 		// Not by log, whose level may leave it out: who starts the daemon waits for it.

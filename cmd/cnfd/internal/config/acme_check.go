@@ -21,7 +21,7 @@ const (
 	maxLife      = 825 * 24 * time.Hour
 	maxBackdate  = 24 * time.Hour
 	leastGood    = time.Minute // what backdate must leave of a life
-	maxNames     = 100 // Boulder's
+	maxNames     = 100         // Boulder's
 	maxProfiles  = 32
 	maxProfile   = 64 // octets of a profile's name
 )

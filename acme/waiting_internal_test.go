@@ -3,6 +3,7 @@ package acme
 import (
 	"sync"
 	"testing"
+	"time"
 )
 
 func TestWaiting(t *testing.T) {
@@ -45,6 +46,19 @@ func TestWaitingIsDecidedOnce(t *testing.T) {
 		worker.Wait()
 		if heard != (p == why) {
 			t.Fatalf("the order is ready again: %t; the request answers with %v", heard, p)
+		}
+	}
+}
+
+// TestRest: what was not proven rests as long as the gate says, within bounds.
+func TestRest(t *testing.T) {
+	for retry, want := range map[time.Duration]time.Duration{
+		0: 5 * time.Second, 5 * time.Second: 5 * time.Second, 20 * time.Second: 20 * time.Second, time.Minute: time.Minute, time.Hour: time.Minute,
+	} {
+		p := Problemf(DNS, "nothing is proven")
+		p.Retry = retry
+		if got := p.rest(); got != want {
+			t.Errorf("told to come again in %s it rests %s, want %s", retry, got, want)
 		}
 	}
 }

@@ -262,10 +262,32 @@ func TestNoDomain(t *testing.T) {
 			if !errors.As(err, &refused) || got != "" {
 				t.Fatalf("Domain(%q) = %q, %v; want nothing and a *NotDerivable", c.sub, got, err)
 			}
-			if refused.Rule != c.want.what || refused.Remedy != c.want.remedy {
+			if remedy, _, _ := strings.Cut(refused.Remedy, "; for a certificate"); refused.Rule != c.want.what || remedy != c.want.remedy {
 				t.Errorf("Domain(%q): %v; want the rule %q", c.sub, err, c.want.what)
 			}
 		})
+	}
+}
+
+// TestAnAddressNamesItsCertificatesRecord: what the remedy names is a subject, of the reverse name.
+func TestAnAddressNamesItsCertificatesRecord(t *testing.T) {
+	const six = "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa"
+	for sub, want := range map[string]string{
+		"https://10.9.0.80": "80.0.9.10.in-addr.arpa", "https://192.0.2.1:8443/x": "1.2.0.192.in-addr.arpa", "192.0.2.1": "1.2.0.192.in-addr.arpa",
+		"https://[2001:db8::1]": six, "https://[2001:db8::1]:443/": six, "https://[::ffff:192.0.2.1]": "1.2.0.192.in-addr.arpa",
+		"https://0x7f.1": "", "https://127.1": "", "https://vendor.example.1": "", "https://[fe80::1%25eth0]": "", "https://[v1.a:b]": "", "https://-vendor.example": "",
+	} {
+		_, err := Domain(sub, allOn)
+		var refused *NotDerivable
+		if !errors.As(err, &refused) {
+			t.Fatalf("%s: %v", sub, err)
+		}
+		_, subject, told := strings.Cut(refused.Remedy, "; for a certificate of this address: ")
+		if told != (want != "") {
+			t.Errorf("%s: %q", sub, refused.Remedy)
+		} else if got, err := Domain(subject, Subjects{}); told && (err != nil || got != want) {
+			t.Errorf("%s: %q is of %q, %v, want %q", sub, subject, got, err, want)
+		}
 	}
 }
 

@@ -1,6 +1,10 @@
 package record
 
 import (
+	"fmt"
+	"net/netip"
+	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -63,10 +67,37 @@ var (
 // refuse makes the error of a subject that breaks r.
 func refuse(sub []byte, r *rule) error {
 	e := &NotDerivable{Rule: r.what, Remedy: r.remedy}
-	if text := string(sub); !confidential(text) {
+	text := string(sub)
+	if !confidential(text) {
 		e.Subject = shorten(text)
 	}
+	if r == ipLiteral {
+		e.Remedy += ofCertificate(text)
+	}
 	return e
+}
+
+// ofCertificate names the subject whose record a certificate of an address rests on, which is at the address's
+// reverse name (RFC 1035 §3.5, RFC 3596 §2.5); "" where the subject holds no address as people write it.
+func ofCertificate(text string) string {
+	if u, err := url.Parse(text); err == nil && u.Host != "" {
+		text = u.Hostname()
+	}
+	a, err := netip.ParseAddr(text)
+	if err != nil || a.Zone() != "" {
+		return ""
+	}
+	a = a.Unmap()
+	var name strings.Builder
+	for _, b := range slices.Backward(a.AsSlice()) {
+		if a.Is4() {
+			fmt.Fprintf(&name, "%d.", b)
+		} else {
+			fmt.Fprintf(&name, "%x.%x.", b&15, b>>4)
+		}
+	}
+	zone := map[bool]string{true: "in-addr.arpa", false: "ip6.arpa"}[a.Is4()]
+	return "; for a certificate of this address: https://" + name.String() + zone
 }
 
 // confidential reports whether a subject may hold a password, a person's

@@ -193,7 +193,7 @@ certificates live on: cnfd acme list --account ID shows them, and cnfd acme revo
 				if o.json {
 					return printJSON(cmd.OutOrStdout(), doc)
 				}
-				_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s  %s; %s: cnfd acme list --account %s\n", doc.ID, doc.Status, stillAlive(*doc.Certificates), doc.ID)
+				_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s  %s; %s: cnfd acme list --account %s%s\n", doc.ID, doc.Status, stillAlive(*doc.Certificates), doc.ID, d.with)
 				return err
 			})
 		},

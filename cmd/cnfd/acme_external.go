@@ -79,6 +79,9 @@ record, also where the domain's own CAA set does not say so.`,
 				if err := d.store.Update(cmd.Context(), func(tx acme.Tx) error { return tx.PutExternalAccount(e) }); err != nil {
 					return err
 				}
+				if len(e.Domains) > 0 {
+					d.warnNoGrant(cmd)
+				}
 				doc := externalDocOf(e)
 				doc.HMACKey = base64.RawURLEncoding.EncodeToString(e.Key)
 				if o.json {

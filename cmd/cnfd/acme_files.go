@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"cnfd/acme/ca"
@@ -135,8 +136,10 @@ func acmeNamedFiles(c *config.Config) (all []namedFile) {
 		}
 	}
 	if a.TLS.Cert != "" {
-		_, err := tls.LoadX509KeyPair(a.TLS.Cert, a.TLS.Key)
-		found("acme.tls", err)
+		pair, err := tls.LoadX509KeyPair(a.TLS.Cert, a.TLS.Key)
+		if found("acme.tls", err); err == nil {
+			found("acme.tls.cert", nil, ofAnother(pair.Leaf, hostOf(a.URL))...)
+		}
 		if info, err := os.Stat(a.TLS.Key); err == nil {
 			found("acme.tls.key", nil, others(a.TLS.Key, info.Mode(), 0o066, "read or write", "chmod 600")...)
 		}
@@ -154,7 +157,7 @@ func acmeNamedFiles(c *config.Config) (all []namedFile) {
 		found(fmt.Sprintf("acme.alternate_chains[%d]", i), err)
 		chains = append(chains, text)
 	}
-	if len(all) > 0 {
+	if slices.ContainsFunc(all, func(f namedFile) bool { return f.err != nil }) {
 		return all
 	}
 	dir, err := acmeDir(c)
@@ -167,6 +170,14 @@ func acmeNamedFiles(c *config.Config) (all []namedFile) {
 	}
 	found("acme.directory", err)
 	return all
+}
+
+// ofAnother warns of a certificate that clients of a host will refuse.
+func ofAnother(cert *x509.Certificate, host string) []string {
+	if err := cert.VerifyHostname(host); err != nil {
+		return []string{fmt.Sprintf("it is not for %s, which acme.url names, and clients will refuse it: %v", host, err)}
+	}
+	return nil
 }
 
 // lookAtCA says what is wrong with a CA's directory, and changes no store.

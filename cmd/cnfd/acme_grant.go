@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"cnfd/acme"
+	"cnfd/cmd/cnfd/internal/config"
 
 	"github.com/spf13/cobra"
 )
@@ -31,11 +32,15 @@ type grantDoc struct {
 	Account  string `json:"account"`
 	Domain   string `json:"domain"`
 	External string `json:"external,omitempty"` // the kid by which it is granted; none: cnfd acme grant add
+	Status   string `json:"status"`             // the account's: with another than valid nothing is granted
 }
 
 // String is a line for people.
 func (g grantDoc) String() string {
 	text := "account " + g.Account + "  " + g.Domain
+	if g.Status != string(acme.Valid) {
+		text += "  of no use: the account is " + g.Status
+	}
 	if g.External != "" {
 		text += "  by external account " + g.External
 	}
@@ -65,10 +70,17 @@ func newACMEGrantChange(verb, short string, change func(tx acme.Tx, g acme.Grant
 					return err
 				}
 				doc := grantDoc{Account: g.Account, Domain: g.Domain}
+				err := d.store.View(cmd.Context(), func(tx acme.Tx) error { return doc.ofAccount(tx) })
+				if err != nil {
+					return err
+				}
+				if verb == "add" {
+					d.warnNoGrant(cmd)
+				}
 				if o.json {
 					return printJSON(cmd.OutOrStdout(), doc)
 				}
-				_, err := fmt.Fprintln(cmd.OutOrStdout(), doc)
+				_, err = fmt.Fprintln(cmd.OutOrStdout(), doc)
 				return err
 			})
 		},
@@ -117,6 +129,9 @@ func newACMEGrantList() *cobra.Command {
 					all, err = grantsIn(tx)
 					return err
 				})
+				if len(all) > 0 {
+					d.warnNoGrant(cmd)
+				}
 				for _, g := range all {
 					if err == nil && o.json {
 						err = printJSON(cmd.OutOrStdout(), g)
@@ -149,9 +164,33 @@ func grantsIn(tx acme.Tx) (all []grantDoc, err error) {
 	for _, e := range external {
 		for _, domain := range e.Domains {
 			if e.Account != "" && !e.Removed {
-				all = append(all, grantDoc{e.Account, domain, e.KID})
+				all = append(all, grantDoc{Account: e.Account, Domain: domain, External: e.KID})
 			}
 		}
 	}
+	for i := range all {
+		if err := all[i].ofAccount(tx); err != nil {
+			return nil, err
+		}
+	}
 	return all, nil
+}
+
+// ofAccount puts in how the account stands.
+func (g *grantDoc) ofAccount(tx acme.Tx) error {
+	a, err := tx.Account(g.Account)
+	if err == nil {
+		g.Status = string(a.Status)
+	}
+	if errors.Is(err, acme.ErrNotFound) {
+		g.Status, err = "not there", nil
+	}
+	return err
+}
+
+// warnNoGrant warns of grants that no profile of the configuration goes by.
+func (d *desk) warnNoGrant(cmd *cobra.Command) {
+	if !slices.ContainsFunc(d.config.ACME.Profiles, func(p config.Profile) bool { return p.Grant == "record" }) {
+		fmt.Fprintf(cmd.ErrOrStderr(), "%s: warning: no profile of the configuration has grant: record, so that a grant changes nothing\n", cmd.CommandPath())
+	}
 }

@@ -46,6 +46,9 @@ func (w *world) startCNFD() (*peer, error) {
 	if err := await(func() error { _, err := os.Stat(filepath.Join(dir, "cnfd.sock")); return err }); err != nil {
 		return nil, fmt.Errorf("cnfd sandbox: %w", err)
 	}
+	if err := unlimited(server); err != nil {
+		return nil, err
+	}
 	out, err := exec.Command(w.cnfd, "acme", "init", "--json", "--config", server).Output()
 	if err != nil {
 		return nil, fmt.Errorf("cnfd acme init: %w", err)
@@ -78,6 +81,16 @@ func (w *world) startCNFD() (*peer, error) {
 		}
 	}
 	return p, nil
+}
+
+// unlimited lets an account order any number of names an hour; the section acme is the file's last.
+func unlimited(config string) error {
+	f, err := os.OpenFile(config, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString("  new_orders: 0\n")
+	return errors.Join(err, f.Close())
 }
 
 // startPebble runs Pebble without its waits and its made-up faults.

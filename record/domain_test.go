@@ -275,7 +275,7 @@ func TestAnAddressNamesItsCertificatesRecord(t *testing.T) {
 	for sub, want := range map[string]string{
 		"https://10.9.0.80": "80.0.9.10.in-addr.arpa", "https://192.0.2.1:8443/x": "1.2.0.192.in-addr.arpa", "192.0.2.1": "1.2.0.192.in-addr.arpa",
 		"https://[2001:db8::1]": six, "https://[2001:db8::1]:443/": six, "https://[::ffff:192.0.2.1]": "1.2.0.192.in-addr.arpa",
-		"https://0x7f.1": "", "https://127.1": "", "https://vendor.example.1": "", "https://[fe80::1%25eth0]": "", "https://[v1.a:b]": "", "https://-vendor.example": "",
+		"https://0x7f.1": "", "https://127.1": "", "https://vendor.example.1": "", "https://[fe80::1%25eth0]": "", "https://[v1.a:b]": "", "dns://10.9.0.80/192.0.2.1": "", "https://-vendor.example": "",
 	} {
 		_, err := Domain(sub, allOn)
 		var refused *NotDerivable

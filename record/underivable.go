@@ -3,7 +3,6 @@ package record
 import (
 	"fmt"
 	"net/netip"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -80,10 +79,14 @@ func refuse(sub []byte, r *rule) error {
 // ofCertificate names the subject whose record a certificate of an address rests on, which is at the address's
 // reverse name (RFC 1035 §3.5, RFC 3596 §2.5); "" where the subject holds no address as people write it.
 func ofCertificate(text string) string {
-	if u, err := url.Parse(text); err == nil && u.Host != "" {
-		text = u.Hostname()
+	text = strings.TrimPrefix(strings.TrimPrefix(text, "https://"), "http://")
+	if end := strings.IndexAny(text, "/?#"); end >= 0 {
+		text = text[:end]
 	}
-	a, err := netip.ParseAddr(text)
+	if a, err := netip.ParseAddrPort(text); err == nil {
+		text = a.Addr().String()
+	}
+	a, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(text, "["), "]"))
 	if err != nil || a.Zone() != "" {
 		return ""
 	}

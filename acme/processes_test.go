@@ -108,21 +108,23 @@ func TestChallengeIsMetByWhoMayBeTold(t *testing.T) {
 		happens func(p *play, id string)
 		want    acme.Status
 		method  string
+		says    func(*acme.Claim) *acme.Problem
 	}{
-		{"nothing happens", func(*play, string) {}, acme.Valid, acme.MethodHTTP},
-		{"another process has taken it up", authorization(func(a *acme.Authorization) { a.Challenges[0].Tries++ }), acme.Pending, ""},
-		{"it is not being validated any more", authorization(func(a *acme.Authorization) { a.Challenges[0].Status = acme.Pending }), acme.Pending, ""},
-		{"the authorization was deactivated", authorization(func(a *acme.Authorization) { a.Status = acme.Deactivated }), acme.Deactivated, ""},
-		{"the authorization was revoked", authorization(func(a *acme.Authorization) { a.Status = acme.Revoked }), acme.Revoked, ""},
-		{"the account has ended", account(func(a *acme.Account) { a.Status = acme.Revoked }), acme.Pending, ""},
-		{"the account has another key", account(func(a *acme.Account) { a.Thumbprint = "another" }), acme.Pending, ""},
-		{"a second before it expires", func(p *play, _ string) { p.clock.pass(24*time.Hour - time.Second) }, acme.Valid, acme.MethodHTTP},
-		{"it expires", func(p *play, _ string) { p.clock.pass(24 * time.Hour) }, acme.Invalid, ""},
+		{"nothing happens", func(*play, string) {}, acme.Valid, acme.MethodHTTP, nil},
+		{"another process has taken it up", authorization(func(a *acme.Authorization) { a.Challenges[0].Tries++ }), acme.Pending, "", nil},
+		{"it is not being validated any more", authorization(func(a *acme.Authorization) { a.Challenges[0].Status = acme.Pending }), acme.Pending, "", nil},
+		{"the authorization was deactivated", authorization(func(a *acme.Authorization) { a.Status = acme.Deactivated }), acme.Deactivated, "", nil},
+		{"the authorization was revoked", authorization(func(a *acme.Authorization) { a.Status = acme.Revoked }), acme.Revoked, "", nil},
+		{"the account has ended", account(func(a *acme.Account) { a.Status = acme.Revoked }), acme.Pending, "", nil},
+		{"the account has another key", account(func(a *acme.Account) { a.Thumbprint = "another" }), acme.Pending, "", nil},
+		{"a second before it expires", func(p *play, _ string) { p.clock.pass(24*time.Hour - time.Second) }, acme.Valid, acme.MethodHTTP, nil},
+		{"it expires", func(p *play, _ string) { p.clock.pass(24 * time.Hour) }, acme.Invalid, "", nil},
+		{"it expires, with nothing proven", func(p *play, _ string) { p.clock.pass(24 * time.Hour) }, acme.Invalid, "", passing},
 	} {
 		p := newPlay(t, challenged)
 		url := p.order(ordering("vendor.example"), acme.Pending).Authorizations[0]
 		id := url[len(p.url("/acme/authz/")):]
-		asked, release := p.gate.hold(nil)
+		asked, release := p.gate.hold(tt.says)
 		p.post(p.authz(url).Challenges[0].URL, map[string]any{})
 		<-asked
 		tt.happens(p, id)

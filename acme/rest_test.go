@@ -154,18 +154,19 @@ func TestChallengeIsLeft(t *testing.T) {
 	for _, tt := range []struct {
 		claim string
 		ends  func(p *play, url string)
+		rests bool // still, after that
 		asked int
 		want  acme.Status
 	}{
-		{"it does not", func(*play, string) {}, 1, acme.Valid},
+		{"it does not", func(*play, string) {}, true, 1, acme.Valid},
 		{"another challenge is met", func(p *play, url string) {
 			p.gate.says(nil)
 			p.post(p.authz(url).Challenges[1].URL, map[string]any{})
-		}, 1, acme.Valid},
+		}, false, 1, acme.Valid},
 		{"another challenge is not met", func(p *play, url string) {
 			p.gate.says(refutes)
 			p.post(p.authz(url).Challenges[1].URL, map[string]any{})
-		}, 1, acme.Invalid},
+		}, false, 1, acme.Invalid},
 		{"it is deactivated", func(p *play, url string) {
 			r, body := p.post(url, map[string]any{"status": "deactivated"})
 			wantStatus(p.t(), r, body, http.StatusOK)
@@ -173,7 +174,7 @@ func TestChallengeIsLeft(t *testing.T) {
 				p.t().Errorf("its challenge is %+v", a.Challenges[0])
 			}
 			p.gate.says(nil)
-		}, 0, acme.Deactivated},
+		}, false, 0, acme.Deactivated},
 		{"it has ended before, with the challenge left as it is", func(p *play, _ string) {
 			p.update(func(tx acme.Tx) error {
 				live, err := tx.Live(p.account(), acme.Identifier{}, p.clock.Now())
@@ -184,7 +185,7 @@ func TestChallengeIsLeft(t *testing.T) {
 				return tx.PutAuthorization(live[0])
 			})
 			p.gate.says(nil)
-		}, 0, acme.Deactivated},
+		}, true, 0, acme.Deactivated},
 	} {
 		p := newPlay(t, challenged)
 		url := p.order(ordering("vendor.example"), acme.Pending).Authorizations[0]
@@ -194,18 +195,25 @@ func TestChallengeIsLeft(t *testing.T) {
 		p.gate.says(nil)
 		tt.ends(p, url)
 		p.Sweep(t.Context())
+		if got := p.unfinished(); got != tt.rests {
+			t.Errorf("%s: it rests: %t", tt.claim, got)
+		}
 		p.clock.pass(longRest)
 		p.Sweep(t.Context())
 		if a := p.authz(url); a.Status != tt.want || len(p.gate.claims()) != tt.asked {
 			t.Errorf("%s: it is %s, and the gate was asked %d times", tt.claim, a.Status, len(p.gate.claims()))
 		}
-		left := stored(p.scene, func(tx acme.Tx) ([]*acme.Authorization, error) {
-			return tx.Unfinished(p.clock.Now().Add(acme.ChallengeLease), p.clock.Now().Add(acme.ChallengeLease), 10)
-		})
-		if len(left) != 0 {
+		if p.unfinished() {
 			t.Errorf("%s: it is to be taken up again", tt.claim)
 		}
 	}
+}
+
+// unfinished reports whether a challenge is to be taken up, at whatever time.
+func (p *play) unfinished() bool {
+	p.t().Helper()
+	then := p.clock.Now().Add(acme.ChallengeLease)
+	return len(stored(p.scene, func(tx acme.Tx) ([]*acme.Authorization, error) { return tx.Unfinished(then, then, 10) })) > 0
 }
 
 func TestChallengeIsReadWithoutWriting(t *testing.T) {

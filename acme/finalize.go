@@ -78,17 +78,8 @@ func notReady(o *Order, all []*Authorization, now time.Time) *Problem {
 // claim gives an order that is ready to this process to work on. No account's key,
 // former ones included, becomes a certificate's (RFC 8555 §11.1), nor does one that others have.
 func (s *Server) claim(c *call, id string, csr []byte, key crypto.PublicKey, now time.Time) (o *Order, p *Problem) {
-	k, err := thumbprint.KeyOf(key)
-	if err != nil {
-		return nil, Problemf(BadCSR, "csr: its key: %v", err)
-	}
-	err = s.Store.Update(c, func(tx Tx) (err error) {
-		if _, err = tx.KeyUse(k.JKT(thumbprint.SHA256).Base64()); err == nil {
-			return Problemf(BadCSR, "csr: its key is an account's: make another for the certificate (RFC 8555 §11.1)")
-		} else if !errors.Is(err, ErrNotFound) {
-			return err
-		}
-		if err := compromised(tx, key); err != nil {
+	err := s.Store.Update(c, func(tx Tx) (err error) {
+		if err := certifiable(tx, key); err != nil {
 			return err
 		}
 		if err := unchanged(tx, c.account); err != nil {
@@ -108,6 +99,21 @@ func (s *Server) claim(c *call, id string, csr []byte, key crypto.PublicKey, now
 		return nil, s.internal(c, "beginning with the certificate", err)
 	}
 	return o, nil
+}
+
+// certifiable is nil for a key that is no account's, former ones included (RFC 8555
+// §11.1), and that nobody is known to have but its holder.
+func certifiable(tx Tx, key crypto.PublicKey) error {
+	k, err := thumbprint.KeyOf(key)
+	if err != nil {
+		return Problemf(BadCSR, "csr: its key: %v", err)
+	}
+	if _, err = tx.KeyUse(k.JKT(thumbprint.SHA256).Base64()); err == nil {
+		return Problemf(BadCSR, "csr: its key is an account's: make another for the certificate (RFC 8555 §11.1)")
+	} else if !errors.Is(err, ErrNotFound) {
+		return err
+	}
+	return compromised(tx, key)
 }
 
 // keyCompromise is the reason of a certificate whose key somebody else has (RFC 5280 §5.3.1).

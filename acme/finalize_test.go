@@ -283,3 +283,57 @@ func TestKeyThatOthersHaveIsNotCertifiedAgain(t *testing.T) {
 		}
 	}
 }
+
+func TestEveryNameIsAskedAboutAtFinalize(t *testing.T) {
+	names := []string{"a.example", "b.example", "c.example"}
+	for _, gone := range names {
+		p := newPlay(t, nil)
+		p.certified(p.order(ordering(names...), acme.Ready), names...)
+		o := p.order(ordering(names...), acme.Ready)
+		p.gate.says(func(c *acme.Claim) *acme.Problem {
+			if c.Identifier.Value == gone {
+				return refutes(c)
+			}
+			return nil
+		})
+		r, body := p.finalize(o, names...)
+		wantRefused(t, r, body, http.StatusForbidden, acme.Unauthorized, "add jwk.cnf."+gone)
+		if len(p.issuer.signed) != 1 {
+			t.Errorf("%s is gone: %d certificates were signed", gone, len(p.issuer.signed))
+		}
+	}
+}
+
+// A certificate's key is looked at again once the gate has judged: meanwhile it may
+// have become an account's, or others may have it.
+func TestKeyThatGoesBadWhileItsOrderWaits(t *testing.T) {
+	for _, tt := range []struct {
+		claim   string
+		happens func(*play, *ecdsa.PrivateKey, *acme.Issued)
+		says    string
+	}{
+		{"nothing happens", func(*play, *ecdsa.PrivateKey, *acme.Issued) {}, ""},
+		{"an account is made with it", func(p *play, key *ecdsa.PrivateKey, _ *acme.Issued) {
+			(&client{t: p.t(), server: p.Server, key: key}).register(map[string]any{}, http.StatusCreated)
+		}, "an account's"},
+		{"a certificate of it is revoked, since others have it", func(p *play, _ *ecdsa.PrivateKey, first *acme.Issued) {
+			p.update(func(tx acme.Tx) error { return acme.RevokeCertificate(tx, first.Serial, 1, p.clock.Now()) })
+		}, "others have the key"},
+	} {
+		p := newPlay(t, nil)
+		key := newKey(t)
+		r, body := p.post(p.order(ordering("vendor.example"), acme.Ready).Finalize, csr(t, key, "vendor.example"))
+		wantStatus(t, r, body, http.StatusOK)
+		o := p.order(ordering("vendor.example"), acme.Ready)
+		p.issuer.before = func() { tt.happens(p, key, p.issuer.signed[0]) }
+		r, body = p.post(o.Finalize, csr(t, key, "vendor.example"))
+		if tt.says == "" {
+			wantStatus(t, r, body, http.StatusOK)
+			continue
+		}
+		wantRefused(t, r, body, http.StatusBadRequest, acme.BadCSR, tt.says)
+		if len(p.issuer.signed) != 1 {
+			t.Errorf("%s: %d certificates were signed", tt.claim, len(p.issuer.signed))
+		}
+	}
+}

@@ -2,6 +2,7 @@ package acme
 
 import (
 	"context"
+	"crypto"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
@@ -60,7 +61,7 @@ func (s *Server) issue(ctx context.Context, o *Order) *Problem {
 		return p
 	}
 	r := &Request{Profile: profile, Identifiers: o.Identifiers, PublicKey: key, NotBefore: o.NotBefore, NotAfter: o.NotAfter, Now: s.Now()}
-	issued, err := s.Issuer.Issue(ctx, r, func(serial string, tbs []byte) error { return s.reserve(ctx, o, claims, serial, tbs) })
+	issued, err := s.Issuer.Issue(ctx, r, func(serial string, tbs []byte) error { return s.reserve(ctx, o, key, claims, serial, tbs) })
 	if err != nil {
 		return s.internal(ctx, "making the certificate", err)
 	}
@@ -90,6 +91,9 @@ func (s *Server) final(ctx context.Context, o *Order, profile *Profile, certifie
 		if !a.of(o, o.Identifiers[n]) || a.status(s.Now()) != Valid {
 			return nil, Problemf(Unauthorized, "its authorization is %s: order anew", a.status(s.Now())).For(o.Identifiers[n])
 		}
+		if _, p := o.Identifiers[n].check(profile); p != nil { // the profile may have been narrowed since
+			return nil, p
+		}
 		if !profile.takes(a.Method) {
 			return nil, Problemf(Unauthorized, "profile %s asks for another challenge by now than %s: order anew", profile.Name, a.Method).For(o.Identifiers[n])
 		}
@@ -110,7 +114,7 @@ func (s *Server) final(ctx context.Context, o *Order, profile *Profile, certifie
 
 // reserve notes what is about to be signed, where everything that the gate was asked
 // about, and what it was told, is still so and this process still has the order to itself.
-func (s *Server) reserve(ctx context.Context, worked *Order, claims []*Claim, serial string, tbs []byte) error {
+func (s *Server) reserve(ctx context.Context, worked *Order, key crypto.PublicKey, claims []*Claim, serial string, tbs []byte) error {
 	return s.Store.Update(ctx, func(tx Tx) error {
 		o, all, err := orderOf(tx, worked.ID)
 		if err != nil {
@@ -129,6 +133,9 @@ func (s *Server) reserve(ctx context.Context, worked *Order, claims []*Claim, se
 			}
 		}
 		if err := stillGranted(tx, o.Account, claims); err != nil {
+			return err
+		}
+		if err := certifiable(tx, key); err != nil {
 			return err
 		}
 		return tx.Reserve(&Reservation{Serial: serial, Order: o.ID, TBS: tbs, Created: now})

@@ -131,6 +131,13 @@ func hourly(n uint32) int {
 	return int(n)
 }
 
+// acmeVerifier is the gate's: of what record allows it has nothing but the forms.
+func (d *daemon) acmeVerifier(c *config.Config, forms []record.Form) verifier.Config {
+	return verifier.Config{
+		Source: d.engine.resolver, Now: d.clock.Now, Subjects: record.Subjects{Local: subjects(c).Local}, Forms: forms, Testing: c.Testing,
+	}
+}
+
 // acmeGate judges by a verifier of its own: whatever record of the configuration lets
 // confirm, a certificate rests on secure data alone, at the exact name.
 func (d *daemon) acmeGate(c *config.Config) (*acmegate.Gate, error) {
@@ -142,9 +149,7 @@ func (d *daemon) acmeGate(c *config.Config) (*acmegate.Gate, error) {
 		}
 		forms = append(forms, f)
 	}
-	v, err := verifier.New(verifier.Config{
-		Source: d.engine.resolver, Now: d.clock.Now, Subjects: record.Subjects{Local: subjects(c).Local}, Forms: forms, Testing: c.Testing,
-	})
+	v, err := verifier.New(d.acmeVerifier(c, forms))
 	if err != nil {
 		return nil, err
 	}

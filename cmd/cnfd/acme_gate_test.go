@@ -10,7 +10,7 @@ import (
 // TestWhatRecordAllowsIsNothingToTheGate: whatever may confirm a credential, a
 // certificate rests on secure data at the exact name.
 func TestWhatRecordAllowsIsNothingToTheGate(t *testing.T) {
-	allowed, err := config.Parse("cnfd.yaml", []byte("record: {allow_insecure: true, allow_wildcard: true, allow_delegated: true, legacy_did: true, x5t: true, tbh: true, symmetric: true}\nsubjects: {mailto: true, acct: true, spiffe: true, bare: true}\n"), config.Default())
+	allowed, err := config.Parse("cnfd.yaml", []byte("record: {allow_insecure: true, allow_wildcard: true, allow_delegated: true, legacy_did: true, x5t: true, tbh: true, symmetric: true}\nsubjects: {mailto: true, acct: true, spiffe: true, bare: true}\n"), config.Default(config.User{}))
 	if err != nil {
 		t.Fatal(err)
 	}

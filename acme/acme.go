@@ -36,6 +36,8 @@ type Config struct {
 	CAAIdentities []string
 	// ExternalAccounts: nobody makes an account without an external one (RFC 8555 §7.3.4).
 	ExternalAccounts bool
+	// LogDetails: what is logged of a request that came to nothing has its details, which name domains.
+	LogDetails bool
 	// AwaitRecord: an order whose record is missing stays pending instead of being refused.
 	AwaitRecord bool
 	// Blocked returns the keys that are known to others, as of now: an operator adds to them while the server runs. May be nil.

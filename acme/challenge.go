@@ -106,6 +106,9 @@ func (s *Server) validateLater(a *Authorization, n int) {
 		if s.end.Err() != nil {
 			return // nothing was found out: its lease ends, and whoever is next takes it up
 		}
+		if p != nil {
+			s.tell("challenge not met", p, "authorization", a.ID, "account", a.Account, "type", a.Challenges[n].Type, "tries", a.Challenges[n].Tries)
+		}
 		if err := s.validated(a, n, p); err != nil {
 			s.Log.Error("acme: storing what came of a challenge", "error", err, "authorization", a.ID)
 		}

@@ -22,7 +22,7 @@ func (s *Server) issueLater(o *Order, w *waiting) <-chan *Problem {
 		defer cancel()
 		p := s.issue(ctx, o)
 		if p != nil {
-			s.Log.Info("acme: no certificate", "order", o.ID, "account", o.Account, "profile", o.Profile, "kind", string(p.Kind), "for_good", !p.Passing)
+			s.tell("no certificate", p, "order", o.ID, "account", o.Account, "profile", o.Profile, "for_good", !p.Passing)
 			if err := s.settle(o, p, w); err != nil {
 				s.Log.Error("acme: storing why there is no certificate", "error", err, "order", o.ID)
 			}

@@ -29,7 +29,7 @@ func (s *Server) newOrder(c *call) (*answer, *Problem) {
 	}
 	found := s.judge(c, s.beginning, claims)
 	if p := s.refused(found); p != nil {
-		s.Log.Info("acme: order refused", "account", c.account.ID, "profile", w.profile.Name, "kind", string(p.Kind), "identifiers", len(claims))
+		s.tell("order refused", p, "account", c.account.ID, "profile", w.profile.Name, "identifiers", len(claims))
 		return nil, p
 	}
 	o, all := s.begin(c, w, claims, found, known, now)

@@ -3,6 +3,8 @@ package acme
 import (
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -55,6 +57,8 @@ type Problem struct {
 	// Passing says that nothing is proven either way (a name server is silent, a
 	// zone is bogus): what was asked is not refused for good. It is not sent.
 	Passing bool `json:"-"`
+	// Reason is the word of the verifier's reason where one was (docs/reasons.md), for the log. It is not sent.
+	Reason string `json:"-"`
 	// Retry, if not zero, is when to come again: Retry-After.
 	Retry time.Duration `json:"-"`
 	// Location, if not "", is the URL that the answer points to: of the account
@@ -137,4 +141,25 @@ func (p *Problem) parts() []*Problem {
 	sub := *p
 	sub.Status = 0
 	return []*Problem{&sub}
+}
+
+// tell logs that a request came to nothing: the kind, and for each identifier the reason's
+// word. What names a domain is in the detail, which is logged where LogDetails says so.
+func (s *Server) tell(what string, p *Problem, more ...any) {
+	var reasons, details []string
+	for _, part := range p.parts() {
+		word := part.Reason
+		if word == "" {
+			word = string(part.Kind)
+		}
+		if !slices.Contains(reasons, word) {
+			reasons = append(reasons, word)
+		}
+		details = append(details, part.Detail)
+	}
+	more = append(more, "kind", string(p.Kind), "reasons", strings.Join(reasons, " "))
+	if s.LogDetails {
+		more = append(more, "detail", strings.Join(details, "; "))
+	}
+	s.Log.Info("acme: "+what, more...)
 }

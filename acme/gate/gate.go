@@ -178,7 +178,7 @@ func unproven(what string, r verifier.Reason, trouble dnssec.Trouble) *acme.Prob
 		remedy += "."
 	}
 	p := acme.Problemf(acme.DNS, "%s cannot be proven (%s). %s", what, word, remedy)
-	p.Passing, p.Retry = true, later
+	p.Passing, p.Retry, p.Reason = true, later, r.String()
 	if r == verifier.Unreachable {
 		p.Retry = soon
 	}

@@ -37,9 +37,11 @@ func (g *Gate) vouched(ctx context.Context, domain string, keys []thumbprint.Thu
 	if missing == nil {
 		return first
 	}
-	return acme.Problemf(acme.Unauthorized,
+	p := acme.Problemf(acme.Unauthorized,
 		"%s does not vouch for the key (%s). Add to its zone: %s. First compare the digest with what `cnfd thumbprint` prints of your own key.",
 		domain, why, strings.Join(missing, " and "))
+	p.Reason = why.String()
+	return p
 }
 
 // judgeVerdict returns nil where a verdict is the confirmation that was asked for.

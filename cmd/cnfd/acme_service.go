@@ -116,7 +116,7 @@ func (d *daemon) newACME(c *config.Config, a *acmeService) error {
 	}
 	a.server, err = acme.New(acme.Config{
 		Store: a.store, Gate: &a.gate, Validator: validator, Issuer: a.ca, Authority: a.ca, Now: d.clock.Now, Log: d.log.Logger,
-		URL: s.URL, Profiles: profilesOf(s), Terms: s.Terms, Website: s.Website, CAAIdentities: s.CAAIdentities,
+		URL: s.URL, Profiles: profilesOf(s), Terms: s.Terms, Website: s.Website, CAAIdentities: s.CAAIdentities, LogDetails: c.Log.Subjects == "full",
 		ExternalAccounts: s.ExternalAccounts, AwaitRecord: s.AwaitRecord, Blocked: a.blocked.Load,
 		MaxNames: int(s.MaxNames), OrderLife: s.OrderLife, NewAccounts: hourly(s.NewAccounts), NewOrders: hourly(s.NewOrders),
 	})

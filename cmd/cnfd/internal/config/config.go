@@ -79,7 +79,7 @@ type Log struct {
 	Level string `yaml:"level" default:"info" values:"debug,info,warn,error"`
 	// A line for each decision: id, outcome, reason, method, cached, security, checks, took (in seconds) and, on the unix socket, the caller's uid and pid.
 	Decisions bool `yaml:"decisions" default:"false"`
-	// What such a line says of whom the credential is about: none; hash: of the domain, keyed with log-key in state_dir; full: subject and domain.
+	// What such a line says of whom the credential is about: none; hash: of the domain, keyed with log-key in state_dir; full: subject and domain. With full the ACME server logs the details of what it refuses, too.
 	Subjects string `yaml:"subjects" default:"none" values:"none,hash,full"`
 	// A line for each decision with the records and signatures of the DNS that it rests on, which name the domain: off, refuted (those that refute), all.
 	Evidence string `yaml:"evidence" default:"off" values:"off,refuted,all"`

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"math"
 	"net"
+	"net/netip"
 	"os"
 	accounts "os/user"
 	"path/filepath"
@@ -112,17 +113,26 @@ func makeRoom(path string) error {
 
 // listenTCP opens a TCP socket; key names the configuration's.
 func listenTCP(key, address string) (*net.TCPListener, error) {
-	l, err := net.Listen("tcp", address)
+	l, err := net.Listen(family("tcp", address), address)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %s: %w", key, address, reason(err))
 	}
 	return l.(*net.TCPListener), nil
 }
 
+// family is the network that an address is of: for 0.0.0.0 Go would listen on IPv6 too,
+// which whoever writes an IPv4 address does not expect to be open.
+func family(network, address string) string {
+	if a, err := netip.ParseAddrPort(address); err == nil && a.Addr().Is4() {
+		return network + "4"
+	}
+	return network
+}
+
 // listenDNS opens UDP and TCP at one address. Port 0 takes one that is free on both.
 func listenDNS(address string) (net.PacketConn, net.Listener, error) {
 	for tries := 0; ; tries++ {
-		udp, err := net.ListenPacket("udp", address)
+		udp, err := net.ListenPacket(family("udp", address), address)
 		if err != nil {
 			return nil, nil, fmt.Errorf("dns.listen: %s: %w", address, reason(err))
 		}

@@ -265,7 +265,7 @@ func TestACMEIntermediateThatEnds(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var log strings.Builder
+		var log lines
 		a := &acmeService{ca: authority}
 		ctx, stop := context.WithCancel(t.Context())
 		var watching sync.WaitGroup

@@ -7,7 +7,7 @@ import (
 )
 
 // Gate is what stands before every certificate: it decides whether an identifier's
-// domain, asked now and past every cache, vouches for the keys. It is used by many
+// domain, asked now and past the cache, vouches for the keys. It is used by many
 // callers at once, and fails closed.
 type Gate interface {
 	// Judge returns nil where all of the claim holds, and else why not, with what to

@@ -33,7 +33,7 @@ func (s *Server) issueLater(o *Order, w *waiting) <-chan *Problem {
 }
 
 // issue is the step that signs. What the authorizations rest on is judged anew,
-// past every cache and with the account's current key, before anything is signed;
+// past the cache and with the account's current key, before anything is signed;
 // the serial and what will be signed are stored before the signature, the certificate
 // before anybody hears of it.
 func (s *Server) issue(ctx context.Context, o *Order) *Problem {

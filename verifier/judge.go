@@ -51,7 +51,7 @@ func judge(e *evidence) (Reason, record.Comparison) {
 		return Bogus, c
 	case e.differ:
 		return ServersDiffer, c // there is no answer that could be inconclusive
-	case !conclusive(e, a):
+	case e.confirmation.Thumbprint.IsZero(), a.Name != string(e.name), !a.Conclusive(dnssec.TypeTLSA):
 		return Indeterminate, c
 	case cutBetween(e, a) && !e.allow.delegated:
 		return DelegatedName, c
@@ -73,28 +73,6 @@ func judge(e *evidence) (Reason, record.Comparison) {
 		return RecordAbsent, c
 	}
 	return Indeterminate, c
-}
-
-// conclusive reports whether a can decide anything: it answers this very
-// question, its parts agree with each other, and its security is known.
-func conclusive(e *evidence, a *dnssec.Answer) bool {
-	switch {
-	case e.confirmation.Thumbprint.IsZero():
-		return false
-	case a.Name != string(e.name), a.Type != dnssec.TypeTLSA:
-		return false
-	case a.Security != dnssec.Secure && a.Security != dnssec.Insecure:
-		return false
-	case a.Zone == "" || !dnssec.IsSubdomain(a.Name, a.Zone):
-		return false
-	}
-	switch a.Kind {
-	case dnssec.Positive:
-		return len(a.Data) > 0
-	case dnssec.NoData, dnssec.NoName:
-		return len(a.Data) == 0
-	}
-	return false
 }
 
 // cutBetween reports whether a dotted name is answered from a zone below the

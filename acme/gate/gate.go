@@ -1,5 +1,5 @@
 // Package gate decides what stands before every certificate: whether the domain
-// of an identifier, asked now and past every cache, vouches for the keys, and
+// of an identifier, asked now and past the cache, vouches for the keys, and
 // whether its CAA records let this issuer issue.
 //
 // It asks a verifier for the record and a resolver for CAA, looks once more at

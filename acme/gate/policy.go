@@ -163,28 +163,8 @@ func (g *Gate) lookUp(ctx context.Context, domain string) (*dnssec.Answer, *acme
 		return nil, unproven(what, verifier.Unreachable, a.Trouble)
 	case a.Security == dnssec.Bogus:
 		return nil, unproven(what, verifier.Bogus, a.Trouble)
-	case a.Overridden, !conclusive(a, name.String()):
+	case a.Overridden, a.Name != name.String(), !a.Conclusive(caa.Type):
 		return nil, unproven(what, verifier.Indeterminate, a.Trouble)
 	}
 	return a, nil
-}
-
-// conclusive reports whether a answers this very question, its parts agree with
-// each other, and its security is known.
-func conclusive(a *dnssec.Answer, name string) bool {
-	switch {
-	case a.Name != name, a.Type != caa.Type:
-		return false
-	case a.Security != dnssec.Secure && a.Security != dnssec.Insecure:
-		return false
-	case a.Zone == "" || !dnssec.IsSubdomain(a.Name, a.Zone):
-		return false
-	}
-	switch a.Kind {
-	case dnssec.Positive:
-		return len(a.Data) > 0
-	case dnssec.NoData, dnssec.NoName:
-		return len(a.Data) == 0
-	}
-	return false
 }

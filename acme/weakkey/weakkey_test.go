@@ -159,9 +159,6 @@ func TestROCA(t *testing.T) {
 		{"4096 bits", 2048, 225},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if c.bits > 1024 && testing.Short() {
-				t.Skip("short")
-			}
 			m := primorial(c.primes)
 			p, q := infineonPrime(t, c.bits, m), infineonPrime(t, c.bits, m)
 			wants(t, weakkey.Check(product(p, q)), "ROCA")

@@ -10,7 +10,7 @@ import (
 func TestACMEAccountsOfClients(t *testing.T) {
 	t.Parallel()
 	clients := acmeClients(t)
-	s := newACMEScene(t, 178, "record")
+	s := newACMEScene(t, 186, "record")
 	certbot, uacme, dehydrated, node := clients["certbot"].(*certbot), clients["uacme"].(*uacme), clients["dehydrated"].(*dehydrated), clients["acme-client"].(*nodeACME)
 	for i, tc := range []struct {
 		name    string

@@ -57,7 +57,7 @@ func (s *acmeScene) refusesAt(t *testing.T, a *acmeActor, words string) {
 // vouch for.
 func TestACMEKeyChange(t *testing.T) {
 	t.Parallel()
-	s := newACMEScene(t, 170, "record")
+	s := newACMEScene(t, 180, "record")
 	u := acmeClients(t)["uacme"].(*uacme)
 	a := s.actor(t, u, 0, "uacme", acmeNone)
 	s.grants(t, a, u.obtain)
@@ -79,7 +79,7 @@ func TestACMEKeyChange(t *testing.T) {
 func TestACMEWildcards(t *testing.T) {
 	t.Parallel()
 	clients := acmeClients(t)
-	byRecord, byChallenge := newACMEScene(t, 172, "record"), newACMEScene(t, 174, "challenge")
+	byRecord, byChallenge := newACMEScene(t, 182, "record"), newACMEScene(t, 188, "challenge")
 	for i, name := range []string{"certbot", "lego", "uacme", "acme-client", "acmez", "xcrypto"} {
 		t.Run(name+" by the record", func(t *testing.T) {
 			a := byRecord.wild(t, clients[name], i, name, acmeNone)

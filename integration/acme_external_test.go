@@ -11,7 +11,7 @@ import (
 func TestACMEExternalAccounts(t *testing.T) {
 	t.Parallel()
 	clients := acmeClients(t)
-	s := newACMEScene(t, 176, "record", "external_accounts: true")
+	s := newACMEScene(t, 184, "record", "external_accounts: true")
 	for i, name := range []string{"certbot", "lego", "uacme"} {
 		t.Run(name, func(t *testing.T) {
 			a := &acmeActor{client: clients[name], acmeOrder: s.client(t, i, name, "www")}

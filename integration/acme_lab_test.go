@@ -41,7 +41,7 @@ type acmeLab struct {
 func newACMELab(t *testing.T, number int) *acmeLab {
 	t.Helper()
 	lab(t)
-	network := fmt.Sprintf("127.%d.0.", number)
+	network := network(t, number)
 	l := &acmeLab{
 		internet:  &internet{trust: trust{net: network, hints: []string{network + "1"}}, zones: map[string]*zone{}},
 		authority: newAuthority(t, filepath.Join(work, fmt.Sprintf("acme-%d", number))),

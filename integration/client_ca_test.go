@@ -126,7 +126,7 @@ func (g *guard) reload(t testing.TB, says string) (line string) {
 // authority's are let in, with one thing different nobody is, and after a reload those of the authority of then.
 func TestClientCertificates(t *testing.T) {
 	t.Parallel()
-	g := newGuard(t, 61)
+	g := newGuard(t, 96)
 	g.let(t, "caller", "servers", true)
 	g.let(t, "any", "servers", true) // good for anything (RFC 5280 §4.2.1.12)
 	for _, shows := range []string{"", "stranger", "web"} {

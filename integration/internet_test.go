@@ -1,7 +1,6 @@
 package integration
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -37,7 +36,7 @@ type tiers struct{ root, tld, leaf software }
 func newInternet(t testing.TB, number int, kinds tiers) *internet {
 	t.Helper()
 	lab(t)
-	net := fmt.Sprintf("127.%d.0.", number)
+	net := network(t, number)
 	in := &internet{
 		trust: trust{net: net, hints: []string{net + "1"}},
 		root:  newHost(t, kinds.root, net+"1"),

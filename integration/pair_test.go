@@ -136,7 +136,7 @@ remote-control:
 func newPair(t *testing.T, number int, second func(primary string) *secondary) *pair {
 	t.Helper()
 	lab(t)
-	network := fmt.Sprintf("127.%d.0.", number)
+	network := network(t, number)
 	n := &pair{internet: &internet{trust: trust{net: network, hints: []string{network + "1"}}, zones: map[string]*zone{}}}
 	n.root, n.leaf = newHost(t, bind{inline: true}, network+"1"), newHost(t, openBIND{}, network+"2")
 	n.tld = n.leaf

@@ -42,7 +42,7 @@ type overHTTP struct {
 func newOverHTTP(t *testing.T, number int) *overHTTP {
 	t.Helper()
 	lab(t)
-	network := fmt.Sprintf("127.%d.0.", number)
+	network := network(t, number)
 	in := &internet{trust: trust{net: network, hints: []string{network + "1"}}, zones: map[string]*zone{}}
 	in.root, in.leaf = newHost(t, knot{}, network+"1"), newHost(t, powerdnsAPI{}, network+"2")
 	in.tld = in.leaf

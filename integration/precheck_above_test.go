@@ -21,7 +21,7 @@ type upper struct {
 func newUpper(t *testing.T, number int, second func(primary string) *secondary) *upper {
 	t.Helper()
 	lab(t)
-	network := fmt.Sprintf("127.%d.0.", number)
+	network := network(t, number)
 	n := &upper{internet: &internet{trust: trust{net: network, hints: []string{network + "1"}}, zones: map[string]*zone{}}}
 	n.internet.root, n.leaf = newHost(t, openBIND{bind{inline: true}}, network+"1"), newHost(t, bind{}, network+"2")
 	n.tld = n.leaf

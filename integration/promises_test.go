@@ -161,7 +161,7 @@ func examine(t testing.TB, client *http.Client, to, mediaType string, body []byt
 func newDomain(t testing.TB, number int, kinds tiers, domain string, set ...dns.RR) *internet {
 	t.Helper()
 	lab(t)
-	network := fmt.Sprintf("127.%d.0.", number)
+	network := network(t, number)
 	in := &internet{
 		trust: trust{net: network, hints: []string{network + "1"}},
 		root:  newHost(t, kinds.root, network+"1"),

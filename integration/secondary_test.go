@@ -27,7 +27,7 @@ const publishingDomain = "vendor.example."
 func newPublishing(t testing.TB, number int, lines ...string) *publishing {
 	t.Helper()
 	lab(t)
-	network := fmt.Sprintf("127.%d.0.", number)
+	network := network(t, number)
 	n := &publishing{internet: &internet{trust: trust{net: network, hints: []string{network + "1"}}, zones: map[string]*zone{}}}
 	n.root = newHost(t, bind{inline: true}, network+"1")
 	n.leaf = newHost(t, tellingBIND{second: network + "3"}, network+"2")

@@ -21,7 +21,7 @@ import (
 // without an end (CVE-2024-27316), settings and pings without an end, windows of nothing, bodies that do not come. The
 // daemon is rid of each connection by itself, and others have their answers meanwhile, over HTTP/2 as well.
 func TestStreams(t *testing.T) { // beside no other: it takes all the processors there are
-	s := newSiege(t, 91, true, "limits: {idle_timeout: 5s}\ncache: {max_bytes: 32MiB}")
+	s := newSiege(t, 94, true, "limits: {idle_timeout: 5s}\ncache: {max_bytes: 32MiB}")
 	confirms := func() {
 		t.Helper()
 		dial := s.overHTTP2(t)

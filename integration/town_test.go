@@ -62,7 +62,7 @@ func newTown(t testing.TB, number int) *town {
 	t.Helper()
 	lab(t)
 	oidc(t)
-	network := fmt.Sprintf("127.%d.0.", number)
+	network := network(t, number)
 	n := &town{
 		internet: &internet{trust: trust{net: network, hints: []string{network + "1"}}, zones: map[string]*zone{}},
 		dir:      filepath.Join(work, network+"town"),

@@ -30,7 +30,7 @@ type tree struct {
 func newTree(t testing.TB, number int) *tree {
 	t.Helper()
 	lab(t)
-	n := &tree{trust: trust{net: fmt.Sprintf("127.%d.0.", number)}}
+	n := &tree{trust: trust{net: network(t, number)}}
 	var err error
 	n.Internet, err = sandbox.Start(sandbox.Config{Port: 53, Now: time.Now, Host: n.host})
 	if err != nil {

@@ -20,7 +20,7 @@ const anyOctets = `o\.d\ d\"\000;\\x'.`
 func updateHosts(t *testing.T, number int, primary, stranger, second software) (w *writable, at *host) {
 	t.Helper()
 	lab(t)
-	network := fmt.Sprintf("127.%d.0.", number)
+	network := network(t, number)
 	w = &writable{zone: "vendor.example.", otherZone: "other.example.", key: labKey, reader: readerKey, alias: "alias.cnf.vendor.example.", odd: anyOctets}
 	at = newHost(t, primary, network+"1")
 	for _, name := range []string{w.zone, w.otherZone} {

@@ -117,7 +117,7 @@ func listens(t testing.TB, p *process, address string) {
 // any more as soon as it has gone; and what BIND does not sign is not believed.
 func TestDNS01OnBIND(t *testing.T) {
 	t.Parallel()
-	n := newMall(t, 176)
+	n := newMall(t, 190)
 	zone, name, i := n.zones[shop], "_acme-challenge."+shop, ofDNS(shop)
 	sum := sha256.Sum256([]byte(shopsAuth))
 	right := records(t, name+` TXT "`+base64.RawURLEncoding.EncodeToString(sum[:])+`"`)
@@ -140,7 +140,7 @@ func TestDNS01OnBIND(t *testing.T) {
 // TestHTTP01OnNginx: nginx, with the redirect to https that most sites have and compression, and Python's http.server.
 func TestHTTP01OnNginx(t *testing.T) {
 	t.Parallel()
-	n := newMall(t, 177)
+	n := newMall(t, 191)
 	n.nginx(t)
 	file := filepath.Join(n.dir, "www", ".well-known", "acme-challenge", shopsToken)
 	ip := acme.Identifier{Type: acme.TypeIP, Value: n.at(10)}
@@ -227,7 +227,7 @@ http {
 // TestTLSALPN01OnOpenSSL: s_server presents what `openssl req` has made.
 func TestTLSALPN01OnOpenSSL(t *testing.T) {
 	t.Parallel()
-	n := newMall(t, 178)
+	n := newMall(t, 192)
 	testneeds.Binary(t, "openssl", "openssl")
 	sum, others := sha256.Sum256([]byte(shopsAuth)), sha256.Sum256([]byte(strangerAuth))
 	digest, strangers := "DER:0420"+hex.EncodeToString(sum[:]), "DER:0420"+hex.EncodeToString(others[:])

@@ -179,13 +179,14 @@ func (s *Server) standing(tx Tx, issuer string, now time.Time) (list, before *CR
 	if err != nil {
 		return nil, before, nil // it is made anew
 	}
-	listed := make(map[string]bool, len(there.RevokedCertificateEntries))
+	listed := make(map[string]int, len(there.RevokedCertificateEntries)) // the reason
 	for _, e := range there.RevokedCertificateEntries {
-		listed[hex.EncodeToString(e.SerialNumber.Bytes())] = true
+		listed[hex.EncodeToString(e.SerialNumber.Bytes())] = e.ReasonCode
 	}
 	all := true
 	err = eachRevoked(tx, issuer, now, func(c *Certificate) error {
-		all = all && listed[c.Serial]
+		reason, ok := listed[c.Serial]
+		all = all && ok && reason == c.Reason
 		return nil
 	})
 	if err != nil || !all {

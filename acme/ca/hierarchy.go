@@ -158,11 +158,11 @@ func (h *hierarchy) check(i *issuer, now time.Time) error {
 	at := now
 	switch newest := len(h.issuers) == 0; {
 	case newest && now.Before(i.cert.NotBefore):
-		return fmt.Errorf("it begins at %s, and now it is %s: is the clock right?", day(i.cert.NotBefore), day(now))
+		return untimely{fmt.Errorf("it begins at %s, and now it is %s: is the clock right?", day(i.cert.NotBefore), day(now))}
 	case newest && now.After(h.root.NotAfter):
-		return fmt.Errorf("its root has ended at %s: make a new CA in another directory, and have its root trusted", day(h.root.NotAfter))
+		return untimely{fmt.Errorf("its root has ended at %s: make a new CA in another directory, and have its root trusted", day(h.root.NotAfter))}
 	case newest && now.After(i.cert.NotAfter):
-		return fmt.Errorf("it has ended at %s: make the next one with rotate", day(i.cert.NotAfter))
+		return untimely{fmt.Errorf("it has ended at %s: make the next one with rotate", day(i.cert.NotAfter))}
 	case h.root.MaxPathLen == 0 && h.root.MaxPathLenZero:
 		return errors.New("its root allows no intermediate (path length 0, RFC 5280 §4.2.1.9): nobody would accept what it issues")
 	case !newest:

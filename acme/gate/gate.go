@@ -172,12 +172,7 @@ func unproven(what string, r verifier.Reason, trouble dnssec.Trouble) *acme.Prob
 	if trouble.Text != "" {
 		word += ": " + trouble.Text
 	}
-	// No setting under record: holds for certificates.
-	remedy, _, allowed := strings.Cut(r.Remedy(), "; `record.allow_")
-	if allowed {
-		remedy += "."
-	}
-	p := acme.Problemf(acme.DNS, "%s cannot be proven (%s). %s", what, word, remedy)
+	p := acme.Problemf(acme.DNS, "%s cannot be proven (%s). %s", what, word, remedyOf(r))
 	p.Passing, p.Retry, p.Reason = true, later, r.String()
 	if r == verifier.Unreachable {
 		p.Retry = soon

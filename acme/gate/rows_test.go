@@ -79,12 +79,12 @@ var rows = []row{
 	{"another address", addressed, func(s *scene) { s.claim.Identifier.Value = "192.0.2.2" },
 		acme.Unauthorized, false, "jwk.cnf.2.2.0.192.in-addr.arpa. 300 IN TLSA"},
 
-	{"the zone is unsigned", challenged, func(s *scene) { s.tlsa().Security = dnssec.Insecure }, acme.DNS, passing, "(insecure)…signs the zone"},
+	{"the zone is unsigned", challenged, func(s *scene) { s.tlsa().Security = dnssec.Insecure }, acme.DNS, passing, "(insecure)…sign the domain"},
 	{"the zone is unsigned, and the operator allows that elsewhere", challenged, func(s *scene) {
 		s.tlsa().Security = dnssec.Insecure
 		s.verifier.AllowInsecure = true
 	}, acme.ServerInternal, passing, "its data is insecure"},
-	{"the record is bogus", challenged, func(s *scene) { s.tlsa().Security = dnssec.Bogus }, acme.DNS, passing, "(bogus)…cnfd resolve"},
+	{"the record is bogus", challenged, func(s *scene) { s.tlsa().Security = dnssec.Bogus }, acme.DNS, passing, "(bogus)…repair the signatures"},
 	{"no server answers", challenged, func(s *scene) { s.tlsa().Trouble = dnssec.Trouble{Unreachable: true, Text: "192.0.2.9 is silent"} },
 		acme.DNS, passing, "(unreachable: 192.0.2.9 is silent)"},
 	{"the proof costs too much", challenged, func(s *scene) { s.tlsa().Trouble.Budget = true }, acme.DNS, passing, "(too_costly)"},

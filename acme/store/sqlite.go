@@ -148,6 +148,16 @@ func inTheWay(err error) bool {
 	return primary == lib.SQLITE_BUSY || primary == lib.SQLITE_PROTOCOL
 }
 
+// Passing reports whether an error of a Store may pass without anybody changing who may do what with which file: the disk is
+// full, read-only or failing, the file is damaged, or another process keeps it to itself.
+func Passing(err error) bool {
+	switch primary, _ := code(err); primary {
+	case lib.SQLITE_FULL, lib.SQLITE_BUSY, lib.SQLITE_PROTOCOL, lib.SQLITE_IOERR, lib.SQLITE_CORRUPT, lib.SQLITE_READONLY:
+		return true
+	}
+	return false
+}
+
 func explain(err error) string {
 	switch primary, extended := code(err); {
 	case primary == lib.SQLITE_FULL || extended == lib.SQLITE_IOERR_SHMSIZE:

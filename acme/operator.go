@@ -63,7 +63,8 @@ func void(tx Tx, account string, why *Problem, now time.Time) error {
 var reasons = []int{0, 1, 3, 4, 5, 9}
 
 // RevokeCertificate revokes a certificate, in an Update; reason is one of RFC 5280 §5.3.1. The next
-// revocation list has it. A *Problem is an error of kind BadRevocationReason,
+// revocation list has it. One that is revoked for another reason can come to be so for keyCompromise, as of when
+// it was revoked, and never the other way. A *Problem is an error of kind BadRevocationReason,
 // AlreadyRevoked, or Unauthorized for one that has ended anyhow; others are ErrNotFound and the Store's.
 func RevokeCertificate(tx Tx, serial string, reason int, now time.Time) error {
 	if !slices.Contains(reasons, reason) {
@@ -73,12 +74,20 @@ func RevokeCertificate(tx Tx, serial string, reason int, now time.Time) error {
 	if err != nil {
 		return fmt.Errorf("acme: certificate %s: %w", serial, err)
 	}
+	leaked := reason == keyCompromise && c.Reason != keyCompromise // found out only now
 	switch {
-	case !c.Revoked.IsZero():
-		return Problemf(AlreadyRevoked, "certificate %s: revoked already, on %s", serial, c.Revoked.UTC().Format(time.RFC3339))
+	case !c.Revoked.IsZero() && !leaked:
+		return alreadyRevoked(c)
 	case !c.NotAfter.After(now):
 		return Problemf(Unauthorized, "certificate %s: it ended on %s: there is nothing to revoke", serial, c.NotAfter.UTC().Format(time.RFC3339))
 	}
-	c.Revoked, c.Reason = now, reason
+	if c.Revoked.IsZero() {
+		c.Revoked = now
+	}
+	c.Reason = reason
 	return tx.PutCertificate(c)
+}
+
+func alreadyRevoked(c *Certificate) *Problem {
+	return Problemf(AlreadyRevoked, "certificate %s: revoked already, on %s", c.Serial, c.Revoked.UTC().Format(time.RFC3339))
 }

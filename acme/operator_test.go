@@ -158,8 +158,18 @@ func TestRevokeCertificate(t *testing.T) {
 	if !got.Revoked.Equal(s.clock.Now()) || got.Reason != 4 {
 		t.Errorf("%v, %d", got.Revoked, got.Reason)
 	}
-	if err := revoke(cert.Serial, 1); kind(err) != acme.AlreadyRevoked {
-		t.Errorf("again: %v", err)
+	first := s.clock.Now()
+	s.clock.pass(time.Hour)
+	for _, step := range []struct {
+		reason int
+		kind   acme.Kind // "": it is taken
+		stays  int
+	}{{0, acme.AlreadyRevoked, 4}, {4, acme.AlreadyRevoked, 4}, {9, acme.AlreadyRevoked, 4}, {1, "", 1}, {1, acme.AlreadyRevoked, 1}, {0, acme.AlreadyRevoked, 1}, {4, acme.AlreadyRevoked, 1}} {
+		err := revoke(cert.Serial, step.reason)
+		got := stored(s, func(tx acme.Tx) (*acme.Certificate, error) { return tx.Certificate(cert.Serial) })
+		if kind(err) != step.kind || (err == nil) != (step.kind == "") || got.Reason != step.stays || !got.Revoked.Equal(first) {
+			t.Errorf("again, for %d: %v; it is revoked for %d since %v", step.reason, err, got.Reason, got.Revoked)
+		}
 	}
 	s.clock.pass(8 * 24 * time.Hour)
 	if err := revoke(old.Serial, 1); kind(err) != acme.Unauthorized {

@@ -16,7 +16,8 @@ import (
 var revokeNames = strict.NewNames("certificate", "reason")
 
 // revoke revokes a certificate (RFC 8555 §7.6) for the account that it was issued to,
-// for one that holds authorizations for all of it, and for whoever has its key.
+// for one that holds authorizations for all of it, and for whoever has its key: who has that
+// can also say of a revoked one that the key is known to others.
 func (s *Server) revoke(c *call) (*answer, *Problem) {
 	var wish struct {
 		Certificate string `json:"certificate"`
@@ -47,6 +48,9 @@ func (s *Server) revoke(c *call) (*answer, *Problem) {
 		}
 		if err := mayRevoke(tx, c, ours, leaf.PublicKey, now); err != nil {
 			return err
+		}
+		if c.account != nil && !ours.Revoked.IsZero() {
+			return alreadyRevoked(ours) // that a key is known to others is shown by its use
 		}
 		return RevokeCertificate(tx, serial, wish.Reason, now)
 	})

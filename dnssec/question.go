@@ -66,6 +66,10 @@ type Question struct {
 	// Bounded means that nothing cached may be used (protocol: Cache-Control: no-cache).
 	MaxAge  time.Duration
 	Bounded bool
+	// ChainAge, where set, bounds the age of the DS and DNSKEY records that the answer rests on,
+	// from the trust anchor down, and has the answer itself fetched anew. Zero: they may be as
+	// old as the resolver lets them be.
+	ChainAge time.Duration
 	// At, where set, is the time at which signatures are judged instead of now.
 	// Answers judged at another time are neither read from nor put into the cache.
 	At time.Time

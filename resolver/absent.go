@@ -45,12 +45,16 @@ func (r *Resolver) setApart(name, zone string) bool {
 	return false
 }
 
-// denials are what is known to be denied by a zone; nil where nothing is.
+// denials are what is known to be denied by a zone, and may be used; nil where nothing is.
 func (w *walk) denials(c *cut) *dnssec.Denials {
-	if w.private {
+	if w.unaided() {
 		return nil
 	}
-	e, _ := w.r.cache.PeekString(denialKey(c.zone.Name), time.Time{})
+	return w.r.denials(c.zone.Name)
+}
+
+func (r *Resolver) denials(zone string) *dnssec.Denials {
+	e, _ := r.cache.PeekString(denialKey(zone), time.Time{})
 	if e == nil {
 		return nil
 	}
@@ -63,7 +67,7 @@ func (w *walk) learn(c *cut, proofs []dnssec.Proof) {
 	if w.private || len(proofs) == 0 || c.zone.Security != dnssec.Secure {
 		return
 	}
-	d := w.denials(c).With(c.zone.Name, w.terms.Now, proofs)
+	d := w.r.denials(c.zone.Name).With(c.zone.Name, w.terms.Now, proofs)
 	w.r.cache.Put(denialKey(c.zone.Name), cache.Entry[*entry]{
 		Value: &entry{denials: d}, Size: d.Size(), Until: w.terms.Now.Add(maxChainTTL), Since: w.terms.Now,
 	})

@@ -16,7 +16,7 @@ func (w *walk) aliased(name string, rrtype uint16) (dnssec.Finding, *cut, bool) 
 	case dns.TypeANY, dns.TypeDS, dns.TypeRRSIG, dns.TypeNSEC, dns.TypeNSEC3:
 		return dnssec.Finding{}, nil, false // may lie beside an alias, or above it
 	}
-	if w.private || w.negative(name) {
+	if w.unaided() || w.negative(name) {
 		return dnssec.Finding{}, nil, false
 	}
 	if rrtype != dns.TypeCNAME {

@@ -11,7 +11,7 @@ import (
 // Cached answers q as Lookup does, where the cache has what q allows; else it asks
 // nobody and says false.
 func (r *Resolver) Cached(q dnssec.Question) (*dnssec.Answer, bool) {
-	if !q.At.IsZero() {
+	if !q.At.IsZero() || q.ChainAge != 0 {
 		return nil, false
 	}
 	now := q.Now

@@ -44,7 +44,7 @@ func (w *walk) resolve(name string, rrtype uint16, passed []string) *dnssec.Answ
 // on its way.
 func (w *walk) answer(name string, rrtype uint16, passed []string) *dnssec.Answer {
 	key := string(answerKey(nil, []byte(name), rrtype))
-	if !w.private {
+	if !w.unaided() {
 		if e, ok := w.r.cache.PeekString(key, time.Time{}); ok && fresh(e.answer, w.oldest) {
 			return e.answer
 		}

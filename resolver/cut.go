@@ -28,14 +28,23 @@ type cut struct {
 	// was taken away could live on in cuts learnt below it, each just before
 	// the one above dies (phoenix domains, CVE-2022-30698 and 30699). Zero: no bound.
 	granted time.Time
+	// rooted is when the oldest part of its chain of trust was fetched, from the anchor down;
+	// zero before it is kept, of one that rests on no other.
+	rooted time.Time
 	// proof is what shows the zone to be Secure, for a snapshot (see show): its DS
 	// records, where no anchor vouches for it, and its keys, with their signatures.
 	proof dnssec.Records
 }
 
-// under bounds a cut by the one above it.
+// under bounds a cut by the one above it, which its trust rests on.
 func (c *cut) under(parent *cut) {
 	c.granted = sooner(c.granted, parent.granted)
+	c.rooted = sooner(c.rooted, parent.rooted)
+}
+
+// hidden is a cut below that has the same servers, which nothing is known of yet but what its parent bounds.
+func (c *cut) hidden() *cut {
+	return &cut{servers: c.servers, fixed: c.fixed, until: c.until, granted: c.granted, rooted: c.rooted}
 }
 
 // sooner is the earlier of two times, where the zero time is no bound.
@@ -58,7 +67,7 @@ type server struct {
 }
 
 func (c *cut) size() int {
-	n := 224 + c.zone.Size() + len(c.proof)
+	n := 248 + c.zone.Size() + len(c.proof)
 	for _, s := range slices.Concat(c.servers, c.own) {
 		n += 112 + len(s.name) + 24*(len(s.addrs)+len(s.offered))
 	}
@@ -84,14 +93,14 @@ func (w *walk) nearest(name string, rrtype uint16) *cut {
 }
 
 func (w *walk) known(name string) *cut {
-	if c := w.cuts[name]; c != nil {
+	if c := w.cuts[name]; c != nil && !c.rooted.Before(w.rooted) {
 		return c
 	}
 	if w.private {
 		return nil
 	}
 	e, ok := w.r.cache.PeekString(cutKey(name), time.Time{})
-	if !ok || e.cut.overridden != w.negative(name) {
+	if !ok || e.cut.overridden != w.negative(name) || e.cut.rooted.Before(w.rooted) {
 		return nil
 	}
 	if !w.terms.Now.Before(e.cut.until) {
@@ -141,6 +150,7 @@ func (w *walk) keep(c *cut) *cut {
 	}
 	c.granted = sooner(sooner(c.granted, c.until), c.zone.Until)
 	c.until = sooner(c.granted, limit)
+	c.rooted = sooner(c.rooted, w.terms.Now)
 	c.overridden = w.negative(c.zone.Name)
 	w.cuts[c.zone.Name] = c
 	if !w.private && !c.zone.Trouble.Budget && (proven || !w.over() && !w.narrowed) {
@@ -237,6 +247,7 @@ func (w *walk) stub(name string, s Stub) *cut {
 	if at == nil {
 		at = parent
 	}
+	c.rooted = at.rooted
 	c.zone = w.proveChild(c, at, name, w.delegationFrom(at, name, f))
 	return w.keep(c)
 }

@@ -192,7 +192,7 @@ func (w *walk) anchoredBelow(c *cut, name string, rrtype uint16) *cut {
 	if !ok || n == c.zone.Name || !dnssec.IsSubdomain(n, c.zone.Name) {
 		return nil
 	}
-	next := &cut{servers: c.servers, fixed: c.fixed, until: c.until, granted: c.granted}
+	next := c.hidden()
 	next.zone = w.proveChild(next, c, n, dnssec.Delegation{})
 	if next.zone.Trouble.Unreachable {
 		// That these servers do not have its keys says nothing of the zone's own:
@@ -210,7 +210,7 @@ func (w *walk) anchoredBelow(c *cut, name string, rrtype uint16) *cut {
 func (w *walk) reveal(c *cut, upto string) (found *cut, unheard dnssec.Trouble) {
 	for n := dnssec.Labels(c.zone.Name) + 1; n <= dnssec.Labels(upto); n++ {
 		name := dnssec.Ancestor(upto, n)
-		hidden := &cut{servers: c.servers, fixed: c.fixed, until: c.until, granted: c.granted}
+		hidden := c.hidden()
 		if w.r.anchors.Load().At(name) != nil || !w.ntas[name].IsZero() {
 			hidden.zone = w.proveChild(hidden, c, name, dnssec.Delegation{})
 			return w.keep(hidden), dnssec.Trouble{}

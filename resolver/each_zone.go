@@ -126,7 +126,7 @@ func (w *walk) hiddenNow(h *hop) (now []server, gone bool) {
 	if at.zone.Security == dnssec.Secure {
 		switch del := w.delegationFrom(at, name, f); del.Cut {
 		case dnssec.CutSecure, dnssec.CutInsecure:
-			next := &cut{servers: c.servers, until: c.until, granted: c.granted}
+			next := &cut{servers: c.servers, until: c.until, granted: c.granted, rooted: at.rooted}
 			next.zone = w.proveChild(next, at, name, del)
 			h.at, h.above = next, at
 		case dnssec.NoCut, dnssec.NoCutNoName:

@@ -69,6 +69,7 @@ const (
 	keyDenial = 'n'
 	keyFailed = 'f' // an answer that failed, beside one that is still true
 	keyEach   = 'e' // what each server says: a flight, of which nothing is kept
+	keyRooted = 'r' // an answer whose chain of trust is bound: a flight
 )
 
 // answerKey builds the cache key of a question in buf.
@@ -95,7 +96,7 @@ func (r *Resolver) Lookup(ctx context.Context, q dnssec.Question) (a *dnssec.Ans
 	}
 	var buf [520]byte
 	key := answerKey(buf[:0], q.Name.Bytes(), q.Type)
-	if e, ok := r.cache.Peek(key, time.Time{}); ok && q.At.IsZero() && fresh(e.answer, oldest) {
+	if e, ok := r.cache.Peek(key, time.Time{}); ok && q.At.IsZero() && q.ChainAge == 0 && fresh(e.answer, oldest) {
 		if r.renews(q.Type) {
 			r.renew(key, e.answer)
 		}
@@ -113,6 +114,9 @@ func (r *Resolver) Lookup(ctx context.Context, q dnssec.Question) (a *dnssec.Ans
 			return r.Lookup(ctx, q)
 		}
 		return r.noName(q), false, nil
+	case q.ChainAge != 0:
+		a, err = r.fetchRooted(ctx, string(key), name, q)
+		return a, false, err
 	}
 	a, err = r.fetch(ctx, string(key), name, q.Type, oldest)
 	return a, false, err
@@ -144,7 +148,7 @@ func (r *Resolver) fetch(ctx context.Context, key, name string, rrtype uint16, o
 	}
 	for {
 		e, err := r.cache.Get(ctx, key, oldest, func(ctx context.Context) (cache.Entry[*entry], error) {
-			a, says := r.walkTo(ctx, name, rrtype, oldest)
+			a, says := r.walkTo(ctx, name, rrtype, oldest, 0)
 			if !says || r.leaveBe(key, a) {
 				return cache.Entry[*entry]{}, &notKept{a}
 			}
@@ -191,8 +195,8 @@ func (r *Resolver) leaveBe(key string, a *dnssec.Answer) bool {
 }
 
 // walkTo takes a question to its end, within its time and where there is room for it.
-// says is false where the answer says nothing of the name.
-func (r *Resolver) walkTo(ctx context.Context, name string, rrtype uint16, oldest time.Time) (_ *dnssec.Answer, says bool) {
+// says is false where the answer says nothing of the name. chainAge is that of a Question.
+func (r *Resolver) walkTo(ctx context.Context, name string, rrtype uint16, oldest time.Time, chainAge time.Duration) (_ *dnssec.Answer, says bool) {
 	ctx, cancel := context.WithTimeout(ctx, questionTime)
 	defer cancel()
 	now := r.cfg.Now()
@@ -203,6 +207,9 @@ func (r *Resolver) walkTo(ctx context.Context, name string, rrtype uint16, oldes
 	defer leave()
 	w := r.newWalk(ctx, now)
 	w.oldest = oldest
+	if chainAge != 0 {
+		w.rooted = w.terms.Now.Add(-max(chainAge, 0))
+	}
 	w.goOn(true)
 	defer w.rest()
 	a := w.resolve(name, rrtype, nil)

@@ -88,7 +88,7 @@ func (w *walk) reviveZone(z *savedZone, written time.Time) bool {
 	if _, stub := w.r.stubs[z.Zone]; stub && !z.Fixed {
 		return false
 	}
-	c := &cut{fixed: z.Fixed, until: z.Until, granted: z.Granted, proof: z.Proof}
+	c := &cut{fixed: z.Fixed, until: z.Until, granted: z.Granted, rooted: written.Add(-maxChainTTL), proof: z.Proof}
 	proof := &dns.Msg{Answer: dnssec.Records(z.Proof).RRs()}
 	parent := w.savedAbove(z.Zone)
 	trust := w.r.anchors.Load().At(z.Zone)

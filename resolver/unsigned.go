@@ -38,7 +38,7 @@ func (w *walk) unsignedCut(at *cut, f dnssec.Finding, name string) (dnssec.Findi
 	if apex == at.zone.Name {
 		return f, at
 	}
-	next := &cut{servers: at.servers, fixed: at.fixed, until: at.until, granted: at.granted}
+	next := at.hidden()
 	next.zone = dnssec.Unsigned(apex, at.zone.Security, "under "+at.zone.Name, at.zone.Trouble, at.zone.Until)
 	if referred { // its servers are others
 		return f, next

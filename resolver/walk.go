@@ -21,6 +21,9 @@ type walk struct {
 	// oldest bounds the age of cached records that may be used; cuts and
 	// addresses of servers are not bound by it.
 	oldest time.Time
+	// rooted, where it is set, bounds the age of cuts, of each with all that it rests on.
+	// Answers and denials that others have learnt do not say how old that is: none is used.
+	rooted time.Time
 	ntas   negatives // those that held when the walk began
 	// private: judged as of another time, so nothing cached is read or written.
 	private   bool
@@ -51,6 +54,9 @@ func (r *Resolver) newWalk(ctx context.Context, at time.Time) *walk {
 		cuts:  map[string]*cut{}, retried: map[string]bool{}, counted: map[string]bool{}, local: map[string]netip.Addr{}, ntas: r.ntas.Load().at(at),
 	}
 }
+
+// unaided reports whether a walk uses nothing that others have learnt, zone cuts apart.
+func (w *walk) unaided() bool { return w.private || !w.rooted.IsZero() }
 
 // mayLack reports whether a message may do without authority, where a zone's
 // servers give nothing better: only in a zone that has nothing to prove, where
@@ -154,9 +160,9 @@ func (w *walk) addresses(name string, c *cut) []netip.Addr {
 	w.counted[name] = true
 	w.looking = append(w.looking, name)
 	defer func() { w.looking = w.looking[:len(w.looking)-1] }()
-	oldest := w.oldest
-	w.oldest = time.Time{}
-	defer func() { w.oldest = oldest }()
+	oldest, rooted := w.oldest, w.rooted
+	w.oldest, w.rooted = time.Time{}, time.Time{}
+	defer func() { w.oldest, w.rooted = oldest, rooted }()
 	var out []netip.Addr
 	look := func(rrtype uint16) {
 		a := w.answer(name, rrtype, nil)

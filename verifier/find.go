@@ -60,7 +60,7 @@ func (v *Verifier) nameOf(name *dnssec.Name, a *ask, domain []byte, form int) er
 // decides, the DNS is not asked and the finding has no answer.
 func (v *Verifier) find(ctx context.Context, a *ask, domain []byte, at int) (finding, error) {
 	form := v.forms[at]
-	q := dnssec.Question{Type: dnssec.TypeTLSA, MaxAge: a.freshness.MaxAge, Bounded: a.freshness.Bounded, At: a.freshness.At}
+	q := dnssec.Question{Type: dnssec.TypeTLSA, MaxAge: a.freshness.MaxAge, Bounded: a.freshness.Bounded, At: a.freshness.At, ChainAge: a.freshness.ChainAge}
 	if a.prompt && at == 0 { // a form that comes later may have been waited for
 		q.Now = a.now
 	}

@@ -63,6 +63,8 @@ type Freshness struct {
 	MaxAge  time.Duration
 	Bounded bool
 	At      time.Time
+	// ChainAge is that of a dnssec.Question; no Request has it.
+	ChainAge time.Duration
 }
 
 // parse reads the credential in q.

@@ -2,6 +2,7 @@ package acme
 
 import (
 	"context"
+	"time"
 
 	"cnfd/thumbprint"
 )
@@ -15,6 +16,11 @@ type Gate interface {
 	// included, is a Passing problem.
 	Judge(ctx context.Context, c *Claim) *Problem
 }
+
+// ChainAge is how old the DS and DNSKEY records may be that a certificate, or the answer to a challenge, rests on,
+// from the trust anchor down. A zone that was sold or unsigned must not be believed for as long as a resolver may
+// keep its keys; a minute has many orders ask the root and the top-level domains once.
+const ChainAge = time.Minute
 
 // Claim is what has to hold of one identifier.
 type Claim struct {

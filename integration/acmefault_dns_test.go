@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	cnfdacme "cnfd/acme"
+
 	"github.com/miekg/dns"
 	"golang.org/x/crypto/acme"
 )
@@ -43,6 +45,14 @@ var bindTroubles = []dnsTrouble{
 		return func() { f.leaf.edit(t, f.zone, other, mine) }
 	}},
 	{"the domain takes its opt-in back", "it has no CAA records of its own", true, taken(dns.TypeCAA, "")},
+	{"the registry takes the DS away, a minute ago", "insecure", false, func(t testing.TB, f *acmeFault, c *faultClient) func() {
+		example := f.internet.zones["example."]
+		gone := example.set(f.zone.name, dns.TypeDS)
+		f.internet.tld.edit(t, example, gone, nil)
+		f.later += cnfdacme.ChainAge + time.Second
+		f.clock.set(t, f.later)
+		return func() { f.internet.tld.edit(t, example, nil, gone) }
+	}},
 	{"the zone is served without its signatures", "bogus", false, func(t testing.TB, f *acmeFault, c *faultClient) func() {
 		f.leaf.unsign(t, f.zone)
 		return func() {

@@ -143,7 +143,7 @@ func atItsName(a *dnssec.Answer) bool {
 	return n > 0 && n == len(a.Data)
 }
 
-// lookUp asks for the CAA records of a name, past the cache. What it returns is
+// lookUp asks for the CAA records of a name, past the cache and with a chain of trust no older than acme.ChainAge. What it returns is
 // proven, or proven to be unsigned; of everything else it returns the problem.
 func (g *Gate) lookUp(ctx context.Context, domain string) (*dnssec.Answer, *acme.Problem) {
 	what := "the CAA records of " + domain + "."
@@ -151,7 +151,7 @@ func (g *Gate) lookUp(ctx context.Context, domain string) (*dnssec.Answer, *acme
 	if !ok {
 		return nil, internal("the name of a CAA set is none")
 	}
-	a, _, err := g.config.Source.Lookup(ctx, dnssec.Question{Name: name, Type: caa.Type, Bounded: true})
+	a, _, err := g.config.Source.Lookup(ctx, dnssec.Question{Name: name, Type: caa.Type, Bounded: true, ChainAge: acme.ChainAge})
 	switch {
 	case err != nil:
 		return nil, interrupted(what)

@@ -22,7 +22,7 @@ func (g *Gate) vouched(ctx context.Context, domain string, keys []thumbprint.Thu
 	var why verifier.Reason
 	for _, k := range keys {
 		v, err := g.config.Confirmer.Confirm(ctx, "dns:"+domain,
-			thumbprint.Confirmation{Method: thumbprint.MethodJWK, Thumbprint: k}, verifier.Freshness{Bounded: true})
+			thumbprint.Confirmation{Method: thumbprint.MethodJWK, Thumbprint: k}, verifier.Freshness{Bounded: true, ChainAge: acme.ChainAge})
 		p := g.judgeVerdict(&v, err, domain, k)
 		if p == nil {
 			continue

@@ -19,7 +19,7 @@ import (
 // better. That the domain vouches for the key is proven with DNSSEC by the gate.
 func (v *Validator) look(ctx context.Context, name string, rrtype uint16) (*dnssec.Answer, *acme.Problem) {
 	what := name + " " + dns.TypeToString[rrtype]
-	q := dnssec.Question{Type: rrtype, Bounded: true}
+	q := dnssec.Question{Type: rrtype, Bounded: true, ChainAge: acme.ChainAge}
 	var ok bool
 	if q.Name, ok = dnssec.NameOf(name); !ok {
 		return nil, acme.Problemf(acme.DNS, "look-up of %s: no domain name", excerpt(what, maxShown))

@@ -24,6 +24,7 @@ type Config struct {
 	Validator Validator
 	Issuer    Issuer
 	Authority Authority // required where the Issuer's certificates name our revocation lists
+	Root      Root      // nil: nothing is published of it
 	Now       func() time.Time
 	Log       *slog.Logger
 

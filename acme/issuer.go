@@ -45,6 +45,15 @@ type Authority interface {
 	RevocationList(issuer string, number int64, thisUpdate, nextUpdate time.Time, revoked []x509.RevocationListEntry) (der []byte, err error)
 }
 
+// Root is what is published of the root above an Authority's issuing certificates.
+type Root interface {
+	// RootDER returns the root's certificate.
+	RootDER() []byte
+	// RootList returns the root's newest revocation list as of this moment: nobody here can make the next one, so that
+	// it may have ended; nil where there is none.
+	RootList() (*CRL, error)
+}
+
 // Bind is which keys the confirmation record must hold. The zero value is BindAccount.
 type Bind uint8
 

@@ -2,6 +2,7 @@ package acme
 
 import (
 	"bytes"
+	"encoding/pem"
 	"fmt"
 	"net/http"
 	"slices"
@@ -10,12 +11,13 @@ import (
 )
 
 // Public answers those who check certificates, without authentication and over plain
-// HTTP as well (RFC 5280 §4.2.1.13, §4.2.2.1): GET and HEAD of /crl/<issuer>.crl and
-// /ca/<issuer>.crt.
+// HTTP as well (RFC 5280 §4.2.1.13, §4.2.2.1): GET and HEAD of /crl/<issuer>.crl, the root's too, of
+// /ca/<issuer>.crt, and of /root.pem, which nobody may trust for being there.
 func (s *Server) Public() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /crl/{file}", s.crl)
 	mux.HandleFunc("GET /ca/{file}", s.issuerCertificate)
+	mux.HandleFunc("GET /root.pem", s.rootCertificate)
 	return mux
 }
 
@@ -26,7 +28,7 @@ const longestCached = time.Hour
 func (s *Server) crl(w http.ResponseWriter, r *http.Request) {
 	issuer, ok := s.issuerOf(r, ".crl")
 	if !ok {
-		http.NotFound(w, r)
+		s.rootCRL(w, r)
 		return
 	}
 	list, err := s.list(r.Context(), issuer)
@@ -37,6 +39,36 @@ func (s *Server) crl(w http.ResponseWriter, r *http.Request) {
 	}
 	age := min(longestCached, list.due().Sub(s.Now()))
 	publish(w, r, list.DER, "application/pkix-crl", fmt.Sprintf(`"%d"`, list.Number), age, list.ThisUpdate)
+}
+
+// rootCRL gives out the root's list, one that has ended too: who reads it sees that, and of the next one
+// this server knows nothing.
+func (s *Server) rootCRL(w http.ResponseWriter, r *http.Request) {
+	if s.Root == nil {
+		http.NotFound(w, r)
+		return
+	}
+	list, err := s.Root.RootList()
+	if err != nil {
+		s.Log.Error("acme: no revocation list of the root's", "error", err)
+		http.Error(w, "there is no revocation list at the moment", http.StatusServiceUnavailable)
+		return
+	}
+	if list == nil || r.PathValue("file") != list.Issuer+".crl" {
+		http.NotFound(w, r)
+		return
+	}
+	age := min(longestCached, list.NextUpdate.Sub(s.Now()))
+	publish(w, r, list.DER, "application/pkix-crl", fmt.Sprintf(`"%d"`, list.Number), age, list.ThisUpdate)
+}
+
+func (s *Server) rootCertificate(w http.ResponseWriter, r *http.Request) {
+	if s.Root == nil {
+		http.NotFound(w, r)
+		return
+	}
+	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Root.RootDER()})
+	publish(w, r, text, "application/pem-certificate-chain", "", 24*time.Hour, time.Time{})
 }
 
 func (s *Server) issuerCertificate(w http.ResponseWriter, r *http.Request) {

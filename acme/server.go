@@ -147,6 +147,7 @@ func (s *Server) routes() {
 	s.open("GET /acme/renewal-info/{id}", s.renewalInfo)
 	s.mux.Handle("GET /crl/{file}", s.Public())
 	s.mux.Handle("GET /ca/{file}", s.Public())
+	s.mux.Handle("GET /root.pem", s.Public())
 	s.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, notHere(r))
 	})

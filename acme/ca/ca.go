@@ -1,9 +1,9 @@
 // Package ca is the CA that is built in: a root, intermediates, the certificates
 // they issue and the lists of those that were revoked.
 //
-// Init makes a directory with a root and a first intermediate, Rotate adds the next
-// one, and Open gives what signs with the newest of them. The root's key is needed
-// for Rotate alone, and is best kept elsewhere. Nothing that a relying party would
+// Init makes a directory with a root, a first intermediate and the root's revocation list, Rotate
+// adds the next intermediate, RenewRootList the next list, and Open gives what signs with the newest
+// intermediate. The root's key is needed for those two alone, and is best kept elsewhere. Nothing that a relying party would
 // believe is signed before it has been linted and its octets have been handed to who
 // keeps them.
 package ca
@@ -26,7 +26,8 @@ import (
 // Config is what a CA needs. Dir, URL and Now are required.
 type Config struct {
 	// Dir is what Init made, or holds the same files: root.pem, intermediate-N.pem and
-	// intermediate-N.key. The newest intermediate is that of the highest N.
+	// intermediate-N.key, and the root's revocation lists, root-N.crl. The newest of each is
+	// that of the highest N. Of lists there may be none.
 	Dir string
 	// URL is what relying parties fetch lists and certificates from, http or https, without
 	// a query: <URL>/crl/<issuer>.crl and <URL>/ca/<issuer>.crt stand in every certificate.
@@ -51,11 +52,13 @@ type CA struct {
 	linter  *linter
 	reading sync.Mutex // one Reload at a time
 	present atomic.Pointer[hierarchy]
+	revoked atomic.Pointer[rootList] // the newest list of the root's that was seen; nil: there was none
 }
 
 var (
 	_ acme.Issuer    = (*CA)(nil)
 	_ acme.Authority = (*CA)(nil)
+	_ acme.Root      = (*CA)(nil)
 )
 
 // Open reads the directory and holds what it finds against itself: each key matches its
@@ -85,7 +88,7 @@ func Open(c Config) (*CA, error) {
 
 // Reload reads the directory anew, so that an intermediate made by Rotate is taken
 // into use. Where anything is wrong, also where an intermediate has gone whose
-// revocation list is kept up, the CA goes on with what it has.
+// revocation list is kept up, or the newest list of the root's, the CA goes on with what it has.
 func (c *CA) Reload() error {
 	c.reading.Lock()
 	defer c.reading.Unlock()
@@ -100,8 +103,61 @@ func (c *CA) Reload() error {
 			}
 		}
 	}
+	if before := c.revoked.Load(); before != nil && (next.revoked == nil || next.revoked.n < before.n) {
+		return fmt.Errorf("ca: %s has gone: put it back; it says which intermediates are revoked", before.path)
+	}
 	c.present.Store(next)
+	c.revoked.Store(next.revoked)
 	return nil
+}
+
+// RootDER returns the certificate of the root.
+func (c *CA) RootDER() []byte { return slices.Clone(c.present.Load().root.Raw) }
+
+// RootList returns the newest revocation list of the root's, as it is in the directory at this
+// moment; nil where there is none. It may have ended.
+func (c *CA) RootList() (*acme.CRL, error) {
+	newest, err := c.newestRootList()
+	if err != nil || newest == nil {
+		return nil, err
+	}
+	list := newest.CRL
+	list.DER = slices.Clone(list.DER)
+	return &list, nil
+}
+
+// newestRootList looks whether there is a newer list than the one that was seen: what is in a
+// file never changes, so that its name is enough.
+func (c *CA) newestRootList() (*rootList, error) {
+	there, err := list(c.config.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("ca: %w", err)
+	}
+	seen, n := c.revoked.Load(), there.newestList()
+	if n == 0 || seen != nil && n <= seen.n {
+		return seen, nil
+	}
+	newest, err := readRootList(c.config.Dir, n, c.present.Load().root)
+	if err != nil {
+		return nil, fmt.Errorf("ca: %w", err)
+	}
+	c.revoked.Store(newest)
+	return newest, nil
+}
+
+// inUse returns what is signed with. An intermediate that the root's list has come to name signs nothing
+// more: the next one is taken at once, where it is there.
+func (c *CA) inUse() (*hierarchy, error) {
+	newest, err := c.newestRootList()
+	if err != nil {
+		return nil, err
+	}
+	if newest.at(c.present.Load().newest().cert) != nil {
+		if err := c.Reload(); err != nil {
+			return nil, err
+		}
+	}
+	return c.present.Load(), nil
 }
 
 // Issuers returns the ids of the intermediates, the one in use first, then the former
@@ -126,7 +182,9 @@ func (c *CA) IssuerDER(id string) (der []byte, ok bool) {
 
 // listURL is where the list of an issuer is: a certificate's CRL distribution point and
 // its list's issuing distribution point are the same octets (RFC 5280 §6.3.3 (b)(2)).
-func (c *CA) listURL(id string) string { return c.base + "/crl/" + id + ".crl" }
+func (c *CA) listURL(id string) string { return listURL(c.base, id) }
+
+func listURL(base, id string) string { return base + "/crl/" + id + ".crl" }
 
 // issuerURL is where the certificate of an issuer is.
 func (c *CA) issuerURL(id string) string { return c.base + "/ca/" + id + ".crt" }

@@ -1,6 +1,7 @@
 package ca
 
 import (
+	"crypto"
 	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -36,38 +37,38 @@ func (c *CA) RevocationList(issuer string, number int64, thisUpdate, nextUpdate 
 }
 
 func (c *CA) revocationList(i *issuer, number int64, thisUpdate, nextUpdate time.Time, revoked []x509.RevocationListEntry) ([]byte, error) {
-	if thisUpdate.IsZero() || !nextUpdate.After(thisUpdate) {
-		return nil, fmt.Errorf("the next update, %s, is not after this one, %s", day(nextUpdate), day(thisUpdate))
-	}
-	entries, err := entriesOf(revoked, thisUpdate)
+	// The point that the certificates name, so that a list of another place cannot take this one's.
+	point, err := issuingPoint(c.listURL(i.id), userCerts)
 	if err != nil {
 		return nil, err
 	}
-	point, err := issuingPoint(c.listURL(i.id))
+	return signList(c.linter, i.cert, i.key, &x509.RevocationList{
+		Number: big.NewInt(number), ThisUpdate: thisUpdate, NextUpdate: nextUpdate, RevokedCertificateEntries: revoked, ExtraExtensions: []pkix.Extension{point},
+	})
+}
+
+// signList signs what list says, reads it again, with a linter too, and returns it in DER.
+func signList(l *linter, by *x509.Certificate, key crypto.Signer, list *x509.RevocationList) (der []byte, err error) {
+	if list.ThisUpdate.IsZero() || !list.NextUpdate.After(list.ThisUpdate) {
+		return nil, fmt.Errorf("the next update, %s, is not after this one, %s", day(list.NextUpdate), day(list.ThisUpdate))
+	}
+	if list.RevokedCertificateEntries, err = entriesOf(list.RevokedCertificateEntries, list.ThisUpdate); err != nil {
+		return nil, err
+	}
+	if der, err = x509.CreateRevocationList(rand.Reader, list, by, key); err != nil {
+		return nil, err
+	}
+	read, err := x509.ParseRevocationList(der)
 	if err != nil {
 		return nil, err
 	}
-	der, err := x509.CreateRevocationList(rand.Reader, &x509.RevocationList{
-		Number:                    big.NewInt(number),
-		ThisUpdate:                thisUpdate,
-		NextUpdate:                nextUpdate,
-		RevokedCertificateEntries: entries,
-		ExtraExtensions:           []pkix.Extension{point},
-	}, i.cert, i.key)
-	if err != nil {
+	if err := read.CheckSignatureFrom(by); err != nil {
 		return nil, err
 	}
-	list, err := x509.ParseRevocationList(der)
-	if err != nil {
-		return nil, err
-	}
-	if err := list.CheckSignatureFrom(i.cert); err != nil {
-		return nil, err
-	}
-	if len(list.RevokedCertificateEntries) != len(entries) {
+	if len(read.RevokedCertificateEntries) != len(list.RevokedCertificateEntries) {
 		return nil, errors.New("it says something else than what was asked")
 	}
-	if found := c.linter.revocationList(der); len(found) > 0 {
+	if found := l.revocationList(der); len(found) > 0 {
 		return nil, fmt.Errorf("it breaks a rule: %s", found[0])
 	}
 	return der, nil
@@ -105,15 +106,30 @@ func entriesOf(revoked []x509.RevocationListEntry, thisUpdate time.Time) ([]x509
 // and what is on hold (6) might come back, which nothing here does.
 var reasons = []int{0, 1, 2, 3, 4, 5, 9, 10}
 
-// issuingPoint is the extension that ties a list to the certificates which name url, so that
-// a list of another scope cannot take its place (RFC 5280 §5.2.5).
-func issuingPoint(url string) (pkix.Extension, error) {
-	type name struct {
-		Full []asn1.RawValue `asn1:"tag:0"`
+// What a list is of: the tags of onlyContainsUserCerts and onlyContainsCACerts.
+const (
+	userCerts = 1
+	caCerts   = 2
+)
+
+// issuingPoint is the extension that says what a list is of, critical as RFC 5280 §5.2.5 has it: of
+// certificates that name url, and for "" of whatever place they name.
+func issuingPoint(url string, of int) (pkix.Extension, error) {
+	context := func(tag int, constructed bool, octets []byte) asn1.RawValue {
+		return asn1.RawValue{Class: asn1.ClassContextSpecific, Tag: tag, IsCompound: constructed, Bytes: octets}
 	}
-	value, err := asn1.Marshal(struct {
-		Point     name `asn1:"tag:0"`
-		UserCerts bool `asn1:"tag:1"`
-	}{name{[]asn1.RawValue{{Class: asn1.ClassContextSpecific, Tag: 6, Bytes: []byte(url)}}}, true})
+	var all []asn1.RawValue
+	if url != "" {
+		uri, err := asn1.Marshal(context(6, false, []byte(url)))
+		if err != nil {
+			return pkix.Extension{}, err
+		}
+		full, err := asn1.Marshal(context(0, true, uri))
+		if err != nil {
+			return pkix.Extension{}, err
+		}
+		all = append(all, context(0, true, full))
+	}
+	value, err := asn1.Marshal(append(all, context(of, false, []byte{0xff})))
 	return pkix.Extension{Id: asn1.ObjectIdentifier{2, 5, 29, 28}, Critical: true, Value: value}, err
 }

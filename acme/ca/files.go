@@ -23,9 +23,11 @@ const (
 	maxChain = 16
 )
 
-// certFile and keyFile are the names of the n-th intermediate's files.
+// certFile and keyFile are the names of the n-th intermediate's files, listFile that of
+// the root's n-th revocation list.
 func certFile(n int) string { return fmt.Sprintf("intermediate-%d.pem", n) }
 func keyFile(n int) string  { return fmt.Sprintf("intermediate-%d.key", n) }
+func listFile(n int) string { return fmt.Sprintf("root-%d.crl", n) }
 
 // checkDir refuses a directory in which others may put certificates of their own.
 func checkDir(dir string) error {

@@ -44,6 +44,35 @@ func FuzzCertificates(f *testing.F) {
 	})
 }
 
+// FuzzRootList: what is read of a list's file is one whole list, which has a number and an end, and
+// written again is read as the same.
+func FuzzRootList(f *testing.F) {
+	root, key, err := (&Setup{Name: "a", Type: acme.Ed25519, RootLife: rootLife, Now: someDay, Rand: ones{}}).root()
+	if err != nil {
+		f.Fatal(err)
+	}
+	file, err := (&relisting{root: root, n: 1, more: []x509.RevocationListEntry{revokedAt(7, someDay, 2)}}).sign(key, someDay)
+	if err != nil {
+		f.Fatal(err)
+	}
+	good := listPEM(file.list)
+	for _, seed := range [][]byte{good, append(good, good...), append([]byte("x\n"), good...), good[:100], file.list, certPEM(root.Raw), nil, []byte("-----BEGIN X509 CRL-----\n-----END X509 CRL-----\n")} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		l, err := parseRootList(text)
+		if err != nil {
+			return
+		}
+		if l.Number.Sign() < 0 || !l.Number.IsInt64() || !l.NextUpdate.After(l.ThisUpdate) || bytes.Count(text, []byte("-----BEGIN")) != 1 {
+			t.Fatalf("number %v, %v to %v", l.Number, l.ThisUpdate, l.NextUpdate)
+		}
+		if twice, err := parseRootList(listPEM(l.Raw)); err != nil || !bytes.Equal(twice.Raw, l.Raw) {
+			t.Errorf("written again: %v", err)
+		}
+	})
+}
+
 type ones struct{}
 
 func (ones) Read(b []byte) (int, error) {
@@ -94,7 +123,7 @@ func FuzzURL(f *testing.F) {
 		if err != nil || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil || !strings.HasSuffix(u.Path, "/crl/0123456789abcdef.crl") {
 			t.Fatalf("%q: %v, %v", text, u, err)
 		}
-		point, err := issuingPoint(c.listURL("0123456789abcdef"))
+		point, err := issuingPoint(c.listURL("0123456789abcdef"), userCerts)
 		if err != nil || !bytes.Contains(point.Value, []byte(base)) {
 			t.Fatalf("%q: %v", text, err)
 		}

@@ -17,6 +17,7 @@ import (
 type hierarchy struct {
 	root    *x509.Certificate
 	issuers []*issuer // newest first; never none
+	revoked *rootList // the root's newest list; nil: there is none
 	// understudy is the newest intermediate with a key of no worth: what it signs has the
 	// octets to be signed that the intermediate's own would have, and nobody believes it.
 	understudy    *x509.Certificate
@@ -79,6 +80,10 @@ func readHierarchy(c *Config) (*hierarchy, error) {
 	if h.root, err = readRoot(c.Dir); err != nil {
 		return nil, err
 	}
+	var unlisted error // told last: where root.pem is another's, that is what is wrong
+	if n := files.newestList(); n > 0 {
+		h.revoked, unlisted = readRootList(c.Dir, n, h.root)
+	}
 	for _, n := range slices.Backward(files.certs) {
 		i, err := readIssuer(c.Dir, n, len(h.issuers) == 0, now)
 		if err != nil {
@@ -91,6 +96,9 @@ func readHierarchy(c *Config) (*hierarchy, error) {
 			return nil, fmt.Errorf("%s: the same certificate as %s: remove one of them", i.path, filepath.Base(other.path))
 		}
 		h.issuers = append(h.issuers, i)
+	}
+	if unlisted != nil {
+		return nil, unlisted
 	}
 	for n, text := range c.AlternateChains {
 		if err := h.addAlternate(text); err != nil {
@@ -155,8 +163,10 @@ func (h *hierarchy) check(i *issuer, now time.Time) error {
 	if err := mayIssue(i.cert); err != nil {
 		return err
 	}
-	at := now
+	at, revoked := now, h.revoked.at(i.cert)
 	switch newest := len(h.issuers) == 0; {
+	case newest && revoked != nil:
+		return fmt.Errorf("it was revoked at %s: make the next one with rotate", day(revoked.RevocationTime))
 	case newest && now.Before(i.cert.NotBefore):
 		return untimely{fmt.Errorf("it begins at %s, and now it is %s: is the clock right?", day(i.cert.NotBefore), day(now))}
 	case newest && now.After(h.root.NotAfter):

@@ -31,7 +31,10 @@ func (c *CA) Issue(ctx context.Context, r *acme.Request, commit func(serial stri
 	if r == nil || r.Profile == nil || r.Now.IsZero() || commit == nil {
 		return nil, errors.New("ca: a request without a profile or a time, or nobody to keep what will be signed")
 	}
-	h := c.present.Load()
+	h, err := c.inUse()
+	if err != nil {
+		return nil, err
+	}
 	template, err := c.template(r, h)
 	if err != nil {
 		return nil, err

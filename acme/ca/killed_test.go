@@ -13,7 +13,7 @@ import (
 	"cnfd/acme"
 )
 
-// TestKilled kills a process that rotates without end, at random instants: whatever is there
+// TestKilled kills a process that rotates, and renews the root's list, without end, at random instants: whatever is there
 // is whole, the CA opens, and a rotation goes on once what the error says has been done.
 func TestKilled(t *testing.T) {
 	if dir := os.Getenv("CA_ROTATE_IN"); dir != "" {
@@ -22,11 +22,15 @@ func TestKilled(t *testing.T) {
 				fmt.Println("error:", err)
 				return
 			}
+			if err := RenewRootList(dir, someDay, ""); err != nil {
+				fmt.Println("error:", err)
+				return
+			}
 			fmt.Println("rotated")
 		}
 	}
 	const seed = 9
-	random, cut := rand.New(rand.NewPCG(seed, seed)), 0
+	random, cut, before := rand.New(rand.NewPCG(seed, seed)), 0, int64(0)
 	s := newScene(t, acme.Ed25519)
 	for range 40 {
 		c := exec.Command(os.Args[0], "-test.run=^TestKilled$")
@@ -54,6 +58,11 @@ func TestKilled(t *testing.T) {
 		}
 		s.ca = s.open(Config{})
 		s.issue(s.request("vendor.example"))
+		if number := s.rootList().Number.Int64(); number <= before || number != someDay.Unix()+int64(there.newestList())-1 {
+			t.Fatalf("list %d has number %d, after %d", there.newestList(), number, before)
+		} else {
+			before = number
+		}
 		_, err = there.next()
 		if err == nil {
 			continue

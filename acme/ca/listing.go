@@ -15,10 +15,11 @@ type files struct {
 	rootCert    bool
 	rootKey     bool
 	certs, keys []int    // of intermediates, by number, ascending
+	lists       []int    // the root's, likewise
 	others      []string // begun by a call that was cut short
 }
 
-var intermediateFile = regexp.MustCompile(`^intermediate-([1-9][0-9]{0,5})\.(pem|key)$`)
+var numberedFile = regexp.MustCompile(`^(intermediate|root)-([1-9][0-9]{0,5})\.(pem|key|crl)$`)
 
 func list(dir string) (*files, error) {
 	entries, err := os.ReadDir(dir)
@@ -28,26 +29,44 @@ func list(dir string) (*files, error) {
 	f := &files{dir: dir}
 	for _, e := range entries {
 		name := e.Name()
-		m := intermediateFile.FindStringSubmatch(name)
+		what, n := numbered(name)
 		switch {
 		case name == rootCertFile:
 			f.rootCert = true
 		case name == rootKeyFile:
 			f.rootKey = true
-		case m != nil:
-			n, _ := strconv.Atoi(m[1]) // six digits
-			if m[2] == "pem" {
-				f.certs = append(f.certs, n)
-			} else {
-				f.keys = append(f.keys, n)
-			}
+		case what == "intermediate.pem":
+			f.certs = append(f.certs, n)
+		case what == "intermediate.key":
+			f.keys = append(f.keys, n)
+		case what == "root.crl":
+			f.lists = append(f.lists, n)
 		case strings.HasPrefix(name, newPrefix):
 			f.others = append(f.others, name)
 		}
 	}
 	slices.Sort(f.certs)
 	slices.Sort(f.keys)
+	slices.Sort(f.lists)
 	return f, nil
+}
+
+// numbered takes the number out of a name: root-3.crl is the third root.crl.
+func numbered(name string) (what string, n int) {
+	m := numberedFile.FindStringSubmatch(name)
+	if m == nil {
+		return "", 0
+	}
+	n, _ = strconv.Atoi(m[2]) // six digits
+	return m[1] + "." + m[3], n
+}
+
+// newestList is the number of the root's newest list, 0 where there is none.
+func (f *files) newestList() int {
+	if len(f.lists) == 0 {
+		return 0
+	}
+	return f.lists[len(f.lists)-1]
 }
 
 // empty reports whether there is nothing of a CA.
@@ -97,6 +116,9 @@ func (f *files) names() (names []string) {
 	}
 	for _, n := range f.keys {
 		names = append(names, keyFile(n))
+	}
+	for _, n := range f.lists {
+		names = append(names, listFile(n))
 	}
 	return append(names, f.others...)
 }

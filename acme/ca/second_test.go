@@ -69,7 +69,40 @@ func TestOpenSSL(t *testing.T) {
 					t.Errorf("%s: %s", c.claim, said)
 				}
 			}
-			text, _ := runs(t, openssl, "x509", "-in", s.path("leaf.pem"), "-noout", "-text")
+			// The whole chain, which needs the root's list as well.
+			s.renew()
+			s.write("root.good.crl", s.read(listFile(2)))
+			s.now = s.now.Add(time.Second) // lists are told apart by their times
+			if _, err := Rotate(s.dir, Setup{Now: s.now, RevokeFormer: true, Reason: 1}, ""); err != nil {
+				t.Fatal(err)
+			}
+			for _, c := range []struct {
+				claim string
+				more  []string
+				want  []string // nothing: content
+			}{
+				{"the intermediate is good", []string{"-CRLfile", s.path("root.good.crl")}, nil},
+				{"there is no list of the root's", nil, []string{"unable to get certificate CRL", "at 1 depth"}},
+				{"the intermediate is revoked", []string{"-CRLfile", s.path(listFile(3))}, []string{"certificate revoked", "at 1 depth"}},
+				{"the list has ended", []string{"-CRLfile", s.path("root.good.crl"), "-attime", strconv.FormatInt(s.now.AddDate(1, 0, 1).Unix(), 10)}, []string{"CRL has expired", "at 1 depth"}},
+			} {
+				said, content := verify("good.crl", append(c.more, "-crl_check_all")...)
+				if content != (c.want == nil) {
+					t.Errorf("%s: %s", c.claim, said)
+				}
+				for _, want := range c.want {
+					if !strings.Contains(said, want) {
+						t.Errorf("%s: no %q in %s", c.claim, want, said)
+					}
+				}
+			}
+			text, _ := runs(t, openssl, "crl", "-in", s.path(listFile(3)), "-noout", "-text")
+			for _, line := range []string{"X509v3 Issuing Distribution Point: critical", "Only CA Certificates", "X509v3 CRL Number", "X509v3 Authority Key Identifier", "CA Compromise", "Issuer: CN"} {
+				if !strings.Contains(text, line) {
+					t.Errorf("no %q in %s", line, text)
+				}
+			}
+			text, _ = runs(t, openssl, "x509", "-in", s.path("leaf.pem"), "-noout", "-text")
 			for _, line := range []string{"Subject: \n", "X509v3 Subject Alternative Name: critical", "CA:FALSE", "URI:" + leaf.CRLDistributionPoints[0], "CA Issuers - URI:" + leaf.IssuingCertificateURL[0], "X509v3 Key Usage: critical"} {
 				if !strings.Contains(text, line) {
 					t.Errorf("no %q in %s", line, text)

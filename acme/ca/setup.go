@@ -43,22 +43,30 @@ type Setup struct {
 	Type             acme.KeyType
 	RootLife         time.Duration // default 10 years
 	IntermediateLife time.Duration // default 3 years; never beyond the root's end
-	Now              time.Time
-	Rand             io.Reader // of serial numbers; nil is crypto/rand
+	// URL is Config.URL of the CA: the intermediate names it as the place of the root's revocation
+	// list. "": it is not known, and the intermediate names none.
+	URL string
+	// RevokeFormer is for Rotate: it puts the former intermediates on the root's list, the one that
+	// the new one follows too, for this Reason (see Revocation).
+	RevokeFormer bool
+	Reason       int
+	Now          time.Time
+	Rand         io.Reader // of serial numbers; nil is crypto/rand
 	// Also is for Init: it makes what else belongs to a CA that issues, such as a store, before
 	// intermediate-1.pem, without which nothing can be issued. On its error nothing is left of what Init has made.
 	Also func() error
 }
 
-// Init makes a CA in a directory, which need not be there: root.pem, root.key,
-// intermediate-1.pem and intermediate-1.key, for their owner alone. Where anything of a CA is there
+// Init makes a CA in a directory, which need not be there and is for its owner alone: root.pem, root.key,
+// intermediate-1.pem, intermediate-1.key and the root's revocation list, root-1.crl, which names nothing and is good for
+// a year. All but the keys are for everybody whom the directory lets in. Where anything of a CA is there
 // already it changes nothing, and the error says whether that is whole or was cut short. After a crash at
 // any moment each file is there whole or not at all, the last one to come being
 // intermediate-1.pem, without which nothing can be issued; a file .new-… may be left,
 // and is to be removed.
 //
 // Once root.pem has been given to relying parties, root.key is best moved to where no
-// network reaches; Rotate alone needs it.
+// network reaches; Rotate and RenewRootList alone need it.
 func Init(dir string, s Setup) error {
 	if err := s.fill(defaultName, acme.P256); err != nil {
 		return fmt.Errorf("ca: %w", err)
@@ -84,15 +92,21 @@ func Init(dir string, s Setup) error {
 	if err != nil {
 		return fmt.Errorf("ca: intermediate: %w", err)
 	}
+	revoked, err := (&relisting{root: root, n: 1}).sign(rootKey, s.Now)
+	if err != nil {
+		return fmt.Errorf("ca: %w", err)
+	}
 	return writeAll(dir, []newFile{
-		{name: rootKeyFile, key: rootKey}, {name: rootCertFile, cert: root},
+		{name: rootKeyFile, key: rootKey}, {name: rootCertFile, cert: root}, revoked,
 		{name: keyFile(1), key: key}, {name: certFile(1), cert: intermediate, before: s.Also},
 	})
 }
 
 // Rotate adds the next intermediate to a directory, signed with the root's key, which is
 // in the file rootKey, or for "" in the directory. A daemon takes it into use by
-// (*CA).Reload. The former ones stay: their revocation lists go on. It returns the new one's id.
+// (*CA).Reload. The former ones stay: their revocation lists go on. It writes the root's next
+// revocation list too, as RenewRootList does, after the intermediate: where that fails, or a crash comes
+// between, the error says so, or the list before is the newest still. It returns the new one's id.
 func Rotate(dir string, s Setup, rootKey string) (id string, err error) {
 	cert, err := rotate(dir, s, rootKey)
 	if err != nil {
@@ -116,15 +130,12 @@ func rotate(dir string, s Setup, rootKey string) (*x509.Certificate, error) {
 	if err != nil {
 		return nil, err
 	}
-	root, err := readRoot(dir)
+	next, err := there.relist()
 	if err != nil {
 		return nil, err
 	}
-	former, err := readOne(filepath.Join(dir, certFile(n-1)))
-	if err != nil {
-		return nil, err
-	}
-	t, err := keyType(former.PublicKey)
+	root := next.root
+	t, err := keyType(next.certs[len(next.certs)-1].PublicKey)
 	if err != nil {
 		return nil, err
 	}
@@ -143,7 +154,24 @@ func rotate(dir string, s Setup, rootKey string) (*x509.Certificate, error) {
 	if err != nil {
 		return nil, err
 	}
-	return cert, writeAll(dir, []newFile{{name: keyFile(n), key: key}, {name: certFile(n), cert: cert}})
+	if s.RevokeFormer {
+		err = next.revokeAll(s.Reason, s.Now)
+	}
+	if err != nil {
+		return nil, err
+	}
+	revoked, err := next.sign(signer, s.Now)
+	if err != nil {
+		return nil, err
+	}
+	if err := writeAll(dir, []newFile{{name: keyFile(n), key: key}, {name: certFile(n), cert: cert}}); err != nil {
+		return nil, err
+	}
+	// The intermediate may be in use by now: it stays, whatever comes of the list.
+	if err := writeAll(dir, []newFile{revoked}); err != nil {
+		return nil, fmt.Errorf("%s is made, and the root's revocation list is not, so that no intermediate was revoked: make that anew: %w", certFile(n), err)
+	}
+	return cert, nil
 }
 
 func readRootKey(dir, path string, root *x509.Certificate) (crypto.Signer, error) {
@@ -181,6 +209,13 @@ func (s *Setup) fill(name string, t acme.KeyType) error {
 		s.Rand = rand.Reader
 	}
 	s.Now = second(s.Now)
+	if s.URL != "" {
+		base, err := baseURL(s.URL)
+		if err != nil {
+			return fmt.Errorf("url: %w", err)
+		}
+		s.URL = base
+	}
 	switch {
 	case s.Now.Year() < 2000:
 		return errors.New("no Now is given")
@@ -226,6 +261,9 @@ func (s *Setup) intermediate(root *x509.Certificate, rootKey crypto.Signer, n in
 	}
 	t := s.authority(fmt.Sprintf("%s Intermediate CA %d", s.Name, n), 0, earliest(s.Now.Add(s.IntermediateLife-time.Second), root.NotAfter))
 	t.NotBefore = latest(t.NotBefore, root.NotBefore)
+	if s.URL != "" {
+		t.CRLDistributionPoints = []string{listURL(s.URL, issuerID(root))}
+	}
 	cert, err := s.certify(t, root, key.Public(), rootKey)
 	if err != nil {
 		return nil, nil, err

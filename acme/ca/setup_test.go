@@ -32,7 +32,7 @@ func TestInit(t *testing.T) {
 			}
 			entries, _ := os.ReadDir(dir)
 			for claim, ok := range map[string]bool{
-				"there are four files":                            len(entries) == 4,
+				"there are five files":                            len(entries) == 5,
 				"the type is the one asked for":                   err == nil && made == kind && (kind != acme.RSA || root.PublicKey.(*rsa.PublicKey).N.BitLen() == 3072),
 				"the root has its name":                           root.Subject.String() == "CN=cnfd Root CA",
 				"the intermediate has its name":                   intermediate.Subject.String() == "CN=cnfd Intermediate CA 1",
@@ -50,7 +50,10 @@ func TestInit(t *testing.T) {
 			}
 			modes := map[string]os.FileMode{".": 0o700}
 			for _, e := range entries {
-				modes[e.Name()] = 0o600
+				modes[e.Name()] = 0o644
+				if strings.HasSuffix(e.Name(), ".key") {
+					modes[e.Name()] = 0o600
+				}
 			}
 			for name, want := range modes {
 				if info, err := os.Stat(s.path(name)); err != nil || info.Mode().Perm() != want {
@@ -124,15 +127,17 @@ func TestInitChangesNothing(t *testing.T) {
 		init   string
 		opened string // "": it opens
 	}{
-		{"a whole CA", nil, "there is a CA already (root.pem, root.key, intermediate-1.pem, intermediate-1.key)", ""},
+		{"a whole CA", nil, "there is a CA already (root.pem, root.key, intermediate-1.pem, intermediate-1.key, root-1.crl)", ""},
 		{"a whole CA whose root key is kept elsewhere", []string{"root.key"}, "there is a CA already", ""},
-		{"killed after the first file", []string{"root.pem", "intermediate-1.key", "intermediate-1.pem"}, "holds root.key, and no intermediate", "remove them and run init again"},
-		{"killed after the second file", []string{"intermediate-1.key", "intermediate-1.pem"}, "holds root.pem, root.key, and no intermediate", "remove them and run init again"},
-		{"killed after the third file", []string{"intermediate-1.pem"}, "was cut short", "remove them and run init again"},
+		{"killed after the first file", []string{"root.pem", "root-1.crl", "intermediate-1.key", "intermediate-1.pem"}, "holds root.key, and no intermediate", "remove them and run init again"},
+		{"killed after the second file", []string{"root-1.crl", "intermediate-1.key", "intermediate-1.pem"}, "holds root.pem, root.key, and no intermediate", "remove them and run init again"},
+		{"killed after the third file", []string{"intermediate-1.key", "intermediate-1.pem"}, "holds root.pem, root.key, root-1.crl, and no intermediate", "remove them and run init again"},
+		{"killed after the fourth file", []string{"intermediate-1.pem"}, "was cut short", "remove them and run init again"},
+		{"a CA of before there were lists of the root's", []string{"root-1.crl"}, "there is a CA already", ""},
 		{"a root that was lost", []string{"root.pem"}, "root.pem is not there: put it back", "root.pem is not there: put it back"},
 		{"a key that was lost", []string{"intermediate-1.key"}, "there is a CA already", "intermediate-1.key is not there: put it back"},
-		{"killed within the first file", []string{"root.pem", "root.key", "intermediate-1.pem", "intermediate-1.key"}, "holds .new-1, and no intermediate", "remove them and run init again"},
-		{"nothing", []string{"root.pem", "root.key", "intermediate-1.pem", "intermediate-1.key"}, "", "there is no CA: make one with init"},
+		{"killed within the first file", []string{"root.pem", "root.key", "root-1.crl", "intermediate-1.pem", "intermediate-1.key"}, "holds .new-1, and no intermediate", "remove them and run init again"},
+		{"nothing", []string{"root.pem", "root.key", "root-1.crl", "intermediate-1.pem", "intermediate-1.key"}, "", "there is no CA: make one with init"},
 	}
 	for _, c := range cases {
 		t.Run(c.claim, func(t *testing.T) {
@@ -326,7 +331,7 @@ func TestInitWithMore(t *testing.T) {
 	}
 	full := errors.New("disk full")
 	err := Init(dir, Setup{Now: someDay, Also: func() error { return errors.Join(also(), full) }})
-	if entries, _ := os.ReadDir(dir); !errors.Is(err, full) || len(there) != 3 || len(entries) != 0 {
+	if entries, _ := os.ReadDir(dir); !errors.Is(err, full) || len(there) != 4 || len(entries) != 0 {
 		t.Fatalf("%v: %v was there, and %v is left", err, there, entries)
 	}
 	there = nil

@@ -20,7 +20,7 @@ func writeAll(dir string, files []newFile) error {
 			err = f.before()
 		}
 		if err == nil {
-			err = writeNew(dir, f.name, text)
+			err = writeNew(dir, f.name, text, f.mode())
 		}
 		if err == nil {
 			continue
@@ -36,25 +36,37 @@ func writeAll(dir string, files []newFile) error {
 	return nil
 }
 
-// newFile is a file that holds a key or a certificate.
+// newFile is a file that holds a key, a certificate or a revocation list.
 type newFile struct {
 	name   string
 	key    crypto.Signer
 	cert   *x509.Certificate
+	list   []byte       // DER
 	before func() error // is done before it is written; nil: nothing is
 }
 
 func (f *newFile) text() ([]byte, error) {
-	if f.key != nil {
+	switch {
+	case f.key != nil:
 		return keyPEM(f.key)
+	case f.list != nil:
+		return listPEM(f.list), nil
 	}
 	return certPEM(f.cert.Raw), nil
 }
 
-// writeNew writes a file that only its owner may touch: after a crash at any moment it
+// mode: a key is for its owner alone, everything else is for all whom the directory lets in.
+func (f *newFile) mode() fs.FileMode {
+	if f.key != nil {
+		return 0o600
+	}
+	return 0o644
+}
+
+// writeNew writes a file that only its owner may write to: after a crash at any moment it
 // is there whole or not at all. What is there is never replaced: then the error is
 // fs.ErrExist.
-func writeNew(dir, name string, text []byte) error {
+func writeNew(dir, name string, text []byte, mode fs.FileMode) error {
 	path := filepath.Join(dir, name)
 	f, err := os.CreateTemp(dir, newPrefix+"*") // 0600
 	if err != nil {
@@ -62,6 +74,9 @@ func writeNew(dir, name string, text []byte) error {
 	}
 	defer os.Remove(f.Name())
 	_, err = f.Write(text)
+	if hasModes {
+		err = errors.Join(err, f.Chmod(mode))
+	}
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
@@ -98,6 +113,8 @@ func syncDir(dir string) error {
 func certPEM(der []byte) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
 }
+
+func listPEM(der []byte) []byte { return pem.EncodeToMemory(&pem.Block{Type: pemList, Bytes: der}) }
 
 func keyPEM(key crypto.Signer) ([]byte, error) {
 	der, err := x509.MarshalPKCS8PrivateKey(key)

@@ -1,0 +1,83 @@
+package acme_test
+
+import (
+	"bytes"
+	"encoding/pem"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"cnfd/acme"
+)
+
+// root is an Authority's, with a list that a test sets.
+type root struct {
+	der  []byte
+	list *acme.CRL
+	err  error
+}
+
+func (r *root) RootDER() []byte              { return r.der }
+func (r *root) RootList() (*acme.CRL, error) { return r.list, r.err }
+
+func TestRootIsPublished(t *testing.T) {
+	s := newScene(t, nil)
+	now := s.clock.Now()
+	published := &root{der: []byte("the root"), list: &acme.CRL{Issuer: "above", Number: 7, ThisUpdate: now, NextUpdate: now.Add(2 * time.Hour), DER: []byte("the list")}}
+	s.Server = s.again(func(c *acme.Config) { c.Root = published })
+	get := func(path string, header http.Header) (*http.Response, []byte) {
+		q := httptest.NewRequest(http.MethodGet, "http://ca.example"+path, nil)
+		if header != nil {
+			q.Header = header
+		}
+		return answered(t, s.Public(), q)
+	}
+	is := func(claim, path string, status int, body, content, cached string) http.Header {
+		t.Helper()
+		r, got := get(path, nil)
+		h := r.Header
+		if r.StatusCode != status || status == http.StatusOK && (string(got) != body || h.Get("Content-Type") != content || h.Get("Cache-Control") != cached) {
+			t.Errorf("%s: %d %q %v", claim, r.StatusCode, got, h)
+		}
+		return h
+	}
+	const list, pkix, chain = "/crl/above.crl", "application/pkix-crl", "application/pem-certificate-chain"
+	h := is("the list", list, http.StatusOK, "the list", pkix, "public, max-age=3600")
+	if h.Get("ETag") != `"7"` || h.Get("Last-Modified") != now.Format(http.TimeFormat) {
+		t.Errorf("%v", h)
+	}
+	if r, body := get(list, http.Header{"If-None-Match": {`"7"`}}); r.StatusCode != http.StatusNotModified || len(body) > 0 {
+		t.Errorf("the same list: %d %q", r.StatusCode, body)
+	}
+	is("the intermediates' are there beside it", "/ca/one.crt", http.StatusOK, string(s.authority.cert.Raw), "application/pkix-cert", "public, max-age=86400")
+	text := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: published.der}))
+	is("the root", "/root.pem", http.StatusOK, text, chain, "public, max-age=86400")
+	for _, path := range []string{"/crl/above", "/crl/below.crl", "/crl/above.crt", "/crl/.crl", "/ca/above.crt", "/root.crl", "/root.key"} {
+		is(path, path, http.StatusNotFound, "", "", "")
+	}
+	// The same beside everything else.
+	for _, path := range []string{list, "/root.pem"} {
+		if r, body := newClient(t, s.Server).get(path); r.StatusCode != http.StatusOK {
+			t.Errorf("%s: %d %s", path, r.StatusCode, body)
+		}
+	}
+
+	s.clock.pass(90 * time.Minute)
+	is("it ends sooner than it would be cached", list, http.StatusOK, "the list", pkix, "public, max-age=1800")
+	s.clock.pass(time.Hour)
+	is("it has ended, and is what there is", list, http.StatusOK, "the list", pkix, "public, max-age=0")
+	published.list = &acme.CRL{Issuer: "above", Number: 8, ThisUpdate: s.clock.Now(), NextUpdate: s.clock.Now().Add(time.Hour), DER: []byte("the next")}
+	if r, body := get(list, http.Header{"If-None-Match": {`"7"`}}); r.StatusCode != http.StatusOK || !bytes.Equal(body, published.list.DER) {
+		t.Errorf("the next list: %d %q", r.StatusCode, body)
+	}
+	published.err = errors.New("cut off")
+	is("it cannot be read", list, http.StatusServiceUnavailable, "", "", "")
+	published.list, published.err = nil, nil
+	is("there is none", list, http.StatusNotFound, "", "", "")
+	is("there is none, and the root is there", "/root.pem", http.StatusOK, text, chain, "public, max-age=86400")
+	s.Server = s.again(nil)
+	is("nothing is known of the root", "/root.pem", http.StatusNotFound, "", "", "")
+	is("nothing is known of its list", list, http.StatusNotFound, "", "", "")
+}

@@ -238,6 +238,9 @@ func (o *acmeOrder) proven(t testing.TB, chain []byte, roots *x509.CertPool) (le
 			above.AddCert(c)
 		default:
 			leaves, have = append(leaves, c), append(have, c.DNSNames...)
+			for _, address := range c.IPAddresses {
+				have = append(have, address.String())
+			}
 		}
 	}
 	slices.Sort(have)

@@ -34,7 +34,7 @@ acme:
   url: https://localhost:%d
   directory: %q
   caa_identities: [%s]
-  allow_networks: [127.0.0.0/8]
+  allow_networks: [127.0.0.0/8, "fd00::/8"]
   profiles: [{name: default, grant: %s}]
   %s
 publish: {to: rfc2136, credentials: %q, ttl: 5s, wait: 1m}

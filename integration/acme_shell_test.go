@@ -121,13 +121,17 @@ func (a *acmeTiny) account(t testing.TB, o *acmeOrder) string {
 	return o.keyFile(t, "account.key", "rsa")
 }
 
-func (a *acmeTiny) obtain(t testing.TB, o *acmeOrder) ([]byte, string, error) {
+func (a *acmeTiny) obtain(t testing.TB, o *acmeOrder) ([]byte, string, error) { return a.asks(t, o) }
+
+// asks is obtain with more that `openssl req` is told for the request.
+func (a *acmeTiny) asks(t testing.TB, o *acmeOrder, more ...string) ([]byte, string, error) {
+	t.Helper()
 	var alt []string
 	for _, name := range o.names {
 		alt = append(alt, "DNS:"+name)
 	}
-	csr := run(t, o.dir, "", testneeds.Binary(t, "openssl", "openssl"), "req", "-new", "-key", o.keyFile(t, "domain.key", "rsa"),
-		"-subj", "/", "-addext", "subjectAltName="+strings.Join(alt, ","))
+	csr := run(t, o.dir, "", append([]string{testneeds.Binary(t, "openssl", "openssl"), "req", "-new", "-key", o.keyFile(t, "domain.key", "rsa"),
+		"-subj", "/", "-addext", "subjectAltName=" + strings.Join(alt, ",")}, more...)...)
 	write(t, o.path("domain.csr"), csr)
 	// What it writes to standard output is the chain, and to the other what it does.
 	said, err := o.runs(nil, "sh", "-c", `exec "$@" > "$0"`, o.path("chain.pem"), a.program, "--account-key", a.account(t, o),

@@ -3,6 +3,7 @@ package main
 import (
 	"crypto/x509"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,7 +20,7 @@ func profilesOf(a *config.ACME) (all []acme.Profile) {
 	for _, p := range list {
 		q := acme.Profile{
 			Name: p.Name, Description: p.Description, Methods: p.Methods, Identifiers: p.Identifiers, Wildcards: p.Wildcards,
-			Usage: x509.KeyUsageDigitalSignature | x509.KeyUsageKeyEncipherment, Life: p.Life, Backdate: p.Backdate,
+			Usage: keyUsage(p.Usages), Life: p.Life, Backdate: p.Backdate,
 			Bind:  map[string]acme.Bind{"account": acme.BindAccount, "csr": acme.BindCSR, "both": acme.BindBoth}[p.Bind],
 			Grant: map[string]acme.Grant{"challenge": acme.GrantChallenge, "record": acme.GrantRecord}[p.Grant],
 		}
@@ -38,6 +39,14 @@ func profilesOf(a *config.ACME) (all []acme.Profile) {
 		all = append(all, q)
 	}
 	return all
+}
+
+// keyUsage is what is consistent with the extended usages: enciphering keys is what TLS servers alone do (RFC 5280 §4.2.1.12).
+func keyUsage(usages []string) x509.KeyUsage {
+	if slices.Contains(usages, "server") {
+		return x509.KeyUsageDigitalSignature | x509.KeyUsageKeyEncipherment
+	}
+	return x509.KeyUsageDigitalSignature
 }
 
 // description is what clients are told of a profile that has none of its own.

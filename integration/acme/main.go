@@ -3,6 +3,7 @@
 // are no dependencies of cnfd.
 //
 //	acme acmez   obtain -directory https://localhost:14000/dir -account account.pem -key key.pem -out chain.pem a.example b.example
+//	acme xcrypto obtain -directory https://localhost:14000/dir -account account.pem -key key.pem -out chain.pem 192.0.2.1
 //	acme xcrypto revoke -directory https://localhost:14000/dir -account account.pem -cert chain.pem
 //
 // Whose certificates it trusts is said by SSL_CERT_FILE. An account that the key does not have yet is made.
@@ -17,6 +18,8 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"net"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -28,8 +31,28 @@ import (
 type order struct {
 	directory, out, cert string
 	account, key         crypto.Signer
-	names                []string
+	names                []string // of hosts, and addresses
 	answers
+}
+
+// addresses are the names that are addresses (RFC 8738).
+func (o *order) addresses() (all []net.IP) {
+	for _, name := range o.names {
+		if ip := net.ParseIP(name); ip != nil {
+			all = append(all, ip)
+		}
+	}
+	return all
+}
+
+// hosts are the others.
+func (o *order) hosts() (all []string) {
+	for _, name := range o.names {
+		if net.ParseIP(name) == nil {
+			all = append(all, name)
+		}
+	}
+	return all
 }
 
 // answers is how challenges are answered: of which type, and with what.
@@ -160,8 +183,11 @@ func (a *answers) txt(name, text string) (undo func(), err error) {
 	return func() { exec.Command(a.hook, "cleanup", name, text).Run() }, err
 }
 
-// alpn serves tls-alpn-01's certificate of a name until the program ends.
+// alpn serves tls-alpn-01's certificate of a name until the program ends, that of an address at its reverse name (RFC 8738 §6).
 func (a *answers) alpn(name string, c *tls.Certificate) error {
+	if address, err := netip.ParseAddr(name); err == nil {
+		name = reverse(address)
+	}
 	_, running := alpn.LoadOrStore("", true)
 	alpn.Store(name, c)
 	if running {
@@ -190,6 +216,18 @@ func (a *answers) alpn(name string, c *tls.Certificate) error {
 		}
 	}()
 	return nil
+}
+
+// reverse is an address's name in in-addr.arpa or ip6.arpa (RFC 1035 §3.5, RFC 3596 §2.5), without the final dot.
+func reverse(address netip.Addr) string {
+	name, format := "in-addr.arpa", func(b byte) string { return fmt.Sprintf("%d.", b) }
+	if address.Is6() {
+		name, format = "ip6.arpa", func(b byte) string { return fmt.Sprintf("%x.%x.", b&15, b>>4) }
+	}
+	for _, b := range address.AsSlice() {
+		name = format(b) + name
+	}
+	return name
 }
 
 // alpn has the certificates for tls-alpn-01, by name, and true at "" once they are served.

@@ -24,7 +24,7 @@ func (c *xcryptoClient) register(ctx context.Context, o *order) error {
 }
 
 func (c *xcryptoClient) obtain(ctx context.Context, o *order) ([]byte, error) {
-	placed, err := c.client.AuthorizeOrder(ctx, acme.DomainIDs(o.names...))
+	placed, err := c.client.AuthorizeOrder(ctx, o.identifiers())
 	if err != nil {
 		return nil, err
 	}
@@ -43,7 +43,7 @@ func (c *xcryptoClient) obtain(ctx context.Context, o *order) ([]byte, error) {
 	if placed, err = c.client.WaitOrder(ctx, placed.URI); err != nil {
 		return nil, err
 	}
-	csr, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{DNSNames: o.names}, o.key)
+	csr, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{DNSNames: o.hosts(), IPAddresses: o.addresses()}, o.key)
 	if err != nil {
 		return nil, err
 	}
@@ -56,6 +56,15 @@ func (c *xcryptoClient) obtain(ctx context.Context, o *order) ([]byte, error) {
 		pem.Encode(&text, &pem.Block{Type: "CERTIFICATE", Bytes: der})
 	}
 	return text.Bytes(), nil
+}
+
+// identifiers are the names as this library orders them.
+func (o *order) identifiers() []acme.AuthzID {
+	all := acme.DomainIDs(o.hosts()...)
+	for _, address := range o.addresses() {
+		all = append(all, acme.IPIDs(address.String())...)
+	}
+	return all
 }
 
 // solve answers one authorization's challenge of the type that the order wants, and waits.

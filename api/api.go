@@ -58,6 +58,9 @@ type Config struct {
 	Stopping <-chan struct{}
 	// Decisions is told of every verdict; nil: nobody is.
 	Decisions Decisions
+	// Beside says in a line what else of the daemon is not ready, which keeps nobody from asking, and /readyz shows beneath "ready"; "": all is.
+	// May be nil.
+	Beside func() string
 	// Metrics answers GET /metrics; nil: nothing is there.
 	Metrics       http.Handler
 	MetricsOnUnix bool // to callers on a unix socket alone
@@ -196,7 +199,13 @@ func (h *handler) readyz(w http.ResponseWriter, r *http.Request) {
 		h.problem(w, problem{kind: notReady, detail: err.Error()})
 		return
 	}
-	plain(w, "ready\n")
+	text := "ready\n"
+	if h.Beside != nil {
+		if more := h.Beside(); more != "" {
+			text += more + "\n"
+		}
+	}
+	plain(w, text)
 }
 
 // recovered answers a panic with a 500. The value is not logged unless it is the

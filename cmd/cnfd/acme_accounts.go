@@ -32,6 +32,7 @@ func newACMEAccountsList() *cobra.Command {
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return o.withStore(func(d *desk) error {
+				d.warnURL(cmd)
 				id := func(a *acme.Account) string { return a.ID }
 				return each(cmd.Context(), d.store, acme.Tx.Accounts, id, func(a *acme.Account) error {
 					doc := accountDocOf(a)

@@ -92,10 +92,36 @@ func (d *daemon) rereadACME(c *config.Config) (show func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := a.ca.Reload(); err != nil {
+	if !a.isOpen() {
+		return func() {
+			a.gate.Store(keeper)
+			a.show(files)
+			select {
+			case a.again <- struct{}{}:
+			default: // it is told already
+			}
+		}, nil
+	}
+	if err := d.rereadCA(c, files); err != nil {
 		return nil, fmt.Errorf("acme: %w", err)
 	}
 	return func() { a.gate.Store(keeper); a.show(files); a.tellEnd(d.log.Logger, d.clock.Now()) }, nil
+}
+
+// rereadCA takes a new intermediate into use, where none is missing of which certificates live on.
+func (d *daemon) rereadCA(c *config.Config, files acmeFiles) error {
+	dir, err := acmeDir(c)
+	if err != nil {
+		return err
+	}
+	there, err := ca.Open(ca.Config{Dir: dir, URL: publicURL(&c.ACME), Now: d.clock.Now, AlternateChains: files.chains})
+	if err != nil {
+		return err
+	}
+	if err := orphaned(d.running, dir, there, d.clock.Now()); err != nil {
+		return err
+	}
+	return d.acme.ca.Reload()
 }
 
 // endSoon is when it is told that the intermediate ends: no certificate outlives it.
@@ -115,13 +141,14 @@ func (a *acmeService) watchEnd(ctx context.Context, log *slog.Logger, now func()
 	}
 }
 
-// tellEnd warns of an intermediate that ends soon.
+// tellEnd warns of an intermediate, and of a list of the root's, that end soon.
 func (a *acmeService) tellEnd(log *slog.Logger, now time.Time) {
 	der, _ := a.ca.IssuerDER(a.ca.Issuers()[0])
 	c, err := x509.ParseCertificate(der)
 	if err == nil && c.NotAfter.Sub(now) < endSoon {
 		log.Warn("acme: the intermediate ends soon, and no certificate outlives it: cnfd acme rotate makes the next one", "subject", c.Subject.String(), "end", utc(c.NotAfter))
 	}
+	a.tellRootList(log, now)
 }
 
 // acmeNamedFiles are the files of the ACME server as they were found: nothing where it is off.
@@ -168,7 +195,11 @@ func acmeNamedFiles(c *config.Config) (all []namedFile) {
 		found("acme.directory", nil, err.Error())
 		return all
 	}
-	found("acme.directory", err)
+	if found("acme.directory", err); err == nil {
+		if former, err := formerURL(dir, a.URL); err == nil && former != "" {
+			found("acme.url", nil, renamed(dir, former))
+		}
+	}
 	return all
 }
 

@@ -44,6 +44,7 @@ type acmeListOptions struct {
 }
 
 func (o *acmeListOptions) list(cmd *cobra.Command, d *desk) error {
+	d.warnURL(cmd)
 	now := d.now()
 	filter := acme.Filter{Revoked: o.revoked}
 	if !o.all {

@@ -11,35 +11,65 @@ import (
 	"crypto/x509"
 	"encoding/hex"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"cnfd/acme"
 )
 
 // ownCertificate is the one that the CA issues to the ACME server itself, where the
-// configuration has none. Its key never leaves the memory: each start makes another.
+// configuration has none. It is kept with its key in the CA's directory, so that neither each start nor
+// each of several daemons of one CA makes another.
 type ownCertificate struct {
-	issuer acme.Issuer
-	store  acme.Store
-	now    func() time.Time
-	host   string // a name or an address
-	show   func(*tls.Certificate)
+	issuer interface {
+		acme.Issuer
+		Issuers() []string // the one in use first
+	}
+	store acme.Store
+	now   func() time.Time
+	log   *slog.Logger
+	host  string // a name or an address
+	base  string // of the URLs of lists and issuers that it names
+	path  string // where it is kept
+	show  func(*tls.Certificate)
 
 	leaf *x509.Certificate // that is shown
 }
 
 const (
+	// ownFile keeps it, in the CA's directory.
+	ownFile = "server.pem"
+	// maxOwn bounds that file: a key, and a chain of any length.
+	maxOwn = 128 << 10
 	// ownLife is short, since no list is looked at by those who only want a certificate of their own.
 	ownLife = 7 * 24 * time.Hour
-	// ownLook is how often it is looked whether the half of it is over: by the clock, which
+	// ownLook is how often it is looked whether two thirds of it are over: by the clock, which
 	// may be set, and not by a timer.
 	ownLook = time.Minute
 )
 
+// notIssuedError is of a server's own certificate that could not be issued.
+type notIssuedError struct{ error }
+
+// begin shows the certificate that is kept, while it is good, and else a new one.
+func (o *ownCertificate) begin(ctx context.Context) error {
+	if o.take(ctx) {
+		return nil
+	}
+	if err := o.renew(ctx); err != nil {
+		return &notIssuedError{err}
+	}
+	return nil
+}
+
 // run keeps the certificate renewed until ctx ends.
-func (o *ownCertificate) run(ctx context.Context, log *slog.Logger) {
+func (o *ownCertificate) run(ctx context.Context) {
 	tick := time.NewTicker(ownLook)
 	defer tick.Stop()
 	for {
@@ -48,29 +78,53 @@ func (o *ownCertificate) run(ctx context.Context, log *slog.Logger) {
 			return
 		case <-tick.C:
 		}
-		if !o.due() && !o.revoked(ctx) {
+		if o.good(ctx, o.leaf) || o.take(ctx) { // another daemon of this CA may have renewed it
 			continue
 		}
 		if err := o.renew(ctx); err != nil && ctx.Err() == nil {
-			log.Error("acme: the server's own certificate is not renewed", "err", err, "until", utc(o.leaf.NotAfter))
+			o.log.Error("acme: the server's own certificate is not renewed", "err", err, "until", utc(o.leaf.NotAfter))
 		}
 	}
 }
 
-// due is true from the half of the certificate's life, and where the clock is before it.
-func (o *ownCertificate) due() bool {
-	now := o.now()
-	return now.Before(o.leaf.NotBefore) || !now.Before(o.leaf.NotBefore.Add(o.leaf.NotAfter.Sub(o.leaf.NotBefore)/2))
+// take shows the certificate that is kept; false where there is none, or none that is good.
+func (o *ownCertificate) take(ctx context.Context) bool {
+	text, mode, err := readFile(o.path, maxOwn)
+	if err != nil {
+		return false
+	}
+	if w := others(o.path, mode, 0o077, "use", "another is issued"); len(w) > 0 {
+		o.log.Warn("acme: the server's own certificate: " + w[0])
+		return false
+	}
+	pair, err := tls.X509KeyPair(text, text) // which is an error where the key is another's
+	if err != nil || !o.good(ctx, pair.Leaf) {
+		return false
+	}
+	o.leaf = pair.Leaf
+	o.show(&pair)
+	return true
 }
 
-// revoked is true where the operator has revoked the certificate. Where the store does not say, it goes on.
-func (o *ownCertificate) revoked(ctx context.Context) bool {
+// good reports whether a certificate is this server's and can be shown on: for its host and of the present issuer, neither revoked nor
+// before its time, which is where the clock was set back, nor past two thirds of its life. Where the store does not say, it is.
+func (o *ownCertificate) good(ctx context.Context, leaf *x509.Certificate) bool {
+	now := o.now()
+	if now.Before(leaf.NotBefore) || !now.Before(leaf.NotBefore.Add(leaf.NotAfter.Sub(leaf.NotBefore)/3*2)) {
+		return false
+	}
+	if leaf.VerifyHostname(o.host) != nil || slices.ContainsFunc(leaf.CRLDistributionPoints, func(list string) bool { return !strings.HasPrefix(list, o.base+"/crl/") }) {
+		return false
+	}
 	var c *acme.Certificate
 	err := o.store.View(ctx, func(tx acme.Tx) (err error) {
-		c, err = tx.Certificate(hex.EncodeToString(o.leaf.SerialNumber.Bytes()))
+		c, err = tx.Certificate(hex.EncodeToString(leaf.SerialNumber.Bytes()))
 		return err
 	})
-	return err == nil && !c.Revoked.IsZero()
+	if err != nil {
+		return !errors.Is(err, acme.ErrNotFound)
+	}
+	return bytes.Equal(c.Leaf, leaf.Raw) && c.Account == "" && c.Revoked.IsZero() && c.Issuer == o.issuer.Issuers()[0]
 }
 
 // renew has a certificate issued to a new key, as to any client: the store has its serial
@@ -112,7 +166,41 @@ func (o *ownCertificate) renew(ctx context.Context) error {
 	}
 	o.leaf = leaf
 	o.show(shown)
+	if err := o.keep(shown, key); err != nil {
+		o.log.Warn("acme: the server's own certificate is good, and could not be kept for the next start, which makes another", "err", err)
+	}
 	return nil
+}
+
+// keep puts a certificate with its key where the next start finds it.
+func (o *ownCertificate) keep(shown *tls.Certificate, key *ecdsa.PrivateKey) error {
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return err
+	}
+	text := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
+	for _, one := range shown.Certificate {
+		text = append(text, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: one})...)
+	}
+	return replaceOwn(o.path, text)
+}
+
+// replaceOwn writes a file that only its owner may touch: after a crash at any moment it is the one before or this one, whole.
+func replaceOwn(path string, text []byte) error {
+	dir := filepath.Dir(path)
+	f, err := os.CreateTemp(dir, "."+filepath.Base(path)+"-*") // 0600
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name()) // nothing is there once it is renamed
+	_, err = f.Write(text)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(f.Name(), path); err != nil {
+		return err
+	}
+	return syncPath(dir)
 }
 
 func putOwn(tx acme.Tx, issued *acme.Issued, leaf *x509.Certificate, identifiers []acme.Identifier, now time.Time) error {

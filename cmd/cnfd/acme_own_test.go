@@ -6,6 +6,8 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"log/slog"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -14,7 +16,7 @@ import (
 	"cnfd/acme/ca"
 )
 
-// TestOwnCertificate: it is renewed at the half of its life, the store has each, and where
+// TestOwnCertificate: it is renewed at two thirds of its life, the store has each, and where
 // anything fails the one before is shown still.
 func TestOwnCertificate(t *testing.T) {
 	for host, i := range map[string]acme.Identifier{
@@ -39,9 +41,12 @@ func ownCertificateOf(t *testing.T, host string, i acme.Identifier) {
 		t.Fatal(err)
 	}
 	var shown *tls.Certificate
-	signer := &failingIssuer{Issuer: authority}
-	o := &ownCertificate{issuer: signer, store: s, now: func() time.Time { return now }, host: host, show: func(c *tls.Certificate) { shown = c }}
-	if err := o.renew(t.Context()); err != nil {
+	signer := &failingIssuer{CA: authority}
+	o := &ownCertificate{
+		issuer: signer, store: s, now: func() time.Time { return now }, log: slog.New(slog.DiscardHandler), host: host, base: "https://ca.example",
+		path: filepath.Join(dir, ownFile), show: func(c *tls.Certificate) { shown = c },
+	}
+	if err := o.begin(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	pool, between := x509.NewCertPool(), x509.NewCertPool()
@@ -66,41 +71,42 @@ func ownCertificateOf(t *testing.T, host string, i acme.Identifier) {
 	for _, tt := range []struct {
 		claim string
 		at    time.Time
-		due   bool
+		good  bool
 	}{
-		{"new", now, false},
-		{"a second before the half", first.Leaf.NotBefore.Add(life/2 - time.Second), false},
-		{"at the half", first.Leaf.NotBefore.Add(life/2 + time.Second), true},
-		{"at its end", first.Leaf.NotAfter, true},
-		{"a clock that was set back", first.Leaf.NotBefore.Add(-time.Second), true},
+		{"new", now, true},
+		{"a second before two thirds", first.Leaf.NotBefore.Add(life/3*2 - time.Second), true},
+		{"at two thirds", first.Leaf.NotBefore.Add(life / 3 * 2), false},
+		{"at its end", first.Leaf.NotAfter, false},
+		{"a clock that was set back by less than an hour", first.Leaf.NotBefore, true},
+		{"a clock that was set back", first.Leaf.NotBefore.Add(-time.Second), false},
 	} {
-		if now = tt.at; o.due() != tt.due {
-			t.Errorf("%s: due is %t", tt.claim, o.due())
+		if now = tt.at; o.good(t.Context(), o.leaf) != tt.good {
+			t.Errorf("%s: good is %t", tt.claim, !tt.good)
 		}
 	}
 
-	now = first.Leaf.NotBefore.Add(life/2 + time.Second)
+	now = first.Leaf.NotBefore.Add(life/3*2 + time.Second)
 	for _, signer.fails = range []string{"before", "after"} {
 		if err := o.renew(t.Context()); err == nil || !strings.Contains(err.Error(), "acme.tls names another") || shown != first || o.leaf != first.Leaf {
 			t.Errorf("a signer that fails %s: %v", signer.fails, err)
 		}
 	}
 	signer.fails = ""
-	if err := o.renew(t.Context()); err != nil || shown == first || o.due() || o.revoked(t.Context()) {
+	if err := o.renew(t.Context()); err != nil || shown == first || !o.good(t.Context(), o.leaf) {
 		t.Errorf("renewed: %v", err)
 	}
 	serial = fmt.Sprintf("%032x", shown.Leaf.SerialNumber)
 	if err := s.Update(t.Context(), func(tx acme.Tx) error { return acme.RevokeCertificate(tx, serial, 1, now) }); err != nil {
 		t.Fatal(err)
 	}
-	if !o.revoked(t.Context()) {
+	if o.good(t.Context(), o.leaf) {
 		t.Error("a certificate that was revoked is shown on")
 	}
 }
 
 // failingIssuer is an Issuer that can fail before it has noted what it will sign, and after it has signed.
 type failingIssuer struct {
-	acme.Issuer
+	*ca.CA
 	fails string
 }
 
@@ -108,7 +114,7 @@ func (f *failingIssuer) Issue(ctx context.Context, r *acme.Request, commit func(
 	if f.fails == "before" {
 		return nil, errors.New("the key is not there")
 	}
-	issued, err := f.Issuer.Issue(ctx, r, commit)
+	issued, err := f.CA.Issue(ctx, r, commit)
 	if f.fails == "after" && err == nil {
 		return nil, errors.New("the signature is not good")
 	}

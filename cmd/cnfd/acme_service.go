@@ -6,10 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"log"
-	"net"
 	"net/http"
-	"net/netip"
-	"net/url"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -19,24 +17,23 @@ import (
 	"cnfd/acme/ca"
 	acmegate "cnfd/acme/gate"
 	"cnfd/acme/store"
-	"cnfd/acme/validate"
 	"cnfd/acme/weakkey"
 	"cnfd/cmd/cnfd/internal/config"
-	"cnfd/record"
-	"cnfd/verifier"
 )
 
 // acmeService is the ACME server of a daemon, with the CA and the store that it owns. A
 // nil one is none.
 type acmeService struct {
+	gate    liveGate
+	blocked atomic.Pointer[weakkey.Blocklist]
+	pair    atomic.Pointer[tls.Certificate] // that is shown
+	secure  bool                            // clients come over TLS
+
+	opening // of what follows, which is there once it is open
 	ca      *ca.CA
 	store   *store.Store
 	server  *acme.Server
-	own     *ownCertificate                 // nil: the certificate is the configuration's, or there is no TLS
-	pair    atomic.Pointer[tls.Certificate] // that is shown
-	blocked atomic.Pointer[weakkey.Blocklist]
-	gate    liveGate
-	secure  bool // clients come over TLS
+	own     *ownCertificate // nil: the certificate is the configuration's, or there is no TLS
 
 	requests, plainRequests counting
 	http, plain             *http.Server // plain may be nil
@@ -47,7 +44,8 @@ type acmeService struct {
 }
 
 // newACMEService makes what c describes over e's resolver; nil where acme.listen is off. Until it is
-// served nothing runs, and abandon ends it.
+// served nothing runs, and abandon ends it. What somebody has to mend is an error; where the CA only cannot
+// issue yet, the service is to be opened later.
 func (d *daemon) newACMEService(ctx context.Context, c *config.Config) (a *acmeService, err error) {
 	if c.ACME.Listen == "" {
 		return nil, nil
@@ -56,108 +54,74 @@ func (d *daemon) newACMEService(ctx context.Context, c *config.Config) (a *acmeS
 	if err != nil {
 		return nil, err
 	}
-	dir, err := acmeDir(c)
+	a = &acmeService{secure: !strings.HasPrefix(c.ACME.URL, "http:"), opening: newOpening(), ended: make(chan struct{})}
+	keeper, err := d.acmeGate(c)
 	if err != nil {
 		return nil, err
 	}
-	a = &acmeService{secure: !strings.HasPrefix(c.ACME.URL, "http:"), ended: make(chan struct{})}
-	if a.store, err = openStore(dir); err != nil {
-		return nil, err
-	}
-	opened := a.store // a is nil where an error is returned
-	defer func() {
-		if err != nil {
-			opened.Close()
-		}
-	}()
-	a.ca, err = ca.Open(ca.Config{Dir: dir, URL: publicURL(&c.ACME), Now: d.clock.Now, AlternateChains: files.chains})
-	if err != nil {
-		return nil, fmt.Errorf("acme: %w", err)
-	}
-	if err = orphaned(ctx, dir, a.ca, d.clock.Now()); err != nil {
-		return nil, fmt.Errorf("acme: %w", err)
-	}
-	if err = d.newACME(c, a); err != nil {
-		return nil, err
-	}
+	a.gate.Store(keeper)
 	a.show(files)
-	if a.secure && files.pair == nil {
-		a.own = &ownCertificate{issuer: a.ca, store: a.store, now: d.clock.Now, host: hostOf(c.ACME.URL), show: a.pair.Store}
-		if err = a.own.renew(ctx); err != nil {
-			return nil, err
-		}
+	held := *c // the caller's may change
+	a.try = func(ctx context.Context) error { return d.openACMEService(ctx, &held, a, files) }
+	if err := a.first(ctx, d.log.Logger); err != nil {
+		return nil, err
 	}
-	a.http = d.acmeHTTP(c, &a.requests, a.server)
+	a.http = d.acmeHTTP(c, &a.requests, a.once(func() http.Handler { return a.server }))
 	a.http.WriteTimeout = c.Limits.ReadTimeout + acmeAnswerTime
 	if c.ACME.ListenPlain != "" {
-		a.plain = d.acmeHTTP(c, &a.plainRequests, a.server.Public())
+		a.plain = d.acmeHTTP(c, &a.plainRequests, a.once(func() http.Handler { return a.server.Public() }))
 	}
 	return a, nil
+}
+
+// openACMEService opens what c describes, or changes nothing. What the files have that somebody has to mend is looked for
+// even where the time alone keeps the CA from issuing: now somebody may be watching.
+func (d *daemon) openACMEService(ctx context.Context, c *config.Config, a *acmeService, files acmeFiles) (err error) {
+	dir, err := acmeDir(c)
+	if err != nil {
+		return err
+	}
+	s, notYet := openStore(dir)
+	if notYet != nil && !mayPass(notYet) {
+		return notYet
+	}
+	defer func() {
+		if s != nil && err != nil {
+			s.Close()
+		}
+	}()
+	authority, err := ca.Open(ca.Config{Dir: dir, URL: publicURL(&c.ACME), Now: d.clock.Now, AlternateChains: files.chains})
+	if err != nil && (notYet == nil || !mayPass(err)) {
+		return fmt.Errorf("acme: %w", err)
+	}
+	if notYet != nil {
+		return notYet
+	}
+	if err = orphaned(ctx, dir, authority, d.clock.Now()); err != nil {
+		return fmt.Errorf("acme: %w", err)
+	}
+	server, err := d.newACME(c, a, s, authority)
+	if err != nil {
+		return err
+	}
+	var own *ownCertificate
+	if a.secure && files.pair == nil {
+		own = &ownCertificate{
+			issuer: authority, store: s, now: d.clock.Now, log: d.log.Logger, host: hostOf(c.ACME.URL), base: publicURL(&c.ACME),
+			path: filepath.Join(dir, ownFile), show: a.pair.Store,
+		}
+		if err = own.begin(ctx); err != nil {
+			return err
+		}
+	}
+	tellURL(ctx, d.log.Logger, s, dir, c.ACME.URL)
+	a.ca, a.store, a.server, a.own = authority, s, server, own
+	return nil
 }
 
 // acmeAnswerTime is how long an answer may take: a gate that asks name servers for as many
 // names as an order may have, and then a certificate that is waited for.
 const acmeAnswerTime = 2 * time.Minute
-
-// newACME makes the server between the gate, the validator and the CA.
-func (d *daemon) newACME(c *config.Config, a *acmeService) error {
-	keeper, err := d.acmeGate(c)
-	if err != nil {
-		return err
-	}
-	a.gate.Store(keeper)
-	s := &c.ACME
-	validator, err := validate.New(validate.Config{
-		Source: d.engine.resolver, AllowNetworks: s.AllowNetworks, HTTPPort: s.HTTPPort, TLSPort: s.TLSPort,
-		NoIPv4: !c.Resolver.IPv4, NoIPv6: !c.Resolver.IPv6,
-	})
-	if err != nil {
-		return fmt.Errorf("acme: %w", err)
-	}
-	a.server, err = acme.New(acme.Config{
-		Store: a.store, Gate: &a.gate, Validator: validator, Issuer: a.ca, Authority: a.ca, Now: d.clock.Now, Log: d.log.Logger,
-		URL: s.URL, Profiles: profilesOf(s), Terms: s.Terms, Website: s.Website, CAAIdentities: s.CAAIdentities, LogDetails: c.Log.Subjects == "full",
-		ExternalAccounts: s.ExternalAccounts, AwaitRecord: s.AwaitRecord, Blocked: a.blocked.Load,
-		MaxNames: int(s.MaxNames), OrderLife: s.OrderLife, NewAccounts: hourly(s.NewAccounts), NewOrders: hourly(s.NewOrders),
-	})
-	return err
-}
-
-// hourly is a limit whose 0 is any number as package acme takes it, whose 0 is the default.
-func hourly(n uint32) int {
-	if n == 0 {
-		return -1
-	}
-	return int(n)
-}
-
-// acmeVerifier is the gate's: of what record allows it has nothing but the forms.
-func (d *daemon) acmeVerifier(c *config.Config, forms []record.Form) verifier.Config {
-	return verifier.Config{
-		Source: d.engine.resolver, Now: d.clock.Now, Subjects: record.Subjects{Local: subjects(c).Local}, Forms: forms, Testing: c.Testing,
-	}
-}
-
-// acmeGate judges by a verifier of its own: whatever record of the configuration lets
-// confirm, a certificate rests on secure data alone, at the exact name.
-func (d *daemon) acmeGate(c *config.Config) (*acmegate.Gate, error) {
-	var forms []record.Form
-	for _, word := range c.Record.Forms {
-		f, err := record.ParseForm(word)
-		if err != nil {
-			return nil, fmt.Errorf("record.forms: %w", err)
-		}
-		forms = append(forms, f)
-	}
-	v, err := verifier.New(d.acmeVerifier(c, forms))
-	if err != nil {
-		return nil, err
-	}
-	return acmegate.New(acmegate.Config{
-		Confirmer: v, Source: d.engine.resolver, Identities: c.ACME.CAAIdentities, Forms: forms, Testing: c.Testing,
-		TTL: uint32(c.Publish.TTL / time.Second),
-	})
-}
 
 // liveGate is the gate of now: a reload may change what the record is looked for by.
 type liveGate struct{ atomic.Pointer[acmegate.Gate] }
@@ -200,12 +164,15 @@ func (d *daemon) serveACME(a *acmeService, s sockets) {
 	if s.acmePlain != nil {
 		d.run("acme.listen_plain", func() error { return a.plain.Serve(s.acmePlain) })
 	}
-	if a.own != nil {
-		d.serving.Go(func() { a.own.run(running, d.log.Logger) })
-	}
-	d.serving.Go(func() { a.watchEnd(running, d.log.Logger, d.clock.Now) })
 	d.run("acme", func() error {
 		defer close(a.ended)
+		if !a.await(running, d.log.Logger) {
+			return nil
+		}
+		if a.own != nil {
+			d.serving.Go(func() { a.own.run(running) })
+		}
+		d.serving.Go(func() { a.watchEnd(running, d.log.Logger, d.clock.Now) })
 		a.failed = a.server.Run(running)
 		return a.failed
 	})
@@ -230,48 +197,16 @@ func (a *acmeService) close(ctx context.Context) error {
 	a.closing.Do(func() {
 		a.stop()
 		<-a.ended
-		errs = append(errs, a.failed, a.store.Close())
+		if errs = append(errs, a.failed); a.store != nil {
+			errs = append(errs, a.store.Close())
+		}
 	})
 	return errors.Join(errs...)
 }
 
 // abandon ends a service that was never served.
 func (a *acmeService) abandon() {
-	if a != nil && a.stop == nil {
+	if a != nil && a.stop == nil && a.store != nil {
 		a.store.Close()
 	}
-}
-
-// publicURL is what certificates name as the place of lists and issuers: the plain
-// listener at the same host, where there is one.
-func publicURL(a *config.ACME) string {
-	_, port, err := net.SplitHostPort(a.ListenPlain)
-	if a.ListenPlain == "" || err != nil {
-		return a.URL
-	}
-	host := hostOf(a.URL)
-	switch {
-	case port != "80":
-		host = net.JoinHostPort(host, port)
-	case strings.Contains(host, ":"):
-		host = "[" + host + "]"
-	}
-	return "http://" + host
-}
-
-// hostOf is the name or the address in a URL that the configuration was let have.
-func hostOf(text string) string {
-	u, err := url.Parse(text)
-	if err != nil {
-		return ""
-	}
-	return u.Hostname()
-}
-
-// identifierOfHost is what the server's own certificate is for.
-func identifierOfHost(host string) acme.Identifier {
-	if a, err := netip.ParseAddr(host); err == nil {
-		return acme.Identifier{Type: acme.TypeIP, Value: a.Unmap().String()}
-	}
-	return acme.Identifier{Type: acme.TypeDNS, Value: host}
 }

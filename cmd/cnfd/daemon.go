@@ -157,7 +157,7 @@ func (d *daemon) handlerOf(c *config.Config, e *engine) (api.Handler, error) {
 	ac := api.Config{
 		Verifier: &d.live, Cached: &d.live, Prechecker: &d.live, Resolver: readyResolver{e.resolver, &d.live}, Now: d.clock.Now, Log: d.log.Logger,
 		Purge: purge, Subjects: subjects(c), Testing: c.Testing, Authz: gateways, Stopping: d.stopping,
-		Decisions: d.decisions, MetricsOnUnix: c.Metrics.Read == "unix", BodyLimit: int64(c.Limits.Body),
+		Beside: func() string { return d.acme.trouble() }, Decisions: d.decisions, MetricsOnUnix: c.Metrics.Read == "unix", BodyLimit: int64(c.Limits.Body),
 	}
 	if c.Metrics.Read != "off" {
 		ac.Metrics = d.decisions.counts

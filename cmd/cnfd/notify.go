@@ -18,6 +18,7 @@ type supervisor struct {
 	socket   string        // NOTIFY_SOCKET
 	watchdog time.Duration // how often it wants to hear of us; 0: never
 	log      *slog.Logger
+	beside   func() string // what else is not ready, in a line; "": nothing. May be nil
 }
 
 // supervisorOf reads what the service manager says of itself. env is os.Getenv.
@@ -74,10 +75,18 @@ func (s *supervisor) ready(ctx context.Context, prove func(context.Context) erro
 	switch {
 	case ctx.Err() != nil: // to be stopped
 	case err != nil:
-		s.tell("READY=1", "STATUS=listening, but nothing can be proven yet: "+oneLine(err.Error()))
+		s.tell("READY=1", "STATUS=listening, but nothing can be proven yet: "+oneLine(err.Error())+s.more())
 	default:
-		s.tell("READY=1", "STATUS=ready")
+		s.tell("READY=1", "STATUS=ready"+s.more())
 	}
+}
+
+// more is what else is not ready, behind a status.
+func (s *supervisor) more() string {
+	if s.beside == nil || s.beside() == "" {
+		return ""
+	}
+	return "; " + oneLine(s.beside())
 }
 
 // feed tells the watchdog that the daemon is alive, as long as alive says so, until

@@ -82,7 +82,13 @@ func serve(cmd *cobra.Command, file string) error {
 	}
 
 	var telling sync.WaitGroup
-	telling.Go(func() { manager.ready(ctx, readyResolver{d.engine.resolver, &d.live}.Ready) })
+	manager.beside = d.acme.trouble
+	telling.Go(func() {
+		prove, later := readyResolver{d.engine.resolver, &d.live}.Ready, d.acme.trouble() != ""
+		if manager.ready(ctx, prove); later && d.acme.opens(ctx) {
+			manager.ready(ctx, prove)
+		}
+	})
 	watched, unwatch := context.WithCancel(context.Background())
 	telling.Go(func() { manager.feed(watched, d.alive) })
 	broken := d.watch(ctx, again, file, &manager)

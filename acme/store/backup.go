@@ -52,7 +52,7 @@ var errThere = errors.New("it is there already: name a new file")
 
 // copyTo needs a connection of its own: one that may write somewhere, and that keeps no Update waiting.
 func (s *Store) copyTo(ctx context.Context, path string) error {
-	db, err := connect(s.path, 1, "")
+	db, err := connect(s.path, "")
 	if err != nil {
 		return s.wrap(ctx, err)
 	}

@@ -17,17 +17,20 @@ func Orphans(ctx context.Context, path string, there []string, now time.Time) (i
 	if path, err = filepath.Abs(path); err != nil {
 		return nil, err
 	}
-	s := &Store{path: path, dialect: dialect{again: inTheWay, explain: explain}}
-	if s.readers, err = connect(path, 1, "_query_only=1"); err != nil {
-		return nil, s.wrap(ctx, err)
-	}
-	defer s.readers.Close()
-	begun, err := s.readers.BeginTx(ctx, nil)
+	s := &Store{path: path, dialect: sqliteWords()}
+	db, err := connect(path, "_query_only=1")
 	if err != nil {
 		return nil, s.wrap(ctx, err)
 	}
-	defer begun.Rollback()
-	t := &tx{ctx: ctx, sql: begun, store: s, view: true}
+	readers := newPool(db, 1)
+	defer readers.close()
+	l, err := readers.take(ctx, s.dialect.read)
+	if err != nil {
+		return nil, s.wrap(ctx, err)
+	}
+	defer readers.give(l)
+	defer l.undo()
+	t := &tx{ctx: ctx, link: l, store: s, view: true}
 	var known []string
 	err = t.rows(`SELECT issuer FROM revocation_lists UNION SELECT issuer FROM (SELECT issuer FROM certificates ORDER BY issued DESC, serial DESC LIMIT 1)`, nil,
 		func(scan func(...any) error) error {

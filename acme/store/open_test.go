@@ -84,7 +84,7 @@ func must(t testing.TB, errs ...error) {
 // raw carries out statements of another program.
 func raw(t testing.TB, path string, statements ...string) {
 	t.Helper()
-	db, err := connect(path, 1, "")
+	db, err := connect(path, "")
 	must(t, err)
 	defer db.Close()
 	for _, statement := range statements {
@@ -97,7 +97,7 @@ func raw(t testing.TB, path string, statements ...string) {
 // TestSettings asks each connection for what durability and safety rest on.
 func TestSettings(t *testing.T) {
 	s := opened(t, filepath.Join(t.TempDir(), "acme.db"))
-	for name, db := range map[string]*sql.DB{"writer": s.writer, "readers": s.readers} {
+	for name, db := range map[string]*sql.DB{"writer": s.writer.DB, "readers": s.readers.DB} {
 		for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "busy_timeout": "3000", "trusted_schema": "0"} {
 			var got string
 			must(t, db.QueryRow("PRAGMA "+pragma).Scan(&got))

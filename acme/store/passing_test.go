@@ -53,9 +53,11 @@ func TestPassingWhereTheDiskIsFull(t *testing.T) {
 		return s.Update(t.Context(), func(tx acme.Tx) error { return tx.PutBlob(id, make([]byte, 1<<20)) })
 	}
 	must(t, put("a"))
-	if _, err := s.writer.Exec("PRAGMA max_page_count = 300"); err != nil { // SQLite says of it what it says of a full disk
+	l, err := s.writer.take(t.Context(), "PRAGMA max_page_count = 300") // SQLite says of it what it says of a full disk
+	if err != nil {
 		t.Fatal(err)
 	}
+	s.writer.give(l)
 	if err := put("b"); err == nil || !Passing(err) {
 		t.Errorf("%v", err)
 	}

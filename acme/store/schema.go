@@ -73,12 +73,13 @@ func (s *Store) migrate(ctx context.Context, all []migration) error {
 
 // migrateOnce carries out the next migration, if there is one, and returns the version that is there then.
 func (s *Store) migrateOnce(ctx context.Context, all []migration) (version int, err error) {
-	begun, err := s.writer.BeginTx(ctx, nil)
+	l, err := s.writer.take(ctx, s.dialect.write)
 	if err != nil {
 		return 0, s.wrap(ctx, err)
 	}
-	defer begun.Rollback()
-	t := &tx{ctx: ctx, sql: begun, store: s}
+	defer s.writer.give(l)
+	defer l.undo()
+	t := &tx{ctx: ctx, link: l, store: s}
 	if _, err := t.exec("CREATE TABLE IF NOT EXISTS migrations (version INTEGER PRIMARY KEY, name TEXT NOT NULL)"); err != nil {
 		return 0, err
 	}
@@ -100,7 +101,7 @@ func (s *Store) migrateOnce(ctx context.Context, all []migration) (version int, 
 	if _, err := t.exec("INSERT INTO migrations (version, name) VALUES ($1, $2)", version+1, next.name); err != nil {
 		return 0, err
 	}
-	if err := begun.Commit(); err != nil {
+	if err := l.do(ctx, "COMMIT"); err != nil {
 		return 0, s.wrap(ctx, err)
 	}
 	return version + 1, nil

@@ -38,20 +38,27 @@ func open(path string, all []migration) (*Store, error) {
 	if err := ownFile(path); err != nil {
 		return nil, fmt.Errorf("acme store: %w", err)
 	}
-	s := &Store{path: path, dialect: dialect{schema: strings.NewReplacer(), again: inTheWay, explain: explain}}
-	if s.writer, err = connect(path, 1, "_txlock=immediate"); err != nil {
+	s := &Store{path: path, dialect: sqliteWords()}
+	writer, err := connect(path, "")
+	if err != nil {
 		return nil, s.wrap(context.Background(), err)
 	}
-	if s.readers, err = connect(path, views, "_query_only=1"); err != nil {
-		s.writer.Close()
+	readers, err := connect(path, "_query_only=1")
+	if err != nil {
+		writer.Close()
 		return nil, s.wrap(context.Background(), err)
 	}
+	s.writer, s.readers = newPool(writer, 1), newPool(readers, views)
 	if err := s.begin(all); err != nil {
-		s.readers.Close()
-		s.writer.Close()
+		s.readers.close()
+		s.writer.close()
 		return nil, err
 	}
 	return s, nil
+}
+
+func sqliteWords() dialect {
+	return dialect{schema: strings.NewReplacer(), read: "BEGIN", write: "BEGIN IMMEDIATE", again: inTheWay, explain: explain}
 }
 
 // begin makes the file a store of the newest version.
@@ -120,18 +127,15 @@ func ownFile(path string) error {
 	return nil
 }
 
-// connect returns up to most connections to a file, which it does not make.
-func connect(path string, most int, more string) (*sql.DB, error) {
+// connect returns connections to a file, which it does not make.
+func connect(path, more string) (*sql.DB, error) {
 	name := (&url.URL{Scheme: "file", OmitHost: true, Path: filepath.ToSlash(path)}).String()
 	connector, err := sqlite.NewConnector(fmt.Sprintf("%s?mode=rw&_busy_timeout=%d&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)&_pragma=trusted_schema(0)&_pragma=cache_size(-%d)&_defensive=1&_dqs=0&_error_rc=1&%s",
 		name, busyWait.Milliseconds(), pageCache, more))
 	if err != nil {
 		return nil, err
 	}
-	db := sql.OpenDB(connector)
-	db.SetMaxOpenConns(most)
-	db.SetMaxIdleConns(most)
-	return db, nil
+	return sql.OpenDB(connector), nil
 }
 
 // code returns SQLite's result code of an error, and the extended one (sqlite.org/rescode.html); 0 of others.

@@ -8,7 +8,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"strings"
@@ -25,9 +24,10 @@ type Store struct {
 	path    string
 	version int
 	dialect dialect
-	// SQLite has one writer at a time. One connection makes those of this process
-	// queue here, where they are served in turn and leave with their context.
-	writer, readers *sql.DB
+	// SQLite has one writer at a time. Those of this process queue here, where they are
+	// served in turn and leave with their context.
+	queue           queue
+	writer, readers *pool
 }
 
 var _ acme.Store = (*Store)(nil)
@@ -36,6 +36,8 @@ var _ acme.Store = (*Store)(nil)
 type dialect struct {
 	// schema puts the database's own words into a migration.
 	schema *strings.Replacer
+	// read and write begin a transaction: of one instant, and of one that nobody else writes in.
+	read, write string
 	// again reports whether an error only says that others were in the way.
 	again func(error) bool
 	// explain says for people what an error means and what to do; "" where it says so itself.
@@ -45,13 +47,26 @@ type dialect struct {
 // View gives f what is there at one instant. A Tx of a View writes nothing: a Put is an
 // error. Until it ends SQLite's log grows, and a View within a View may wait for itself: be brief.
 func (s *Store) View(ctx context.Context, f func(acme.Tx) error) error {
-	return s.run(ctx, s.readers, true, f)
+	for n := 1; ; n++ {
+		again, err := s.read(ctx, f)
+		if !again || n == attempts {
+			return err
+		}
+	}
 }
 
 // Update carries out all of what f does, or nothing, as acme.Store says. f may be called
-// again from the start. An Update within an Update waits for itself until ctx ends.
+// again from the start. An Update within an Update waits for itself until ctx ends. Once f
+// has returned, ctx ends nothing any more: what it has done may be kept together with that of others.
 func (s *Store) Update(ctx context.Context, f func(acme.Tx) error) error {
-	return s.run(ctx, s.writer, false, f)
+	alone := false
+	for n := 1; ; n++ {
+		again, broken, err := s.write(ctx, alone, f)
+		alone = alone || broken
+		if !broken && (!again || n == attempts) {
+			return err
+		}
+	}
 }
 
 // Version returns the version of the schema: how many migrations the file has had.
@@ -59,46 +74,31 @@ func (s *Store) Version() int { return s.version }
 
 // Close waits for transactions under way and closes the file.
 func (s *Store) Close() error {
-	if err := errors.Join(s.readers.Close(), s.writer.Close()); err != nil {
+	if err := errors.Join(s.readers.close(), s.writer.close()); err != nil {
 		return s.wrap(context.Background(), err)
 	}
 	return nil
 }
 
-func (s *Store) run(ctx context.Context, on *sql.DB, view bool, f func(acme.Tx) error) error {
-	for n := 1; ; n++ {
-		again, err := s.once(ctx, on, view, f)
-		if !again || n == attempts {
-			return err
-		}
+// read runs f in a transaction that reads; again says that others were in its way.
+func (s *Store) read(ctx context.Context, f func(acme.Tx) error) (again bool, err error) {
+	if ctx.Err() != nil {
+		return false, s.wrap(ctx, ctx.Err())
 	}
-}
-
-// once runs f in one transaction; again says that others were in its way.
-func (s *Store) once(ctx context.Context, on *sql.DB, view bool, f func(acme.Tx) error) (again bool, err error) {
-	begun, err := on.BeginTx(ctx, &sql.TxOptions{ReadOnly: view})
+	l, err := s.readers.take(ctx, s.dialect.read)
 	if err != nil {
 		return s.dialect.again(err), s.wrap(ctx, err)
 	}
-	defer begun.Rollback() // also where f panics; after a commit it does nothing
-	t := &tx{ctx: ctx, sql: begun, store: s, view: view}
-	defer func() { t.ended = errEnded }()
+	defer func() { // also where f panics
+		l.undo()
+		s.readers.give(l)
+	}()
+	t := &tx{ctx: ctx, link: l, store: s, view: true}
 	if err := t.ofVersion(s.version); err != nil {
 		return t.again, err
 	}
-	if err := f(t); err != nil {
-		return t.again, err
-	}
-	if t.ended != nil {
-		return t.again, t.ended
-	}
-	if view {
-		return false, nil
-	}
-	if err := begun.Commit(); err != nil {
-		return s.dialect.again(err), s.wrap(ctx, err)
-	}
-	return false, nil
+	err = t.run(f)
+	return t.again, err
 }
 
 // wrap says of an error where it comes from, and what to do about it.

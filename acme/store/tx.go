@@ -16,11 +16,14 @@ import (
 // database may have ended the transaction, and would keep a later one for itself.
 type tx struct {
 	ctx   context.Context
-	sql   *sql.Tx
+	link  *link
 	store *Store
 	view  bool
 	ended error // why it has ended; nil while it has not
 	again bool  // it ended because others were in its way
+
+	wrote  bool // or tried to
+	failed bool // the database has failed at a statement: who knows what is left of the transaction
 }
 
 var _ acme.Tx = (*tx)(nil)
@@ -29,6 +32,18 @@ var (
 	errEnded = errors.New("acme store: a transaction was used after its end")
 	errView  = errors.New("a View writes nothing: use an Update")
 )
+
+// run calls f. Errors that it has overlooked count too.
+func (t *tx) run(f func(acme.Tx) error) error {
+	defer func() { t.ended = errEnded }()
+	if err := f(t); err != nil {
+		return err
+	}
+	if t.ended == nil && t.ctx.Err() != nil {
+		return t.fail(t.ctx.Err())
+	}
+	return t.ended
+}
 
 // fail ends the transaction.
 func (t *tx) fail(err error) error {
@@ -48,48 +63,74 @@ func (t *tx) ofVersion(version int) error {
 	return nil
 }
 
+// statement prepares one, where the transaction and its context go on. The statement itself does not look at the context
+// then: none takes long, and the driver would have a goroutine look after each.
+func (t *tx) statement(text string) (*sql.Stmt, error) {
+	if t.ended != nil {
+		return nil, t.ended
+	}
+	if err := t.ctx.Err(); err != nil {
+		return nil, t.fail(err)
+	}
+	s, err := t.link.statement(text)
+	if err != nil {
+		return nil, t.broken(err)
+	}
+	return s, nil
+}
+
+// broken ends the transaction because the database has failed at a statement.
+func (t *tx) broken(err error) error {
+	t.failed = true
+	return t.fail(err)
+}
+
 // exec returns how many rows a statement has changed.
 func (t *tx) exec(statement string, args ...any) (int, error) {
-	if t.ended != nil {
-		return 0, t.ended
-	}
-	if t.view {
+	if t.view && t.ended == nil {
 		return 0, t.fail(errView)
 	}
-	result, err := t.sql.ExecContext(t.ctx, statement, args...)
+	s, err := t.statement(statement)
 	if err != nil {
-		return 0, t.fail(err)
+		return 0, err
+	}
+	t.wrote = true
+	result, err := s.ExecContext(context.Background(), args...)
+	if err != nil {
+		return 0, t.broken(err)
 	}
 	n, err := result.RowsAffected()
 	if err != nil {
-		return 0, t.fail(err)
+		return 0, t.broken(err)
 	}
 	return int(n), nil
 }
 
 // row reads the one row that a query has.
 func (t *tx) row(query string, args []any, into ...any) error {
-	if t.ended != nil {
-		return t.ended
+	s, err := t.statement(query)
+	if err != nil {
+		return err
 	}
-	err := t.sql.QueryRowContext(t.ctx, query, args...).Scan(into...)
+	err = s.QueryRowContext(context.Background(), args...).Scan(into...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return acme.ErrNotFound
 	}
 	if err != nil {
-		return t.fail(err)
+		return t.broken(err)
 	}
 	return nil
 }
 
 // rows calls each for every row that a query has; a statement of its own would wait for the query.
 func (t *tx) rows(query string, args []any, each func(scan func(into ...any) error) error) error {
-	if t.ended != nil {
-		return t.ended
-	}
-	rows, err := t.sql.QueryContext(t.ctx, query, args...)
+	s, err := t.statement(query)
 	if err != nil {
-		return t.fail(err)
+		return err
+	}
+	rows, err := s.QueryContext(context.Background(), args...)
+	if err != nil {
+		return t.broken(err)
 	}
 	defer rows.Close()
 	for rows.Next() {
@@ -98,7 +139,7 @@ func (t *tx) rows(query string, args []any, each func(scan func(into ...any) err
 		}
 	}
 	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
-		return t.fail(err)
+		return t.broken(err)
 	}
 	return nil
 }

@@ -25,6 +25,7 @@ import (
 func main() {
 	w := world{}
 	flag.StringVar(&w.cnfd, "cnfd", "bin/cnfd", "the binary to measure")
+	flag.StringVar(&w.before, "before", "", "another binary of cnfd that is measured in turn with the two")
 	flag.StringVar(&w.pebble, "pebble", "pebble", "the binary beside it")
 	flag.IntVar(&w.accounts, "accounts", 8, "accounts that order at once, each one certificate after the other")
 	rounds := flag.Int("rounds", 5, "rounds of each")
@@ -38,15 +39,22 @@ func main() {
 
 func compare(w *world, rounds int, each time.Duration) (err error) {
 	defer func() { err = errors.Join(err, w.close()) }()
-	ours, err := w.startCNFD()
-	if err != nil {
-		return err
-	}
 	theirs, err := w.startPebble()
 	if err != nil {
 		return err
 	}
+	ours, err := w.startCNFD("cnfd", w.cnfd)
+	if err != nil {
+		return err
+	}
 	peers := []*peer{ours, theirs}
+	if w.before != "" {
+		before, err := w.startCNFD("before", w.before)
+		if err != nil {
+			return err
+		}
+		peers = append(peers, before)
+	}
 	for _, p := range peers {
 		if err := p.register(); err != nil {
 			return fmt.Errorf("%s: %w", p.name, err)
@@ -71,13 +79,22 @@ func compare(w *world, rounds int, each time.Duration) (err error) {
 		fmt.Printf("%-8s %s orders a second; an order takes %s ms at the median, %s ms at p99, and %s ms of the server's processor time\n",
 			p.name, of(result.rate), of(result.median), of(result.p99), of(result.cpu))
 	}
+	for _, p := range peers {
+		if p != theirs {
+			ratios(p, results[p], results[theirs])
+		}
+	}
+	return nil
+}
+
+// ratios prints those of a peer's rounds to Pebble's of the same turn.
+func ratios(p *peer, own, theirs []result) {
 	var rate, p99, cpu []float64
-	for i := range rounds {
-		a, b := results[ours][i], results[theirs][i]
+	for i, a := range own {
+		b := theirs[i]
 		rate, p99, cpu = append(rate, a.rate()/b.rate()), append(p99, a.p99()/b.p99()), append(cpu, a.cpu()/b.cpu())
 	}
-	fmt.Printf("cnfd: × %s of Pebble's orders a second, × %s of its p99, × %s of its processor time an order\n", inOrder(rate), inOrder(p99), inOrder(cpu))
-	return nil
+	fmt.Printf("%s: × %s of Pebble's orders a second, × %s of its p99, × %s of its processor time an order\n", p.name, inOrder(rate), inOrder(p99), inOrder(cpu))
 }
 
 // A result is how long each order of one round took, the shortest first.

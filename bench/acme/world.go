@@ -22,24 +22,31 @@ import (
 
 // A world is the two servers, and what stands around them.
 type world struct {
-	cnfd, pebble string
-	accounts     int
+	cnfd, before, pebble string
+	accounts             int
 
-	dir     string
+	dirs    []string
 	running []*exec.Cmd
 }
 
 // issuing is the sandbox's domain that lets the record be enough.
 const issuing = "issuing.example"
 
+// room makes a directory that goes with the world.
+func (w *world) room() (dir string, err error) {
+	if dir, err = os.MkdirTemp("", "bench-acme-"); err == nil {
+		w.dirs = append(w.dirs, dir)
+	}
+	return dir, err
+}
+
 // startCNFD runs the sandbox and an ACME server in it, and publishes the key of every account.
-func (w *world) startCNFD() (*peer, error) {
-	dir, err := os.MkdirTemp("", "bench-acme-")
+func (w *world) startCNFD(name, binary string) (*peer, error) {
+	dir, err := w.room()
 	if err != nil {
 		return nil, err
 	}
-	w.dir = dir
-	if err := w.start("sandbox", nil, w.cnfd, "sandbox", "--dir", dir); err != nil {
+	if err := w.start(dir, "sandbox", nil, binary, "sandbox", "--dir", dir); err != nil {
 		return nil, err
 	}
 	owner, server := filepath.Join(dir, "cnfd.yaml"), filepath.Join(dir, "acme.yaml")
@@ -49,7 +56,7 @@ func (w *world) startCNFD() (*peer, error) {
 	if err := unlimited(server); err != nil {
 		return nil, err
 	}
-	out, err := exec.Command(w.cnfd, "acme", "init", "--json", "--config", server).Output()
+	out, err := exec.Command(binary, "acme", "init", "--json", "--config", server).Output()
 	if err != nil {
 		return nil, fmt.Errorf("cnfd acme init: %w", err)
 	}
@@ -60,10 +67,10 @@ func (w *world) startCNFD() (*peer, error) {
 	if err := json.Unmarshal(out, &made); err != nil {
 		return nil, err
 	}
-	if err := w.start("serve", nil, w.cnfd, "serve", "--config", server); err != nil {
+	if err := w.start(dir, "serve", nil, binary, "serve", "--config", server); err != nil {
 		return nil, err
 	}
-	p, err := w.peer("cnfd", issuing, made.Directory, made.Root.File)
+	p, err := w.peer(name, issuing, made.Directory, made.Root.File)
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +83,7 @@ func (w *world) startCNFD() (*peer, error) {
 		if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600); err != nil {
 			return nil, err
 		}
-		if out, err := exec.Command(w.cnfd, "publish", "add", "--config", owner, "--subject", "https://"+issuing, "--key", file).CombinedOutput(); err != nil {
+		if out, err := exec.Command(binary, "publish", "add", "--config", owner, "--subject", "https://"+issuing, "--key", file).CombinedOutput(); err != nil {
 			return nil, fmt.Errorf("cnfd publish add: %w: %s", err, out)
 		}
 	}
@@ -95,7 +102,11 @@ func unlimited(config string) error {
 
 // startPebble runs Pebble without its waits and its made-up faults.
 func (w *world) startPebble() (*peer, error) {
-	key, cert, err := w.identity()
+	dir, err := w.room()
+	if err != nil {
+		return nil, err
+	}
+	key, cert, err := identity(dir)
 	if err != nil {
 		return nil, err
 	}
@@ -110,12 +121,12 @@ func (w *world) startPebble() (*peer, error) {
 	if err != nil {
 		return nil, err
 	}
-	file := filepath.Join(w.dir, "pebble.json")
+	file := filepath.Join(dir, "pebble.json")
 	if err := os.WriteFile(file, config, 0o600); err != nil {
 		return nil, err
 	}
 	env := []string{"PEBBLE_VA_ALWAYS_VALID=1", "PEBBLE_VA_NOSLEEP=1", "PEBBLE_WFE_NONCEREJECT=0", "PEBBLE_AUTHZREUSE=100"}
-	if err := w.start("pebble", env, w.pebble, "-config", file); err != nil {
+	if err := w.start(dir, "pebble", env, w.pebble, "-config", file); err != nil {
 		return nil, err
 	}
 	return w.peer("Pebble", "vendor.example", fmt.Sprintf("https://localhost:%d/dir", port), cert)
@@ -145,8 +156,8 @@ func (w *world) peer(name, domain, directory, root string) (*peer, error) {
 }
 
 // start runs a program until the world ends; what it says is in a file.
-func (w *world) start(name string, env []string, argv ...string) error {
-	out, err := os.Create(filepath.Join(w.dir, name+".log"))
+func (w *world) start(dir, name string, env []string, argv ...string) error {
+	out, err := os.Create(filepath.Join(dir, name+".log"))
 	if err != nil {
 		return err
 	}
@@ -169,7 +180,11 @@ func (w *world) close() error {
 		cmd.Wait()
 		ended.Stop()
 	}
-	return os.RemoveAll(w.dir)
+	var err error
+	for _, dir := range w.dirs {
+		err = errors.Join(err, os.RemoveAll(dir))
+	}
+	return err
 }
 
 func await(ready func() error) (err error) {
@@ -190,8 +205,8 @@ func freePort() (int, error) {
 	return l.Addr().(*net.TCPAddr).Port, l.Close()
 }
 
-// identity makes a certificate for localhost by its own key, and returns the files.
-func (w *world) identity() (key, cert string, err error) {
+// identity makes a certificate for localhost by its own key, and returns the files, in a directory.
+func identity(dir string) (key, cert string, err error) {
 	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return "", "", err
@@ -205,7 +220,7 @@ func (w *world) identity() (key, cert string, err error) {
 	if err != nil {
 		return "", "", err
 	}
-	key, cert = filepath.Join(w.dir, "pebble.key"), filepath.Join(w.dir, "pebble.pem")
+	key, cert = filepath.Join(dir, "pebble.key"), filepath.Join(dir, "pebble.pem")
 	var files bytes.Buffer
 	pem.Encode(&files, &pem.Block{Type: "CERTIFICATE", Bytes: der})
 	return key, cert, errors.Join(

@@ -71,7 +71,7 @@ func (s *Server) newAuthorization(c *call) (*answer, *Problem) {
 	if p := s.countIdentifiers(c, 1); p != nil {
 		return nil, p
 	}
-	found := s.judge(c, s.beginning, []*Claim{s.starting(c, i, profile, known)})
+	found := s.judge(c, s.beginning, c.party(), []*Claim{s.starting(c, i, profile, known)})
 	if p := s.refused(found); p != nil {
 		return nil, p
 	}

@@ -78,7 +78,7 @@ func (s *Server) challenge(c *call) (*answer, *Problem) {
 		return nil, s.internal(c, "reading the challenge", err)
 	}
 	if begun {
-		s.validateLater(a, n)
+		s.validateLater(c.party(), a, n)
 	}
 	reply := &answer{status: http.StatusOK, object: s.challengeObject(a, n), links: []string{link(s.authorizationURL(a.ID), "up")}}
 	reply.retry = a.Challenges[n].comeAgain(now)
@@ -98,11 +98,11 @@ func (c *Challenge) comeAgain(now time.Time) int {
 }
 
 // validateLater works on a challenge that was set to Processing.
-func (s *Server) validateLater(a *Authorization, n int) {
+func (s *Server) validateLater(who party, a *Authorization, n int) {
 	s.work.Go(func() {
 		ctx, cancel := context.WithTimeout(s.end, validationTime)
 		defer cancel()
-		p := s.validate(ctx, a, n)
+		p := s.validate(ctx, who, a, n)
 		if s.end.Err() != nil {
 			return // nothing was found out: its lease ends, and whoever is next takes it up
 		}
@@ -117,7 +117,7 @@ func (s *Server) validateLater(a *Authorization, n int) {
 
 // validate finds out whether a challenge is fulfilled: the record first, which is
 // necessary under any profile, then what the challenge itself asks for.
-func (s *Server) validate(ctx context.Context, a *Authorization, n int) *Problem {
+func (s *Server) validate(ctx context.Context, who party, a *Authorization, n int) *Problem {
 	c := &a.Challenges[n]
 	if c.Tries > mostTries {
 		return Problemf(ServerInternal, "the challenge was tried %d times: order anew", mostTries).For(a.Identifier)
@@ -135,17 +135,15 @@ func (s *Server) validate(ctx context.Context, a *Authorization, n int) *Problem
 		return p
 	}
 	claim.Method = c.Type
-	if p := Joined(s.judge(ctx, s.begun, []*Claim{claim})); p != nil || c.Type == MethodCNF {
+	if p := Joined(s.judge(ctx, s.begun, who, []*Claim{claim})); p != nil || c.Type == MethodCNF {
 		return p
 	}
-	select {
-	case s.validating <- struct{}{}:
-		defer func() { <-s.validating }()
-	case <-ctx.Done():
+	if !s.validating.take(ctx, who) {
 		p := Problemf(Connection, "too many challenges are being validated").For(a.Identifier)
 		p.Passing = true
 		return p
 	}
+	defer s.validating.give(who)
 	p = s.Validator.Validate(ctx, c.Type, a.Identifier, c.Token, c.Token+"."+a.Thumbprint)
 	if p == nil || ctx.Err() != nil {
 		return p

@@ -154,7 +154,7 @@ func keyHash(key crypto.PublicKey) (string, error) {
 func (s *Server) await(c *call, o *Order) (*answer, *Problem) {
 	var w waiting
 	w.begin()
-	done := s.issueLater(o, &w)
+	done := s.issueLater(c.party(), o, &w)
 	patience := time.NewTimer(s.Patience)
 	defer patience.Stop()
 	select {

@@ -15,12 +15,12 @@ import (
 
 // issueLater works on an order that was set to Processing, for the request that waits, if any. The channel
 // gives what kept it from its certificate, nil for nothing, and then nothing more.
-func (s *Server) issueLater(o *Order, w *waiting) <-chan *Problem {
+func (s *Server) issueLater(who party, o *Order, w *waiting) <-chan *Problem {
 	done := make(chan *Problem, 1)
 	s.work.Go(func() {
 		ctx, cancel := context.WithTimeout(s.end, issueTime)
 		defer cancel()
-		p := s.issue(ctx, o)
+		p := s.issue(ctx, who, o)
 		if p != nil {
 			s.tell("no certificate", p, "order", o.ID, "account", o.Account, "profile", o.Profile, "for_good", !p.Passing)
 			if err := s.settle(o, p, w); err != nil {
@@ -36,7 +36,7 @@ func (s *Server) issueLater(o *Order, w *waiting) <-chan *Problem {
 // past the cache and with the account's current key, before anything is signed;
 // the serial and what will be signed are stored before the signature, the certificate
 // before anybody hears of it.
-func (s *Server) issue(ctx context.Context, o *Order) *Problem {
+func (s *Server) issue(ctx context.Context, who party, o *Order) *Problem {
 	if o.Tries > mostTries {
 		p := Problemf(ServerInternal, "the order was tried %d times: order anew", mostTries)
 		return p
@@ -57,7 +57,7 @@ func (s *Server) issue(ctx context.Context, o *Order) *Problem {
 	if p != nil {
 		return p
 	}
-	if p := Joined(s.judge(ctx, s.begun, claims)); p != nil {
+	if p := Joined(s.judge(ctx, s.begun, who, claims)); p != nil {
 		return p
 	}
 	r := &Request{Profile: profile, Identifiers: o.Identifiers, PublicKey: key, NotBefore: o.NotBefore, NotAfter: o.NotAfter, Now: s.Now()}

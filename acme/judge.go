@@ -8,22 +8,19 @@ import (
 )
 
 const (
-	// atOnce bounds the look-ups that one order has under way.
+	// atOnce bounds the identifiers of one order that are asked about at once.
 	atOnce = 8
-	// judgedAtOnce bounds those of all orders together that begin, and as many more of those
-	// that have begun, so that a crowd of them leaves the resolver to others.
+	// judgedAtOnce bounds the identifiers, of all orders together that begin, that are asked about at once, and as many more of those
+	// that have begun, so that a crowd of them leaves the resolver to others. Of each the gate asks a few questions side by side.
 	judgedAtOnce = 32
 	// claimTime bounds how long one identifier has a turn: name servers that wait before each
 	// answer, at each label of a long name, would have it for minutes.
 	claimTime = 20 * time.Second
 )
 
-// turns are taken to ask the gate.
-type turns chan struct{}
-
-// judge asks the gate about every claim; the problems are in their order. It takes no
-// longer than issueTime: who waits in vain is told to come again.
-func (s *Server) judge(ctx context.Context, turns turns, claims []*Claim) []*Problem {
+// judge asks the gate about every claim, of which each takes one of the party's turns; the problems are in their order. It takes
+// no longer than issueTime: who waits in vain is told to come again.
+func (s *Server) judge(ctx context.Context, turns *turns, who party, claims []*Claim) []*Problem {
 	ctx, cancel := context.WithTimeout(ctx, issueTime)
 	defer cancel()
 	found := make([]*Problem, len(claims))
@@ -31,9 +28,7 @@ func (s *Server) judge(ctx context.Context, turns turns, claims []*Claim) []*Pro
 	var all sync.WaitGroup
 	for n, claim := range claims {
 		turn <- struct{}{}
-		select {
-		case turns <- struct{}{}:
-		case <-ctx.Done():
+		if !turns.take(ctx, who) {
 			found[n] = Problemf(DNS, "too many records are being looked up: come again").For(claim.Identifier)
 			found[n].Passing, found[n].Retry = true, time.Minute
 			<-turn
@@ -43,7 +38,7 @@ func (s *Server) judge(ctx context.Context, turns turns, claims []*Claim) []*Pro
 			within, cancel := context.WithTimeout(ctx, claimTime)
 			defer cancel()
 			found[n] = s.Gate.Judge(within, claim)
-			<-turns
+			turns.give(who)
 			<-turn
 		})
 	}

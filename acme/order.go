@@ -27,7 +27,7 @@ func (s *Server) newOrder(c *call) (*answer, *Problem) {
 	for n, i := range w.identifiers {
 		claims[n] = s.starting(c, i, w.profile, known)
 	}
-	found := s.judge(c, s.beginning, claims)
+	found := s.judge(c, s.beginning, c.party(), claims)
 	if p := s.refused(found); p != nil {
 		s.tell("order refused", p, "account", c.account.ID, "profile", w.profile.Name, "identifiers", len(claims))
 		return nil, p

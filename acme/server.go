@@ -26,8 +26,8 @@ type Server struct {
 
 	// Turns of the gate's judgements: of what is asked for, and of what the gate has let begin. Whoever
 	// asks for much, and is refused, has nobody wait who is about to get a certificate.
-	beginning, begun turns
-	validating       turns // of the validator
+	beginning, begun *turns
+	validating       *turns // of the validator
 
 	work sync.WaitGroup // certificates and challenges that are being worked on
 	end  context.Context
@@ -43,7 +43,7 @@ func New(c Config) (*Server, error) {
 	if err != nil || base.Host == "" || base.Path != "" || base.RawQuery != "" || base.Fragment != "" || base.User != nil {
 		return nil, fmt.Errorf("acme: Config: URL %q: want https://host[:port] and nothing behind it", c.URL)
 	}
-	s := &Server{Config: c.withDefaults(), profiles: map[string]*Profile{}, mux: http.NewServeMux(), beginning: make(turns, judgedAtOnce), begun: make(turns, judgedAtOnce), validating: make(turns, validatedAtOnce)}
+	s := &Server{Config: c.withDefaults(), profiles: map[string]*Profile{}, mux: http.NewServeMux(), beginning: newTurns(judgedAtOnce), begun: newTurns(judgedAtOnce), validating: newTurns(validatedAtOnce)}
 	if len(c.Profiles) == 0 {
 		return nil, errors.New("acme: Config: Profiles: at least one")
 	}

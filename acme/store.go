@@ -43,7 +43,7 @@ type Tx interface {
 	// OrdersOf returns the orders that rest on an authorization, in whatever state.
 	OrdersOf(authorization string) ([]*Order, error)
 	// Overdue returns orders in state Processing whose lease has passed, or ends after
-	// horizon: no lease does that was given by now, so the clock was set back.
+	// horizon: no lease does that was given by now, so the clock was set back. One of each account comes before the second of any.
 	Overdue(now, horizon time.Time, most int) ([]*Order, error)
 
 	Authorization(id string) (*Authorization, error)
@@ -54,7 +54,7 @@ type Tx interface {
 	// LiveCount returns how many of them there are, of all identifiers; it costs little even where they are many.
 	LiveCount(account string, now time.Time) (int, error)
 	// Unfinished returns authorizations with a challenge in status Processing of whose
-	// lease the same is true as of an order's.
+	// lease the same is true as of an order's, in the same order.
 	Unfinished(now, horizon time.Time, most int) ([]*Authorization, error)
 
 	// Reserve notes the serial of a certificate that is about to be signed: ErrExists

@@ -57,7 +57,7 @@ func (s *Server) sweep(ctx context.Context) {
 	}
 }
 
-// takeUpOrders works on orders whose process has left them, or has found nothing proven and let them rest.
+// takeUpOrders works on orders whose process has left them, or has found nothing proven and let them rest, each account's in turn.
 func (s *Server) takeUpOrders(ctx context.Context, now time.Time) error {
 	late, err := view(ctx, s.Store, func(tx Tx) ([]*Order, error) { return tx.Overdue(now, now.Add(orderLease+clocksApart), sweepMost) })
 	if err != nil {
@@ -78,14 +78,14 @@ func (s *Server) takeUpOrders(ctx context.Context, now time.Time) error {
 		}
 		if mine != nil {
 			s.Log.Info("acme: taking up an order that was left", "order", mine.ID)
-			s.issueLater(mine, new(waiting))
+			s.issueLater(left(mine.Account), mine, new(waiting))
 		}
 	}
 	return nil
 }
 
 // takeUpChallenges validates challenges whose process has left them, or has found nothing proven and let them
-// rest. Those of all accounts are one queue, by their leases.
+// rest. Each account in turn has its oldest taken up.
 func (s *Server) takeUpChallenges(ctx context.Context, now time.Time) error {
 	late, err := view(ctx, s.Store, func(tx Tx) ([]*Authorization, error) {
 		return tx.Unfinished(now, now.Add(challengeLease+clocksApart), sweepMost)
@@ -119,7 +119,7 @@ func (s *Server) takeUpChallenges(ctx context.Context, now time.Time) error {
 			return err
 		}
 		if mine != nil {
-			s.validateLater(mine, n)
+			s.validateLater(left(mine.Account), mine, n)
 		}
 	}
 	return nil

@@ -66,10 +66,17 @@ func (t *tx) OrdersOf(authorization string) ([]*acme.Order, error) {
 		(SELECT order_id FROM order_authorizations WHERE authorization_id = $1) ORDER BY created, id`, authorization)
 }
 
-// Overdue returns them in the order in which their leases end.
+// Overdue returns first the one of each account whose lease ends first, then the second of each: one account's many
+// leave room for others' among the most.
 func (t *tx) Overdue(now, horizon time.Time, most int) ([]*acme.Order, error) {
-	return many[acme.Order](t, "an order", "SELECT doc FROM orders WHERE lease <= $1 OR lease > $2 ORDER BY lease, id LIMIT $3",
+	return many[acme.Order](t, "an order", fairly("orders", "lease <= $1 OR lease > $2"),
 		now.UTC().Format(stampForm), horizon.UTC().Format(stampForm), max(most, 0))
+}
+
+// fairly is the query for at most $3 of a table, the accounts' in rounds.
+func fairly(table, which string) string {
+	return "SELECT doc FROM " + table + " JOIN (SELECT id AS chosen, lease AS until, row_number() OVER (PARTITION BY account ORDER BY lease, id) AS round FROM " + table +
+		" WHERE " + which + " ORDER BY round, until, chosen LIMIT $3) ON id = chosen ORDER BY round, until, chosen"
 }
 
 func (t *tx) Authorization(id string) (*acme.Authorization, error) {
@@ -113,9 +120,9 @@ func (t *tx) LiveCount(account string, now time.Time) (n int, err error) {
 	return n, err
 }
 
-// Unfinished returns them in the order in which their leases end.
+// Unfinished returns them in the order of Overdue.
 func (t *tx) Unfinished(now, horizon time.Time, most int) ([]*acme.Authorization, error) {
-	return many[acme.Authorization](t, "an authorization", "SELECT doc FROM authorizations WHERE lease <= $1 OR last_lease > $2 ORDER BY lease, id LIMIT $3",
+	return many[acme.Authorization](t, "an authorization", fairly("authorizations", "lease <= $1 OR last_lease > $2"),
 		now.UTC().Format(stampForm), horizon.UTC().Format(stampForm), max(most, 0))
 }
 

@@ -195,7 +195,7 @@ func acmeNamedFiles(c *config.Config) (all []namedFile) {
 		found("acme.directory", nil, err.Error())
 		return all
 	}
-	if found("acme.directory", err); err == nil {
+	if found("acme.directory", err, warnedRootList(dir, time.Now())...); err == nil {
 		if former, err := formerURL(dir, a.URL); err == nil && former != "" {
 			found("acme.url", nil, renamed(dir, former))
 		}

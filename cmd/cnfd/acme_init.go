@@ -16,6 +16,7 @@ import (
 	"cnfd/acme"
 	"cnfd/acme/ca"
 	"cnfd/acme/store"
+	"cnfd/cmd/cnfd/internal/config"
 
 	"github.com/spf13/cobra"
 )
@@ -25,8 +26,11 @@ func newACMEInit() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "init",
 		Short: "Make a CA: a root, an intermediate and the store",
-		Long: `Make a CA in acme.directory: a root, an intermediate that issues, the keys of both, and an empty store. A CA that
-is there is never touched. The root's key is needed for cnfd acme rotate alone: keep it elsewhere afterwards.`,
+		Long: `Make a CA in acme.directory: a root and its revocation list, an intermediate that issues, the keys of both, and an
+empty store. A CA that is there is never touched. The root's key is needed for cnfd acme rotate and for cnfd acme revoke
+--issuer alone: keep it elsewhere afterwards. Its list is good for a year: cnfd acme rotate --list-only makes the next.
+
+Where acme.url or --url says how the server is reached, the intermediate names the place of the root's list there.`,
 		Example: `  cnfd acme init
   cnfd acme init --name "Vendor" --key-type p384 --url https://ca.vendor.example:8256 --config cnfd.yaml`,
 		Args: noArgs,
@@ -41,7 +45,7 @@ is there is never touched. The root's key is needed for cnfd acme rotate alone: 
 	f := cmd.Flags()
 	f.StringVar(&o.name, "name", "", "the `NAME` of the CA, which its certificates show (default: cnfd)")
 	f.StringVar(&o.keyType, "key-type", "", "the `TYPE` of its keys: p256, p384, rsa, ed25519 (default: p256)")
-	f.StringVar(&o.url, "url", "", "the `URL` that clients will reach the server by, for what is printed (default: acme.url, or https://localhost:8256)")
+	f.StringVar(&o.url, "url", "", "the `URL` that clients will reach the server by (default: acme.url; for what is printed, https://localhost:8256)")
 	o.addFlags(cmd, "print one JSON object")
 	return cmd
 }
@@ -68,6 +72,7 @@ func (o *acmeInitOptions) init(cmd *cobra.Command, d *desk, setup ca.Setup) erro
 		o.url = d.config.ACME.URL
 	}
 	url := o.url
+	setup.URL = listedAt(&d.config.ACME, url)
 	if url == "" {
 		url = "https://localhost:8256"
 	}
@@ -82,11 +87,25 @@ func (o *acmeInitOptions) init(cmd *cobra.Command, d *desk, setup ca.Setup) erro
 	if doc.Intermediate, err = newestIntermediate(d); err != nil {
 		return err
 	}
+	if doc.RootList, err = newestRootList(d.dir); err != nil {
+		return err
+	}
+	doc.placed = setup.URL != ""
 	if o.json {
 		return printJSON(cmd.OutOrStdout(), &doc)
 	}
 	doc.print(cmd.OutOrStdout(), d)
 	return nil
+}
+
+// listedAt is where the root's list will be had, as certificates of the CA are told; "": nobody has said.
+func listedAt(a *config.ACME, url string) string {
+	if url == "" {
+		return ""
+	}
+	at := *a
+	at.URL = url
+	return publicURL(&at)
 }
 
 // make makes a CA and its store: both, or where anything fails nothing.
@@ -141,12 +160,14 @@ const rootFile = "root.pem"
 
 // initDoc is what was made, as --json prints it.
 type initDoc struct {
-	Directory     string  `json:"directory"`
-	Root          madeDoc `json:"root"`
-	Intermediate  madeDoc `json:"intermediate"`
-	ACMEDirectory string  `json:"acme_directory"` // what clients are given
+	Directory     string       `json:"directory"`
+	Root          madeDoc      `json:"root"`
+	RootList      *rootListDoc `json:"root_list"`
+	Intermediate  madeDoc      `json:"intermediate"`
+	ACMEDirectory string       `json:"acme_directory"` // what clients are given
 
-	url string
+	url    string
+	placed bool // the intermediate names where the root's list is
 }
 
 // madeDoc is a certificate of the CA's own.
@@ -210,6 +231,10 @@ func (i *initDoc) print(w io.Writer, d *desk) {
 		fmt.Fprintf(w, "  %-13s %s, until %s\n", one.what, shown(one.is.Subject), one.is.NotAfter)
 	}
 	fmt.Fprintf(w, "  %-13s SHA-256 %s\n", "fingerprint", i.Root.Fingerprint)
+	fmt.Fprintf(w, "  %-13s %s, until %s\n", "root's list", shown(i.RootList.File), i.RootList.NextUpdate)
+	if !i.placed {
+		fmt.Fprintf(w, "  The intermediate names no place of that list, since neither acme.url nor --url says how the server is reached.\n")
+	}
 	fmt.Fprintf(w, `
 What comes next:
   Have %s trusted where these certificates are checked, and by ACME clients;
@@ -219,5 +244,5 @@ What comes next:
 		fmt.Fprintf(w, "  Put into the configuration of cnfd serve:\n    acme: {listen: \"127.0.0.1:8256\", url: %q}\n", i.url)
 	}
 	fmt.Fprintf(w, "  Start, or restart, cnfd serve%s, and give clients %s\n", d.with, shown(i.ACMEDirectory))
-	fmt.Fprintf(w, "  Move root.key to a safe place: only cnfd acme rotate%s needs it.\n", d.with)
+	fmt.Fprintf(w, "  Move root.key to a safe place: only cnfd acme rotate%s needs it, before the root's list ends too.\n", d.with)
 }

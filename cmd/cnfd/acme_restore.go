@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"cnfd/acme"
 	"cnfd/acme/ca"
@@ -75,7 +76,7 @@ func (d *desk) restore(cmd *cobra.Command, file string) (*backup.List, error) {
 	}
 	defer os.RemoveAll(room)
 	doc, err := backup.Read(in, []string{storeFile, rootFile}, func(name string, content io.Reader) error {
-		return writeOwn(filepath.Join(room, name), content)
+		return writeOwn(filepath.Join(room, name), content, modeOf(name))
 	})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", shown(file), err)
@@ -114,13 +115,24 @@ func vacant(dir string) error {
 	return nil
 }
 
-// writeOwn writes a new file that only its owner may touch, to the disk.
-func writeOwn(path string, content io.Reader) error {
+// modeOf is the mode of a file of a CA: what it gives to everybody is readable by whomever the directory lets in.
+func modeOf(name string) fs.FileMode {
+	if name == rootFile || strings.HasSuffix(name, ".crl") || strings.HasPrefix(name, "intermediate-") && strings.HasSuffix(name, ".pem") {
+		return 0o644
+	}
+	return 0o600
+}
+
+// writeOwn writes a new file that only its owner may write to, to the disk.
+func writeOwn(path string, content io.Reader, mode fs.FileMode) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
 	_, err = io.Copy(f, content)
+	if mode != 0o600 {
+		err = errors.Join(err, f.Chmod(mode))
+	}
 	return errors.Join(err, f.Sync(), f.Close())
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -15,22 +16,37 @@ import (
 
 func newACMERevoke() *cobra.Command {
 	var o acmeOptions
-	var reason string
+	var reason, issuer, rootKey string
 	cmd := &cobra.Command{
-		Use:   "revoke SERIAL",
-		Short: "Revoke a certificate",
+		Use:   "revoke SERIAL | --issuer ID",
+		Short: "Revoke a certificate, or a former intermediate",
 		Long: `Revoke a certificate, whoever has it: the next revocation list names it. A daemon that runs makes that list when
 it is next asked for one.
 
+With --issuer it is a former intermediate, with all that it has issued: the root's next list names it, which needs the
+root's key. Its ID is what cnfd acme list --json has as issuer. cnfd acme rotate --revoke-former revokes the one in use.
+
 The reasons are ` + strings.Join(reasonWords(), ", ") + `.`,
-		Example: "  cnfd acme revoke 3a5f90c2d1e47b6880fe --reason keyCompromise",
-		Args:    exactly(1, "a serial"),
+		Example: `  cnfd acme revoke 3a5f90c2d1e47b6880fe --reason keyCompromise
+  cnfd acme revoke --issuer 0123456789abcdef --root-key /mnt/safe/root.key`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if cmd.Flags().Changed("issuer") {
+				return noArgs(cmd, args)
+			}
+			return exactly(1, "a serial")(cmd, args)
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			serial, err := serialOf(args[0])
+			code, err := reasonCode(reason)
 			if err != nil {
 				return err
 			}
-			code, err := reasonCode(reason)
+			if cmd.Flags().Changed("issuer") {
+				return o.revokeIssuer(cmd, issuer, code, rootKey)
+			}
+			if cmd.Flags().Changed("root-key") {
+				return errors.New("--root-key: it is for --issuer alone")
+			}
+			serial, err := serialOf(args[0])
 			if err != nil {
 				return err
 			}
@@ -59,8 +75,23 @@ The reasons are ` + strings.Join(reasonWords(), ", ") + `.`,
 		},
 	}
 	cmd.Flags().StringVar(&reason, "reason", "unspecified", "the `REASON`, which lists show")
+	cmd.Flags().StringVar(&issuer, "issuer", "", "the `ID` of a former intermediate, which is revoked instead of a certificate")
+	rootKeyFlag(cmd, &rootKey)
 	o.addFlags(cmd, "print one JSON object")
 	return cmd
+}
+
+// revokeIssuer puts a former intermediate on the root's list.
+func (o *acmeOptions) revokeIssuer(cmd *cobra.Command, issuer string, code int, rootKey string) error {
+	if err := rootKeyGiven(cmd, rootKey); err != nil {
+		return err
+	}
+	if len(issuer) != 16 || strings.Trim(issuer, "0123456789abcdef") != "" {
+		return errors.New("--issuer: want 16 hexadecimal digits, as cnfd acme list --json has them as issuer")
+	}
+	return o.withStore(func(d *desk) error {
+		return d.renewRootList(cmd, o.json, rootKey, ca.Revocation{Issuer: issuer, Reason: code})
+	})
 }
 
 // willBeListed says why no revocation list will name a certificate that has just been revoked: what

@@ -17,6 +17,7 @@ packages=(
   nginx caddy                                     # gateways that ask cnfd, and hand on a client's certificate
   certbot lego dehydrated uacme acmetool acme-tiny # ACME clients, beside caddy
   pebble                                          # an ACME server that is not ours, to prove the drivers of those on
+  faketime                                        # certbot on another day
   gnutls-bin                                      # certtool: a second opinion of certificates and revocation lists
   prometheus systemd                              # promtool, systemd-analyze
   iproute2                                        # network namespaces

@@ -78,12 +78,17 @@ func (o *ownCertificate) run(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		if o.good(ctx, o.leaf) || o.take(ctx) { // another daemon of this CA may have renewed it
-			continue
-		}
-		if err := o.renew(ctx); err != nil && ctx.Err() == nil {
-			o.log.Error("acme: the server's own certificate is not renewed", "err", err, "until", utc(o.leaf.NotAfter))
-		}
+		o.look(ctx)
+	}
+}
+
+// look renews it where it is not good any more, unless another daemon of this CA has.
+func (o *ownCertificate) look(ctx context.Context) {
+	if o.good(ctx, o.leaf) || o.take(ctx) {
+		return
+	}
+	if err := o.renew(ctx); err != nil && ctx.Err() == nil {
+		o.log.Error("acme: the server's own certificate is not renewed", "err", err, "until", utc(o.leaf.NotAfter))
 	}
 }
 
@@ -97,8 +102,8 @@ func (o *ownCertificate) take(ctx context.Context) bool {
 		o.log.Warn("acme: the server's own certificate: " + w[0])
 		return false
 	}
-	pair, err := tls.X509KeyPair(text, text) // which is an error where the key is another's
-	if err != nil || !o.good(ctx, pair.Leaf) {
+	pair, err := tls.X509KeyPair(text, text) // which is an error where the key is another's, and passes over what is cut off
+	if err != nil || len(pair.Certificate) < 2 || !bytes.HasSuffix(text, []byte("-----END CERTIFICATE-----\n")) || !o.good(ctx, pair.Leaf) {
 		return false
 	}
 	o.leaf = pair.Leaf

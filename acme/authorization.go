@@ -78,19 +78,18 @@ func (s *Server) newAuthorization(c *call) (*answer, *Problem) {
 	a := s.authorize(c.account, i, profile, found[0] == nil, now)
 	a.Ahead = true
 	err := s.Store.Update(c, func(tx Tx) error {
-		n, err := tx.LiveCount(c.account.ID, now)
+		n, err := tx.LiveCount(c.account.ID, Identifier{}, now)
 		if err != nil {
 			return err
 		}
 		if n >= s.OpenOrders*s.MaxNames {
 			return crowded(n)
 		}
-		same, err := tx.Live(c.account.ID, i, now)
-		if err != nil {
+		if n, err = tx.LiveCount(c.account.ID, i, now); err != nil {
 			return err
 		}
-		if len(same) >= s.OpenOrders {
-			return crowded(len(same)).For(i)
+		if n >= s.OpenOrders {
+			return crowded(n).For(i)
 		}
 		if err := unchanged(tx, c.account); err != nil {
 			return err

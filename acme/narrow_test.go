@@ -256,7 +256,7 @@ func TestAccountThatEndsWhileTheGateIsAsked(t *testing.T) {
 		})
 		r, body = p.post(path, payload)
 		wantRefused(t, r, body, http.StatusForbidden, acme.Unauthorized, "has changed meanwhile")
-		if n := stored(p.scene, func(tx acme.Tx) (int, error) { return tx.LiveCount(id, p.clock.Now()) }); n != 0 {
+		if n := stored(p.scene, func(tx acme.Tx) (int, error) { return tx.LiveCount(id, acme.Identifier{}, p.clock.Now()) }); n != 0 {
 			t.Errorf("%s: %d authorizations are live", path, n)
 		}
 		if open := stored(p.scene, func(tx acme.Tx) ([]*acme.Order, error) { return tx.OpenOrders(id) }); len(open) != 0 {

@@ -66,12 +66,12 @@ func (s *Server) knownOf(c *call, w *wanted, now time.Time) (*known, *Problem) {
 		}
 		var k known
 		for _, i := range w.identifiers { // of these alone: an account may have tens of thousands
-			live, err := tx.Live(c.account.ID, i, now.Add(s.OrderLife/2))
+			ahead, err := tx.Ahead(c.account.ID, i, now.Add(s.OrderLife/2))
 			if err != nil {
 				return nil, err
 			}
-			for _, a := range live {
-				if a.Ahead && a.Status == Valid && a.Thumbprint == c.account.Thumbprint && !a.Wildcard {
+			for _, a := range ahead {
+				if a.Thumbprint == c.account.Thumbprint && !a.Wildcard {
 					k.ahead = append(k.ahead, a)
 				}
 			}
@@ -88,15 +88,9 @@ func (s *Server) knownOf(c *call, w *wanted, now time.Time) (*known, *Problem) {
 
 // room is nil where the account may have one more order.
 func (s *Server) room(tx Tx, account string, now time.Time) error {
-	open, err := tx.OpenOrders(account)
+	n, err := tx.OpenCount(account, now)
 	if err != nil {
 		return err
-	}
-	n := 0
-	for _, o := range open {
-		if o.Expires.After(now) {
-			n++
-		}
 	}
 	if n >= s.OpenOrders {
 		p := Problemf(RateLimited, "the account has %d open orders: finish some, or wait until they expire", n)
@@ -109,14 +103,12 @@ func (s *Server) room(tx Tx, account string, now time.Time) error {
 // grants are the domains for which the operator lets the record alone suffice for an account.
 func grants(tx Tx, a *Account) ([]string, error) {
 	var domains []string
-	all, err := tx.Grants()
+	all, err := tx.GrantsOf(a.ID)
 	if err != nil {
 		return nil, err
 	}
 	for _, g := range all {
-		if g.Account == a.ID {
-			domains = append(domains, g.Domain)
-		}
+		domains = append(domains, g.Domain)
 	}
 	if a.External == "" {
 		return domains, nil

@@ -40,6 +40,8 @@ type Tx interface {
 	Orders(account, after string, most int) ([]*Order, error)
 	// OpenOrders returns an account's orders in state Open or Processing.
 	OpenOrders(account string) ([]*Order, error)
+	// OpenCount returns how many of them expire after now; it costs little even where others are many.
+	OpenCount(account string, now time.Time) (int, error)
 	// OrdersOf returns the orders that rest on an authorization, in whatever state.
 	OrdersOf(authorization string) ([]*Order, error)
 	// Overdue returns orders in state Processing whose lease has passed, or ends after
@@ -51,8 +53,10 @@ type Tx interface {
 	// Live returns an account's authorizations in status Pending or Valid that expire
 	// after now; of one identifier where that is not zero.
 	Live(account string, i Identifier, now time.Time) ([]*Authorization, error)
-	// LiveCount returns how many of them there are, of all identifiers; it costs little even where they are many.
-	LiveCount(account string, now time.Time) (int, error)
+	// LiveCount returns how many of them there are; it costs little even where they are many.
+	LiveCount(account string, i Identifier, now time.Time) (int, error)
+	// Ahead returns those of one identifier that are Valid, and were made ahead of any order.
+	Ahead(account string, i Identifier, now time.Time) ([]*Authorization, error)
 	// Unfinished returns authorizations with a challenge in status Processing of whose
 	// lease the same is true as of an order's, in the same order.
 	Unfinished(now, horizon time.Time, most int) ([]*Authorization, error)
@@ -78,6 +82,7 @@ type Tx interface {
 	PutExternalAccount(*ExternalAccount) error
 	ExternalAccounts() ([]*ExternalAccount, error)
 	Grants() ([]Grantee, error)
+	GrantsOf(account string) ([]Grantee, error)
 	PutGrant(Grantee) error
 	DropGrant(Grantee) error // ErrNotFound where there is none
 

@@ -58,8 +58,17 @@ func (t *tx) ExternalAccounts() ([]*acme.ExternalAccount, error) {
 
 // Grants returns all, by account, then domain.
 func (t *tx) Grants() ([]acme.Grantee, error) {
+	return t.grants("SELECT account, domain FROM grants ORDER BY account, domain")
+}
+
+// GrantsOf returns an account's, by domain.
+func (t *tx) GrantsOf(account string) ([]acme.Grantee, error) {
+	return t.grants("SELECT account, domain FROM grants WHERE account = $1 ORDER BY domain", account)
+}
+
+func (t *tx) grants(query string, args ...any) ([]acme.Grantee, error) {
 	var all []acme.Grantee
-	err := t.rows("SELECT account, domain FROM grants ORDER BY account, domain", nil, func(scan func(...any) error) error {
+	err := t.rows(query, args, func(scan func(...any) error) error {
 		var g acme.Grantee
 		if err := scan(&g.Account, &g.Domain); err != nil {
 			return err

@@ -122,7 +122,7 @@ func live(t *testing.T, s acme.Store) {
 		}
 	}
 	for account, want := range map[string]int{"a": 3, "b": 1, "c": 0} {
-		if n := reads(t, s, func(tx acme.Tx) (int, error) { return tx.LiveCount(account, day) }); n != want {
+		if n := reads(t, s, func(tx acme.Tx) (int, error) { return tx.LiveCount(account, acme.Identifier{}, day) }); n != want {
 			t.Errorf("of %s there are %d, want %d", account, n, want)
 		}
 	}

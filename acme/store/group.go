@@ -152,7 +152,7 @@ func (s *Store) turn(ctx context.Context, w *writing, f func(acme.Tx) error) (ag
 			return s.dialect.again(err), s.wrap(ctx, err)
 		}
 	}
-	t := &tx{ctx: ctx, link: w.link, store: s}
+	t := newTx(ctx, s, w.link)
 	if begins {
 		if err := t.ofVersion(s.version); err != nil {
 			return t.again, err

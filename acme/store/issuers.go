@@ -30,7 +30,8 @@ func Orphans(ctx context.Context, path string, there []string, now time.Time) (i
 	}
 	defer readers.give(l)
 	defer l.undo()
-	t := &tx{ctx: ctx, link: l, store: s, view: true}
+	t := newTx(ctx, s, l)
+	t.view = true
 	var known []string
 	err = t.rows(`SELECT issuer FROM revocation_lists UNION SELECT issuer FROM (SELECT issuer FROM certificates ORDER BY issued DESC, serial DESC LIMIT 1)`, nil,
 		func(scan func(...any) error) error {

@@ -9,7 +9,11 @@ import (
 )
 
 func (t *tx) Order(id string) (*acme.Order, error) {
-	return one[acme.Order](t, "order "+id, "SELECT doc FROM orders WHERE id = $1", id)
+	o, err := one[acme.Order](t, "order "+id, "SELECT doc FROM orders WHERE id = $1", id)
+	if err == nil {
+		t.rests[id] = slices.Clone(o.Authorizations)
+	}
+	return o, err
 }
 
 func (t *tx) PutOrder(o *acme.Order) error {
@@ -17,9 +21,15 @@ func (t *tx) PutOrder(o *acme.Order) error {
 	if err != nil {
 		return err
 	}
-	old, err := t.Order(o.ID)
-	if err != nil && !errors.Is(err, acme.ErrNotFound) {
-		return err
+	rests, there := t.rests[o.ID]
+	if !there {
+		old, err := t.Order(o.ID)
+		if err != nil && !errors.Is(err, acme.ErrNotFound) {
+			return err
+		}
+		if there = err == nil; there {
+			rests = old.Authorizations
+		}
 	}
 	lease := column{"lease", nil}
 	if o.State == acme.OrderProcessing {
@@ -29,11 +39,14 @@ func (t *tx) PutOrder(o *acme.Order) error {
 		column{"created", o.Created.UTC().Format(stampForm)}, column{"expires", stamp(o.Expires)}, lease, doc); err != nil {
 		return err
 	}
-	if old != nil && slices.Equal(old.Authorizations, o.Authorizations) {
+	if there && slices.Equal(rests, o.Authorizations) {
 		return nil
 	}
-	if _, err := t.exec("DELETE FROM order_authorizations WHERE order_id = $1", o.ID); err != nil {
-		return err
+	t.rests[o.ID] = slices.Clone(o.Authorizations)
+	if there {
+		if _, err := t.exec("DELETE FROM order_authorizations WHERE order_id = $1", o.ID); err != nil {
+			return err
+		}
 	}
 	for _, id := range o.Authorizations {
 		if _, err := t.exec("INSERT INTO order_authorizations (authorization_id, order_id) VALUES ($1, $2) ON CONFLICT DO NOTHING", id, o.ID); err != nil {
@@ -58,6 +71,11 @@ func (t *tx) Orders(account, after string, most int) ([]*acme.Order, error) {
 // OpenOrders returns them oldest first.
 func (t *tx) OpenOrders(account string) ([]*acme.Order, error) {
 	return many[acme.Order](t, "an order", "SELECT doc FROM orders WHERE account = $1 AND state IN (1, 2) ORDER BY created, id", account)
+}
+
+func (t *tx) OpenCount(account string, now time.Time) (n int, err error) {
+	err = t.row("SELECT count(*) FROM orders WHERE account = $1 AND state IN (1, 2) AND expires > $2", []any{account, now.UTC().Format(stampForm)}, &n)
+	return n, err
 }
 
 // OrdersOf returns them oldest first.
@@ -102,22 +120,35 @@ func (t *tx) PutAuthorization(a *acme.Authorization) error {
 		}
 	}
 	return t.put("authorizations", column{"id", a.ID}, column{"account", a.Account}, column{"identifier", a.Identifier.String()},
-		column{"status", string(a.Status)}, column{"expires", stamp(a.Expires)}, first, last, doc)
+		column{"status", string(a.Status)}, column{"ahead", number(a.Ahead)}, column{"expires", stamp(a.Expires)}, first, last, doc)
 }
 
 // Live returns them in the order in which they will expire.
 func (t *tx) Live(account string, i acme.Identifier, now time.Time) ([]*acme.Authorization, error) {
-	query, args := "SELECT doc FROM authorizations WHERE account = $1 AND status IN ('pending', 'valid') AND expires > $2", []any{account, now.UTC().Format(stampForm)}
-	if i != (acme.Identifier{}) {
-		query, args = query+" AND identifier = $3", append(args, i.String())
-	}
-	return many[acme.Authorization](t, "an authorization", query+" ORDER BY expires, id", args...)
+	which, args := living(account, i, now)
+	return many[acme.Authorization](t, "an authorization", "SELECT doc FROM authorizations WHERE "+which+" ORDER BY expires, id", args...)
 }
 
-func (t *tx) LiveCount(account string, now time.Time) (n int, err error) {
-	err = t.row("SELECT count(*) FROM authorizations WHERE account = $1 AND status IN ('pending', 'valid') AND expires > $2",
-		[]any{account, now.UTC().Format(stampForm)}, &n)
+func (t *tx) LiveCount(account string, i acme.Identifier, now time.Time) (n int, err error) {
+	which, args := living(account, i, now)
+	err = t.row("SELECT count(*) FROM authorizations WHERE "+which, args, &n)
 	return n, err
+}
+
+// living is the condition of those that live after now; of all identifiers where i is zero.
+func living(account string, i acme.Identifier, now time.Time) (which string, args []any) {
+	which, args = "account = $1 AND status IN ('pending', 'valid') AND expires > $2", []any{account, now.UTC().Format(stampForm)}
+	if i != (acme.Identifier{}) {
+		which, args = which+" AND identifier = $3", append(args, i.String())
+	}
+	return which, args
+}
+
+// Ahead returns them in the order in which they will expire.
+func (t *tx) Ahead(account string, i acme.Identifier, now time.Time) ([]*acme.Authorization, error) {
+	return many[acme.Authorization](t, "an authorization", `SELECT doc FROM authorizations
+		WHERE account = $1 AND identifier = $2 AND ahead = 1 AND status = 'valid' AND expires > $3 ORDER BY expires, id`,
+		account, i.String(), now.UTC().Format(stampForm))
 }
 
 // Unfinished returns them in the order of Overdue.
@@ -129,6 +160,7 @@ func (t *tx) Unfinished(now, horizon time.Time, most int) ([]*acme.Authorization
 // Prune drops what expired before then: orders that no process may be working on, and
 // authorizations that no order names any more. It returns how many it has dropped.
 func (t *tx) Prune(before time.Time, most int) (int, error) {
+	clear(t.rests) // what it drops is not there any more
 	then := before.UTC().Format(stampForm)
 	orders, err := t.exec(`DELETE FROM orders WHERE id IN
 		(SELECT id FROM orders WHERE expires < $1 AND state <> 2 ORDER BY expires, id LIMIT $2)`, then, max(most, 0))

@@ -20,7 +20,7 @@ func migrations() []migration {
 		`CREATE TABLE orders (id TEXT PRIMARY KEY, account TEXT NOT NULL, state INTEGER NOT NULL, created TEXT NOT NULL,
 			expires TEXT, lease TEXT, doc TEXT NOT NULL)`, // lease: while Processing
 		`CREATE INDEX orders_of ON orders (account, created, id) WHERE state <> 0`,
-		`CREATE INDEX orders_open ON orders (account, created, id) WHERE state IN (1, 2)`,
+		`CREATE INDEX orders_open ON orders (account, expires) WHERE state IN (1, 2)`,
 		`CREATE INDEX orders_leased ON orders (lease, id) WHERE lease IS NOT NULL`,
 		`CREATE INDEX orders_expiring ON orders (expires, id) WHERE state <> 2`,
 		`CREATE TABLE order_authorizations (authorization_id TEXT NOT NULL, order_id TEXT NOT NULL REFERENCES orders ON DELETE CASCADE,
@@ -28,8 +28,9 @@ func migrations() []migration {
 		`CREATE INDEX order_authorizations_of ON order_authorizations (order_id)`,
 
 		`CREATE TABLE authorizations (id TEXT PRIMARY KEY, account TEXT NOT NULL, identifier TEXT NOT NULL, status TEXT NOT NULL,
-			expires TEXT, lease TEXT, last_lease TEXT, doc TEXT NOT NULL)`, // of challenges in Processing: the lease that ends first, and last
+			ahead INTEGER NOT NULL, expires TEXT, lease TEXT, last_lease TEXT, doc TEXT NOT NULL)`, // of challenges in Processing: the lease that ends first, and last
 		`CREATE INDEX authorizations_live ON authorizations (account, identifier, expires) WHERE status IN ('pending', 'valid')`,
+		`CREATE INDEX authorizations_ahead ON authorizations (account, identifier, expires) WHERE ahead = 1 AND status = 'valid'`,
 		`CREATE INDEX authorizations_leased ON authorizations (lease, id) WHERE lease IS NOT NULL`,
 		`CREATE INDEX authorizations_last_leased ON authorizations (last_lease) WHERE last_lease IS NOT NULL`,
 		`CREATE INDEX authorizations_expiring ON authorizations (expires, id)`,
@@ -79,7 +80,7 @@ func (s *Store) migrateOnce(ctx context.Context, all []migration) (version int, 
 	}
 	defer s.writer.give(l)
 	defer l.undo()
-	t := &tx{ctx: ctx, link: l, store: s}
+	t := newTx(ctx, s, l)
 	if _, err := t.exec("CREATE TABLE IF NOT EXISTS migrations (version INTEGER PRIMARY KEY, name TEXT NOT NULL)"); err != nil {
 		return 0, err
 	}

@@ -93,7 +93,8 @@ func (s *Store) read(ctx context.Context, f func(acme.Tx) error) (again bool, er
 		l.undo()
 		s.readers.give(l)
 	}()
-	t := &tx{ctx: ctx, link: l, store: s, view: true}
+	t := newTx(ctx, s, l)
+	t.view = true
 	if err := t.ofVersion(s.version); err != nil {
 		return t.again, err
 	}

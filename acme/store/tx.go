@@ -22,6 +22,9 @@ type tx struct {
 	ended error // why it has ended; nil while it has not
 	again bool  // it ended because others were in its way
 
+	// rests is which authorizations an order rests on, of those that were read or put.
+	rests map[string][]string
+
 	wrote  bool // or tried to
 	failed bool // the database has failed at a statement: who knows what is left of the transaction
 }
@@ -32,6 +35,10 @@ var (
 	errEnded = errors.New("acme store: a transaction was used after its end")
 	errView  = errors.New("a View writes nothing: use an Update")
 )
+
+func newTx(ctx context.Context, s *Store, l *link) *tx {
+	return &tx{ctx: ctx, link: l, store: s, rests: map[string][]string{}}
+}
 
 // run calls f. Errors that it has overlooked count too.
 func (t *tx) run(f func(acme.Tx) error) error {

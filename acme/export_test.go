@@ -38,6 +38,7 @@ func (s *Server) Leave() { s.stop(); s.work.Wait() }
 func (s *Server) Ended() <-chan struct{} { return s.end.Done() }
 
 const (
+	SweepMost       = sweepMost
 	OrderLease      = orderLease
 	ChallengeLease  = challengeLease
 	MostTries       = mostTries

@@ -7,8 +7,8 @@ import (
 )
 
 // turns are so many things that may be under way at once: look-ups, connections. Where more are wanted, the next turn
-// is that of whoever holds the fewest; of several who hold as many, of the one whose last is the longest ago: so all take it in
-// rounds. That is done for networks, for the addresses of one and for the accounts of an address: who
+// is that of whoever holds the fewest; of several who hold as many, of the one who has come, got or given one back the longest ago: so
+// all take it in rounds. That is done for networks, for the addresses of one and for the accounts of an address: who
 // makes accounts, or has many addresses, has no more for it. One network never has all of them: another finds a turn at once.
 //
 // They are made by newTurns. What they keep is as much as waits and is under way.
@@ -17,7 +17,7 @@ type turns struct {
 
 	mu    sync.Mutex // guards what follows
 	all   share
-	times uint64 // that somebody has come, or has got a turn
+	times uint64 // that somebody has come, got a turn or given one back
 }
 
 // newTurns makes so many, of which one network has no more than three quarters.
@@ -44,7 +44,7 @@ func left(account string) party { return party{"", "", account} }
 // share is what somebody has of turns. The zero value is nobody's.
 type share struct {
 	held, waiting int
-	last          uint64            // time that it got one, or else has come
+	last          uint64            // time that it has come, got one or given one back
 	within        map[string]*share // of a network its addresses, of an address its accounts
 	queue         []chan struct{}   // of an account: closed one after another
 }
@@ -89,8 +89,9 @@ func (t *turns) take(ctx context.Context, p party) bool {
 func (t *turns) give(p party) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.times++
 	for _, s := range t.line(p) {
-		s.held--
+		s.held, s.last = s.held-1, t.times
 	}
 	t.forget(p)
 	t.deal()

@@ -46,6 +46,11 @@ func newACMELab(t *testing.T, number int) *acmeLab {
 		internet:  &internet{trust: trust{net: network, hints: []string{network + "1"}}, zones: map[string]*zone{}},
 		authority: newAuthority(t, filepath.Join(work, fmt.Sprintf("acme-%d", number))),
 	}
+	t.Cleanup(func() { // a CA would be the next run's past, with -count
+		if !t.Failed() {
+			os.RemoveAll(l.dir)
+		}
+	})
 	l.root, l.leaf = newHost(t, bind{inline: true}, network+"1"), newHost(t, bind{}, network+"2")
 	l.tld = l.leaf
 	root := l.add(t, l.root, ".", dns.ECDSAP256SHA256)

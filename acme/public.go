@@ -2,7 +2,6 @@ package acme
 
 import (
 	"bytes"
-	"encoding/pem"
 	"fmt"
 	"net/http"
 	"slices"
@@ -39,36 +38,6 @@ func (s *Server) crl(w http.ResponseWriter, r *http.Request) {
 	}
 	age := min(longestCached, list.due().Sub(s.Now()))
 	publish(w, r, list.DER, "application/pkix-crl", fmt.Sprintf(`"%d"`, list.Number), age, list.ThisUpdate)
-}
-
-// rootCRL gives out the root's list, one that has ended too: who reads it sees that, and of the next one
-// this server knows nothing.
-func (s *Server) rootCRL(w http.ResponseWriter, r *http.Request) {
-	if s.Root == nil {
-		http.NotFound(w, r)
-		return
-	}
-	list, err := s.Root.RootList()
-	if err != nil {
-		s.Log.Error("acme: no revocation list of the root's", "error", err)
-		http.Error(w, "there is no revocation list at the moment", http.StatusServiceUnavailable)
-		return
-	}
-	if list == nil || r.PathValue("file") != list.Issuer+".crl" {
-		http.NotFound(w, r)
-		return
-	}
-	age := min(longestCached, list.NextUpdate.Sub(s.Now()))
-	publish(w, r, list.DER, "application/pkix-crl", fmt.Sprintf(`"%d"`, list.Number), age, list.ThisUpdate)
-}
-
-func (s *Server) rootCertificate(w http.ResponseWriter, r *http.Request) {
-	if s.Root == nil {
-		http.NotFound(w, r)
-		return
-	}
-	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Root.RootDER()})
-	publish(w, r, text, "application/pem-certificate-chain", "", 24*time.Hour, time.Time{})
 }
 
 func (s *Server) issuerCertificate(w http.ResponseWriter, r *http.Request) {

@@ -32,6 +32,9 @@ func (s *Server) renewalInfo(r *http.Request) (*answer, *Problem) {
 	if err != nil {
 		return nil, s.internal(r.Context(), "reading the certificate", err)
 	}
+	if cert.Revoked.IsZero() && s.issuerRevoked(cert.Issuer) {
+		cert.Revoked = s.Now()
+	}
 	var v renewalObject
 	v.Window.Start, v.Window.End = renewal(cert, s.Now())
 	return &answer{status: http.StatusOK, object: v, retry: seconds(lookAgain(cert))}, nil
@@ -41,7 +44,7 @@ func (s *Server) renewalInfo(r *http.Request) (*answer, *Problem) {
 // instead of two thirds: there is little time to mend what went wrong (Boulder's figures).
 const shortLived = 10 * 24 * time.Hour
 
-// renewal is the window in which a certificate is best renewed: now, where it is revoked.
+// renewal is the window in which a certificate is best renewed: now, where it or its issuer is revoked.
 func renewal(c *Certificate, now time.Time) (start, end time.Time) {
 	if !c.Revoked.IsZero() {
 		start = now.UTC().Truncate(time.Second).Add(-time.Hour)

@@ -2,8 +2,11 @@ package acme_test
 
 import (
 	"bytes"
+	"crypto/rand"
+	"crypto/x509"
 	"encoding/pem"
 	"errors"
+	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -80,4 +83,47 @@ func TestRootIsPublished(t *testing.T) {
 	s.Server = s.again(nil)
 	is("nothing is known of the root", "/root.pem", http.StatusNotFound, "", "", "")
 	is("nothing is known of its list", list, http.StatusNotFound, "", "", "")
+}
+
+// TestRenewalInfoOfARevokedIssuer: its clients are told to renew at once, and no others.
+func TestRenewalInfoOfARevokedIssuer(t *testing.T) {
+	s := newScene(t, nil)
+	cert, _ := s.issued("somebody", "vendor.example")
+	published := &root{}
+	s.Server = s.again(func(c *acme.Config) { c.Root = published })
+	now := s.clock.Now()
+	list := func(serials ...int64) *acme.CRL {
+		template := &x509.RevocationList{Number: big.NewInt(1), ThisUpdate: now, NextUpdate: now.Add(time.Hour)}
+		for _, n := range serials {
+			template.RevokedCertificateEntries = append(template.RevokedCertificateEntries, x509.RevocationListEntry{SerialNumber: big.NewInt(n), RevocationTime: now})
+		}
+		der, err := x509.CreateRevocationList(rand.Reader, template, s.authority.cert, s.authority.key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return &acme.CRL{Issuer: "above", Number: 1, ThisUpdate: now, NextUpdate: now.Add(time.Hour), Count: len(serials), DER: der}
+	}
+	issuer := s.authority.cert.SerialNumber.Int64()
+	for _, tt := range []struct {
+		claim  string
+		list   *acme.CRL
+		err    error
+		atOnce bool
+	}{
+		{"there is no list", nil, nil, false},
+		{"the list is empty", list(), nil, false},
+		{"another is revoked", list(issuer + 1), nil, false},
+		{"its issuer is revoked", list(issuer+1, issuer), nil, true},
+		{"the list cannot be read", list(issuer), errors.New("cut off"), false},
+	} {
+		published.list, published.err = tt.list, tt.err
+		r, body := newClient(t, s.Server).get("/acme/renewal-info/" + certID(t, cert))
+		wantStatus(t, r, body, http.StatusOK)
+		if w := read[renewalDoc](t, body).Window; w.End.Before(now) != tt.atOnce {
+			t.Errorf("%s: %s to %s, and now it is %s", tt.claim, w.Start, w.End, now)
+		}
+	}
+	if kept := stored(s, func(tx acme.Tx) (*acme.Certificate, error) { return tx.Certificate(cert.Serial) }); !kept.Revoked.IsZero() {
+		t.Error("the certificate itself was revoked")
+	}
 }

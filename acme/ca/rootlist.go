@@ -60,7 +60,7 @@ func renewRootList(dir string, now time.Time, rootKey string, revoked []Revocati
 	for _, r := range revoked {
 		i, err := next.find(r.Issuer)
 		if err == nil && i == len(next.certs)-1 {
-			err = fmt.Errorf("%s is the intermediate in use, and nothing could be issued any more: have Rotate make the next one and revoke it in one step", certFile(there.certs[i]))
+			err = fmt.Errorf("%s is the intermediate in use, and nothing could be issued any more: make the next one and revoke it in one step, with rotate --revoke-former", certFile(there.certs[i]))
 		}
 		if err == nil {
 			err = next.revoke(i, r.Reason, now)

@@ -97,27 +97,29 @@ func (g *Gate) judge(ctx context.Context, c *acme.Claim) *acme.Problem {
 	if p != nil {
 		return p
 	}
-	if p := g.vouched(ctx, domain, c.Keys); p != nil {
-		return p
-	}
 	optIn := c.Method == acme.MethodCNF && !c.Granted
 	restricted := c.Identifier.Type == acme.TypeDNS // CAA restricts names, not addresses (RFC 8659 §3)
 	if !optIn && !restricted {
-		return nil
+		return g.vouched(ctx, domain, c.Keys)
 	}
-	own, p := g.lookUp(ctx, domain)
+	own := g.begin(ctx, domain)
+	defer own.end()
+	if p := g.vouched(ctx, domain, c.Keys); p != nil {
+		return p
+	}
+	set, p := own.answer()
 	if p != nil {
 		return p
 	}
 	if optIn {
-		if p := g.optsIn(own, domain, c); p != nil {
+		if p := g.optsIn(set, domain, c); p != nil {
 			return p
 		}
 	}
 	if !restricted {
 		return nil
 	}
-	return g.permitted(ctx, own, domain, c)
+	return g.permitted(ctx, set, domain, c)
 }
 
 // read checks a claim before anybody is asked, and returns the domain, without the

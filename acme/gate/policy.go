@@ -4,12 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"cnfd/acme"
 	"cnfd/acme/caa"
 	"cnfd/dnssec"
-	"cnfd/verifier"
 )
 
 // methodsOf are the values of validationmethods that a claim's method may be listed
@@ -40,16 +38,11 @@ func (g *Gate) question(c *acme.Claim) caa.Question {
 // proven to be unsigned restricts as any other.
 func (g *Gate) permitted(ctx context.Context, own *dnssec.Answer, domain string, c *acme.Claim) *acme.Problem {
 	at, a := domain, own
-	for a.Kind != dnssec.Positive {
-		_, above, ok := strings.Cut(at, ".")
-		if !ok {
-			return nil // nobody restricts it
-		}
+	if a.Kind != dnssec.Positive {
 		var p *acme.Problem
-		if a, p = g.lookUp(ctx, above); p != nil {
-			return p
+		if at, a, p = g.climb(ctx, domain); a == nil {
+			return p // nil: nobody restricts it
 		}
-		at = above
 	}
 	set, err := caa.Parse(a.Data)
 	if err == nil {
@@ -141,30 +134,4 @@ func atItsName(a *dnssec.Answer) bool {
 		}
 	}
 	return n > 0 && n == len(a.Data)
-}
-
-// lookUp asks for the CAA records of a name, past the cache and with a chain of trust no older than acme.ChainAge. What it returns is
-// proven, or proven to be unsigned; of everything else it returns the problem.
-func (g *Gate) lookUp(ctx context.Context, domain string) (*dnssec.Answer, *acme.Problem) {
-	what := "the CAA records of " + domain + "."
-	name, ok := dnssec.NameOf(domain)
-	if !ok {
-		return nil, internal("the name of a CAA set is none")
-	}
-	a, _, err := g.config.Source.Lookup(ctx, dnssec.Question{Name: name, Type: caa.Type, Bounded: true, ChainAge: acme.ChainAge})
-	switch {
-	case err != nil:
-		return nil, interrupted(what)
-	case a == nil:
-		return nil, unproven(what, verifier.Indeterminate, dnssec.Trouble{})
-	case a.Trouble.Budget:
-		return nil, unproven(what, verifier.TooCostly, a.Trouble)
-	case a.Trouble.Unreachable:
-		return nil, unproven(what, verifier.Unreachable, a.Trouble)
-	case a.Security == dnssec.Bogus:
-		return nil, unproven(what, verifier.Bogus, a.Trouble)
-	case a.Overridden, a.Name != name.String(), !a.Conclusive(caa.Type):
-		return nil, unproven(what, verifier.Indeterminate, a.Trouble)
-	}
-	return a, nil
 }

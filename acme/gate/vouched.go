@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 
 	"cnfd/acme"
 	"cnfd/dnssec"
@@ -20,10 +21,18 @@ func (g *Gate) vouched(ctx context.Context, domain string, keys []thumbprint.Thu
 	var first *acme.Problem
 	var missing []string
 	var why verifier.Reason
-	for _, k := range keys {
-		v, err := g.config.Confirmer.Confirm(ctx, "dns:"+domain,
-			thumbprint.Confirmation{Method: thumbprint.MethodJWK, Thumbprint: k}, verifier.Freshness{Bounded: true, ChainAge: acme.ChainAge})
-		p := g.judgeVerdict(&v, err, domain, k)
+	verdicts, errs := make([]verifier.Verdict, len(keys)), make([]error, len(keys))
+	var asking sync.WaitGroup
+	for n, k := range keys {
+		asking.Go(func() {
+			verdicts[n], errs[n] = g.config.Confirmer.Confirm(ctx, "dns:"+domain,
+				thumbprint.Confirmation{Method: thumbprint.MethodJWK, Thumbprint: k}, verifier.Freshness{Bounded: true, ChainAge: acme.ChainAge})
+		})
+	}
+	asking.Wait()
+	for n, k := range keys {
+		v, err := &verdicts[n], errs[n]
+		p := g.judgeVerdict(v, err, domain, k)
 		if p == nil {
 			continue
 		}

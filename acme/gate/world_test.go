@@ -3,6 +3,7 @@ package gate
 import (
 	"context"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -22,6 +23,8 @@ import (
 type world struct {
 	t      testing.TB
 	sets   map[string]*dnssec.Answer // by "name. TYPE"
+	slow   map[string]time.Duration  // by "name. TYPE": until it is answered
+	mu     sync.Mutex                // guards asked
 	asked  []string
 	before error // returned without looking
 	after  error // returned with the answer
@@ -37,7 +40,16 @@ func (w *world) Lookup(ctx context.Context, q dnssec.Question) (*dnssec.Answer, 
 	if !q.Bounded || q.MaxAge != 0 || !q.At.IsZero() {
 		w.t.Errorf("asked for %s in what is cached, or as of another time: %+v", name, q)
 	}
-	w.asked = append(w.asked, name+" "+dns.Type(q.Type).String())
+	what := name + " " + dns.Type(q.Type).String()
+	w.mu.Lock()
+	w.asked = append(w.asked, what)
+	w.mu.Unlock()
+	if d := w.slow[what]; d > 0 {
+		select {
+		case <-time.After(d):
+		case <-ctx.Done():
+		}
+	}
 	switch {
 	case ctx.Err() != nil:
 		return nil, false, ctx.Err()

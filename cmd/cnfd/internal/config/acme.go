@@ -9,7 +9,7 @@ import (
 type ACME struct {
 	// Address and port of the ACME server, HTTPS; "" turns it off. Its CA is made by cnfd acme init (docs/acme.md).
 	Listen string `yaml:"listen" default:"\"\""`
-	// Address and port that give out revocation lists and the CA's certificates by plain HTTP, and nothing else: certificates then name them there (RFC 5280 §8 warns of https for both). "": they are had at url alone.
+	// Address and port that give out revocation lists, the root's too, and the CA's certificates by plain HTTP, and nothing else: certificates then name them there (RFC 5280 §8 warns of https for both), an intermediate where this is set when it is made. "": they are had at url alone.
 	ListenPlain string `yaml:"listen_plain" default:"\"\""`
 	// What clients reach the server by, as accounts and certificates will name it for good: https://ca.example:8256, without a path.
 	URL string `yaml:"url" default:"\"\""`

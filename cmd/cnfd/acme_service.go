@@ -173,7 +173,9 @@ func (d *daemon) serveACME(a *acmeService, s sockets) {
 			d.serving.Go(func() { a.own.run(running) })
 		}
 		d.serving.Go(func() { a.watchEnd(running, d.log.Logger, d.clock.Now) })
-		a.failed = a.server.Run(running)
+		if err := a.server.Run(running); running.Err() == nil || !errors.Is(err, context.Canceled) {
+			a.failed = err // else it was ended before it had begun
+		}
 		return a.failed
 	})
 }

@@ -187,7 +187,7 @@ func (k *knowing) comesTo(t *testing.T, happens func(*testing.T, *knowing), word
 	if _, err := k.Accept(ctx, z.Challenges[0]); err != nil {
 		t.Fatal(err)
 	}
-	z, err = k.WaitAuthorization(ctx, z.URI)
+	_, err = k.WaitAuthorization(ctx, z.URI)
 	if words != nil {
 		k.refused(t, ctx, o, err, words)
 		if now := k.issued(t); now != issued {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -211,4 +212,39 @@ func TestPublicFilesAreReadable(t *testing.T) {
 			t.Errorf("%s: %v, %v", e.Name(), info.Mode(), err)
 		}
 	}
+}
+
+// TestRootListOfMany: of those that make a list at once each either has its revocation on it from then on, or is told
+// that it has not.
+func TestRootListOfMany(t *testing.T) {
+	s := newScene(t, acme.Ed25519)
+	const many = 8
+	for range many {
+		s.rotate()
+	}
+	ids, before := s.ca.Issuers()[1:], s.rootList().Number.Int64()
+	errs := make([]error, many)
+	var all sync.WaitGroup
+	for n := range many {
+		all.Go(func() { errs[n] = RenewRootList(s.dir, s.now, "", Revocation{Issuer: ids[n]}) })
+	}
+	all.Wait()
+	listed, done := s.rootList(), 0
+	for n, err := range errs {
+		on := slices.ContainsFunc(listed.RevokedCertificateEntries, func(e x509.RevocationListEntry) bool {
+			return e.SerialNumber.Cmp(s.ca.present.Load().issuer(ids[n]).cert.SerialNumber) == 0
+		})
+		if on != (err == nil) {
+			t.Errorf("%s: on the list: %t, and %v", ids[n], on, err)
+		}
+		if err == nil {
+			done++
+			continue
+		}
+		wants(t, err, "has just been made by another: nothing was changed")
+	}
+	if number := listed.Number.Int64(); done == 0 || number != before+int64(done) {
+		t.Errorf("%d were told that it was done, and the number is %d, after %d", done, number, before)
+	}
+	t.Logf("%d of %d", done, many)
 }

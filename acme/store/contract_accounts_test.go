@@ -81,6 +81,12 @@ func externals(t *testing.T, s acme.Store) {
 	if got := reads(t, s, acme.Tx.Grants); !slices.Equal(got, want) {
 		t.Errorf("grants: %v, want %v", got, want)
 	}
+	of := func(account string) []acme.Grantee {
+		return reads(t, s, func(tx acme.Tx) ([]acme.Grantee, error) { return tx.GrantsOf(account) })
+	}
+	if a, b, c := of("a"), of("b"), of("c"); !slices.Equal(a, want[:2]) || !slices.Equal(b, want[2:]) || len(c) > 0 {
+		t.Errorf("of a: %v, b: %v, c: %v", a, b, c)
+	}
 	puts(t, s, acme.Tx.DropGrant, g[1])
 	if got := reads(t, s, acme.Tx.Grants); !slices.Equal(got, []acme.Grantee{g[2], g[0]}) {
 		t.Errorf("grants after one was dropped: %v", got)

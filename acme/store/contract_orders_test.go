@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -48,11 +49,17 @@ func openOrders(t *testing.T, s acme.Store) {
 	open := func() string {
 		return ids(reads(t, s, func(tx acme.Tx) ([]*acme.Order, error) { return tx.OpenOrders("a") }), orderID)
 	}
+	count := func(account string) int {
+		return reads(t, s, func(tx acme.Tx) (int, error) { return tx.OpenCount(account, day) })
+	}
 	for i, state := range []acme.OrderState{acme.OrderInvalid, acme.OrderOpen, acme.OrderProcessing, acme.OrderValid} {
-		puts(t, s, putOrder, &acme.Order{ID: fmt.Sprint(i), Account: "a", State: state}, &acme.Order{ID: fmt.Sprint("b", i), Account: "b", State: state})
+		puts(t, s, putOrder, &acme.Order{ID: fmt.Sprint(i), Account: "a", State: state, Expires: day.Add(1)}, &acme.Order{ID: fmt.Sprint("b", i), Account: "b", State: state, Expires: day})
 	}
 	if got := open(); got != "1 2 " {
 		t.Errorf("open: %s", got)
+	}
+	if a, b, c := count("a"), count("b"), count("c"); a != 2 || b != 0 || c != 0 {
+		t.Errorf("there are %d, of whom all has expired %d, of nobody %d", a, b, c)
 	}
 	puts(t, s, putOrder, &acme.Order{ID: "1", Account: "a", State: acme.OrderInvalid}, &acme.Order{ID: "2", Account: "a", State: acme.OrderValid})
 	if got := open(); got != "" {
@@ -121,15 +128,99 @@ func live(t *testing.T, s acme.Store) {
 			t.Errorf("of %s, %s: %s, want %s", tc.account, tc.i, got, tc.want)
 		}
 	}
-	for account, want := range map[string]int{"a": 3, "b": 1, "c": 0} {
-		if n := reads(t, s, func(tx acme.Tx) (int, error) { return tx.LiveCount(account, acme.Identifier{}, day) }); n != want {
-			t.Errorf("of %s there are %d, want %d", account, n, want)
+	for _, tc := range []struct {
+		account string
+		i       acme.Identifier
+		want    int
+	}{{"a", acme.Identifier{}, 3}, {"a", name, 2}, {"a", ip, 1}, {"b", acme.Identifier{}, 1}, {"b", ip, 0}, {"c", acme.Identifier{}, 0}} {
+		if n := reads(t, s, func(tx acme.Tx) (int, error) { return tx.LiveCount(tc.account, tc.i, day) }); n != tc.want {
+			t.Errorf("of %s, %s there are %d, want %d", tc.account, tc.i, n, tc.want)
 		}
 	}
 	puts(t, s, acme.Tx.PutAuthorization, z("valid", "a", name, acme.Deactivated, 1))
 	if got := got("a", name); got != "pending " {
 		t.Errorf("after one was deactivated: %s", got)
 	}
+}
+
+func ahead(t *testing.T, s acme.Store) {
+	name := acme.Identifier{Type: acme.TypeDNS, Value: "a.example"}
+	z := func(id string, change func(*acme.Authorization)) *acme.Authorization {
+		a := &acme.Authorization{ID: id, Account: "a", Identifier: name, Status: acme.Valid, Ahead: true, Expires: day.Add(1)}
+		change(a)
+		return a
+	}
+	puts(t, s, acme.Tx.PutAuthorization,
+		z("later", func(a *acme.Authorization) { a.Expires = day.Add(2) }), z("sooner", func(*acme.Authorization) {}),
+		z("an order's", func(a *acme.Authorization) { a.Ahead = false }), z("pending", func(a *acme.Authorization) { a.Status = acme.Pending }),
+		z("expired", func(a *acme.Authorization) { a.Expires = day }), z("other's", func(a *acme.Authorization) { a.Account = "b" }),
+		z("of another", func(a *acme.Authorization) { a.Identifier.Value = "b.example" }))
+	got := func() string {
+		return ids(reads(t, s, func(tx acme.Tx) ([]*acme.Authorization, error) { return tx.Ahead("a", name, day) }), authzID)
+	}
+	if got := got(); got != "sooner later " {
+		t.Errorf("ahead: %s", got)
+	}
+	puts(t, s, acme.Tx.PutAuthorization, z("sooner", func(a *acme.Authorization) { a.Status = acme.Deactivated }))
+	if got := got(); got != "later " {
+		t.Errorf("after one was deactivated: %s", got)
+	}
+}
+
+// orderChanges: which authorizations an order rests on is what was put last, whatever was read before, also in one Update.
+func orderChanges(t *testing.T, s acme.Store) {
+	o := func(of ...string) *acme.Order {
+		return &acme.Order{ID: "o", Account: "a", Authorizations: of, Expires: day}
+	}
+	of := func(tx acme.Tx, authorization string) int {
+		all, err := tx.OrdersOf(authorization)
+		if err != nil {
+			t.Error(err)
+		}
+		return len(all)
+	}
+	is := func(tx acme.Tx, want ...string) {
+		for _, id := range []string{"x", "y"} {
+			n := 0
+			if slices.Contains(want, id) {
+				n = 1
+			}
+			if got := of(tx, id); got != n {
+				t.Errorf("%d orders rest on %s; it should be %v", got, id, want)
+			}
+		}
+	}
+	update(t, s, func(tx acme.Tx) error {
+		err := tx.PutOrder(o("x"))
+		is(tx, "x")
+		err2 := tx.PutOrder(o("y"))
+		is(tx, "y")
+		return errors.Join(err, err2)
+	})
+	update(t, s, func(tx acme.Tx) error {
+		got, err := tx.Order("o")
+		if err != nil {
+			return err
+		}
+		got.Authorizations[0] = "x" // the caller's own copy
+		err = tx.PutOrder(got)
+		is(tx, "x")
+		return err
+	})
+	update(t, s, func(tx acme.Tx) error {
+		if _, err := tx.Order("o"); err != nil {
+			return err
+		}
+		n, err := tx.Prune(day.Add(1), 9)
+		is(tx)
+		err2 := tx.PutOrder(o("x"))
+		is(tx, "x")
+		if n != 1 {
+			t.Errorf("%d were dropped", n)
+		}
+		return errors.Join(err, err2)
+	})
+	view(t, s, func(tx acme.Tx) error { is(tx, "x"); return nil })
 }
 
 func unfinished(t *testing.T, s acme.Store) {

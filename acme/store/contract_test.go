@@ -33,6 +33,8 @@ func testStore(t *testing.T, open func(t *testing.T) acme.Store) {
 		"an authorization has the orders that name it":               ordersOf,
 		"overdue orders are those in progress whose lease is over":   overdue,
 		"live authorizations are pending or valid, and not at end":   live,
+		"made ahead are the valid ones of an identifier":             ahead,
+		"an order rests on what was put last":                        orderChanges,
 		"unfinished authorizations have a challenge left lying":      unfinished,
 		"a serial is reserved once, for ever":                        reservedOnce,
 		"certificates come by issue, page by page, ties too":         certificatePages,

@@ -46,7 +46,7 @@ func Orphans(ctx context.Context, path string, there []string, now time.Time) (i
 			continue
 		}
 		var serial string
-		err := t.row("SELECT serial FROM certificates WHERE issuer = $1 AND not_after > $2 ORDER BY issued DESC, serial DESC LIMIT 1", []any{id, stamp(now)}, &serial)
+		err := t.row("SELECT serial FROM certificates WHERE issuer = $1 AND not_after > $2 LIMIT 1", []any{id, stamp(now)}, &serial)
 		switch err {
 		case nil:
 			ids = append(ids, id)

@@ -46,6 +46,26 @@ var roles = map[string]func(path string) error{
 			fmt.Println(n)
 		}
 	},
+	// crowd is write for eight at once, each with a count of its own.
+	"crowd": func(path string) error {
+		s, err := Open(path)
+		if err != nil {
+			return err
+		}
+		errs := make(chan error)
+		for own := range crowdSize {
+			go func() {
+				for {
+					n, err := counted(context.Background(), s, fmt.Sprint("own ", own))
+					if err != nil {
+						errs <- err
+					}
+					fmt.Println(own, n)
+				}
+			}()
+		}
+		return <-errs
+	},
 	// step counts up 50 times beside other processes, opening the store anew each ten times.
 	"step": func(path string) error {
 		for range 5 {
@@ -103,6 +123,21 @@ func written(ctx context.Context, s *Store) (n int, err error) {
 			putCounter(tx, "count", n),
 			tx.PutCertificate(&acme.Certificate{Serial: id, Identifiers: names, Leaf: make([]byte, 1500)}),
 			tx.PutBlob(id, make([]byte, 3000)))
+	})
+	return n, err
+}
+
+// crowdSize is how many count up at once in role crowd.
+const crowdSize = 8
+
+// counted counts up by one Update, which puts a blob named by the count besides.
+func counted(ctx context.Context, s *Store, name string) (n int, err error) {
+	err = s.Update(ctx, func(tx acme.Tx) error {
+		if n, err = counter(tx, name); err != nil {
+			return err
+		}
+		n++
+		return errors.Join(putCounter(tx, name, n), tx.PutBlob(fmt.Sprint(name, " ", n), nil))
 	})
 	return n, err
 }

@@ -39,8 +39,10 @@ func migrations() []migration {
 		`CREATE TABLE certificates (serial TEXT PRIMARY KEY, account TEXT NOT NULL, issuer TEXT NOT NULL, key_hash TEXT NOT NULL, issued TEXT NOT NULL,
 			not_after TEXT, revoked TEXT, doc TEXT NOT NULL)`,
 		`CREATE INDEX certificates_issued ON certificates (issued, serial)`,
-		`CREATE INDEX certificates_of ON certificates (account, issued, serial)`,
-		`CREATE INDEX certificates_revoked ON certificates (issuer, issued, serial) WHERE revoked IS NOT NULL`,
+		// not_after at the end: what has ended is passed over without a look at the row.
+		`CREATE INDEX certificates_of ON certificates (account, issued, serial, not_after)`,
+		`CREATE INDEX certificates_ending ON certificates (issuer, not_after)`,
+		`CREATE INDEX certificates_revoked ON certificates (issuer, issued, serial, not_after) WHERE revoked IS NOT NULL`,
 		`CREATE INDEX certificates_of_keys ON certificates (key_hash, issued, serial) WHERE revoked IS NOT NULL`,
 		`CREATE TABLE certificate_names (name TEXT NOT NULL, serial TEXT NOT NULL REFERENCES certificates ON DELETE CASCADE, PRIMARY KEY (name, serial))`,
 		`CREATE INDEX certificate_names_of ON certificate_names (serial)`,

@@ -121,8 +121,8 @@ func acmeDir(c *config.Config) (string, error) {
 	return filepath.Join(c.StateDir, name), nil
 }
 
-// serialOf reads a certificate's serial as people write it: hex, colons may stand in it.
-func serialOf(arg string) (string, error) {
+// serialOf reads a certificate's serial as people write it: hex, colons may stand in it. with is what withConfig says.
+func serialOf(arg, with string) (string, error) {
 	text := strings.ToLower(strings.ReplaceAll(strings.TrimPrefix(strings.ToLower(arg), "0x"), ":", ""))
 	text = strings.TrimLeft(text, "0")
 	if len(text)%2 == 1 {
@@ -130,15 +130,15 @@ func serialOf(arg string) (string, error) {
 	}
 	if text == "" || len(text) > 40 || strings.Trim(text, "0123456789abcdef") != "" {
 		if secret(arg) {
-			return "", errors.New("the argument is no serial: want hexadecimal digits, as cnfd acme list prints them")
+			return "", fmt.Errorf("the argument is no serial: want hexadecimal digits, as cnfd acme list%s prints them", with)
 		}
-		return "", fmt.Errorf("%s: no serial: want hexadecimal digits, as cnfd acme list prints them", shown(arg))
+		return "", fmt.Errorf("%s: no serial: want hexadecimal digits, as cnfd acme list%s prints them", shown(arg), with)
 	}
 	return text, nil
 }
 
-// accountID reads an account's id, or its URL, as clients show it.
-func accountID(arg string) (string, error) {
+// accountID reads an account's id, or its URL, as clients show it. with is what withConfig says.
+func accountID(arg, with string) (string, error) {
 	id := arg
 	if strings.Contains(arg, "://") {
 		id = arg[strings.LastIndex(arg, "/")+1:]
@@ -146,7 +146,7 @@ func accountID(arg string) (string, error) {
 	if id == "" || len(id) > 64 || strings.ContainsFunc(id, func(c rune) bool {
 		return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-' && c != '_'
 	}) {
-		return "", errors.New("no account's id: want what cnfd acme accounts list prints, or the account's URL")
+		return "", fmt.Errorf("no account's id: want what cnfd acme accounts list%s prints, or the account's URL", with)
 	}
 	return id, nil
 }

@@ -82,7 +82,7 @@ func newACMEAccountsShow() *cobra.Command {
 		Example: "  cnfd acme accounts show evOfKhNU60wg",
 		Args:    exactly(1, "an account's id, or its URL"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			id, err := accountID(args[0])
+			id, err := accountID(args[0], withConfig(o.config))
 			if err != nil {
 				return err
 			}
@@ -175,7 +175,7 @@ certificates live on: cnfd acme list --account ID shows them, and cnfd acme revo
 		Example: "  cnfd acme accounts deactivate evOfKhNU60wg",
 		Args:    exactly(1, "an account's id, or its URL"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			id, err := accountID(args[0])
+			id, err := accountID(args[0], withConfig(o.config))
 			if err != nil {
 				return err
 			}

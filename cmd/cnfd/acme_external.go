@@ -181,7 +181,7 @@ made with it goes on: cnfd acme accounts deactivate ends that.`,
 		Args:    exactly(1, "a kid, as cnfd acme external list prints it"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if secret(args[0]) {
-				return fmt.Errorf("the argument is no kid: cnfd acme external list prints them")
+				return fmt.Errorf("the argument is no kid: cnfd acme external list%s prints them", withConfig(o.config))
 			}
 			return o.withStore(func(d *desk) error {
 				var e *acme.ExternalAccount

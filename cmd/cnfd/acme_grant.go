@@ -56,7 +56,7 @@ func newACMEGrantChange(verb, short string, change func(tx acme.Tx, g acme.Grant
 		Example: "  cnfd acme grant " + verb + " --account evOfKhNU60wg --domain '*.vendor.example'",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			id, err := accountID(account)
+			id, err := accountID(account, withConfig(o.config))
 			if err != nil {
 				return fmt.Errorf("--account: %w", err)
 			}
@@ -110,7 +110,9 @@ func addGrant(tx acme.Tx, g acme.Grantee) error {
 func dropGrant(tx acme.Tx, g acme.Grantee) error {
 	err := tx.DropGrant(g)
 	if errors.Is(err, acme.ErrNotFound) {
-		return fmt.Errorf("account %s has no grant of its own for %s: cnfd acme grant list shows all", g.Account, shown(g.Domain))
+		return &advised{say: func(with string) string {
+			return fmt.Sprintf("account %s has no grant of its own for %s: cnfd acme grant list%s shows all", g.Account, shown(g.Domain), with)
+		}}
 	}
 	return err
 }

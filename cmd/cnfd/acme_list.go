@@ -52,7 +52,7 @@ func (o *acmeListOptions) list(cmd *cobra.Command, d *desk) error {
 	}
 	var err error
 	if cmd.Flags().Changed("account") {
-		if filter.Account, err = accountID(o.account); err != nil {
+		if filter.Account, err = accountID(o.account, d.with); err != nil {
 			return fmt.Errorf("--account: %w", err)
 		}
 	}
@@ -149,7 +149,7 @@ func newACMEShow() *cobra.Command {
 		Example: "  cnfd acme show 3a5f90c2d1e47b6880fe\n  cnfd acme show 3a5f90c2d1e47b6880fe --pem | openssl x509 -text",
 		Args:    exactly(1, "a serial"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			serial, err := serialOf(args[0])
+			serial, err := serialOf(args[0], withConfig(o.config))
 			if err != nil {
 				return err
 			}

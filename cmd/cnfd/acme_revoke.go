@@ -46,7 +46,7 @@ The reasons are ` + strings.Join(reasonWords(), ", ") + `.`,
 			if cmd.Flags().Changed("root-key") {
 				return errors.New("--root-key: it is for --issuer alone")
 			}
-			serial, err := serialOf(args[0])
+			serial, err := serialOf(args[0], withConfig(o.config))
 			if err != nil {
 				return err
 			}

@@ -35,7 +35,7 @@ func TestACMELosesRenewal(t *testing.T) {
 		}
 		return err
 	})
-	if time.Now().After(first.NotAfter) || !last.NotAfter.After(first.NotAfter) {
+	if !last.NotAfter.After(first.NotAfter) {
 		t.Errorf("the one until %v was renewed to one until %v", first.NotAfter, last.NotAfter)
 	}
 	if strings.Contains(said(), "record_absent") {

@@ -27,6 +27,7 @@ type Config struct {
 	Root      Root      // nil: nothing is published of it
 	Now       func() time.Time
 	Log       *slog.Logger
+	Counter   Counter // may be nil
 
 	// URL is what clients reach the server by: "https://ca.example:8256", without a path.
 	URL      string

@@ -73,6 +73,7 @@ func (s *Server) newAuthorization(c *call) (*answer, *Problem) {
 	}
 	found := s.judge(c, s.beginning, c.party(), []*Claim{s.starting(c, i, profile, known)})
 	if p := s.refused(found); p != nil {
+		s.tell(atAuthorization, p, "account", c.account.ID, "profile", profile.Name)
 		return nil, p
 	}
 	a := s.authorize(c.account, i, profile, found[0] == nil, now)

@@ -107,7 +107,7 @@ func (s *Server) validateLater(who party, a *Authorization, n int) {
 			return // nothing was found out: its lease ends, and whoever is next takes it up
 		}
 		if p != nil {
-			s.tell("challenge not met", p, "authorization", a.ID, "account", a.Account, "type", a.Challenges[n].Type, "tries", a.Challenges[n].Tries)
+			s.tell(atChallenge, p, "authorization", a.ID, "account", a.Account, "type", a.Challenges[n].Type, "tries", a.Challenges[n].Tries)
 		}
 		if err := s.validated(a, n, p); err != nil {
 			s.Log.Error("acme: storing what came of a challenge", "error", err, "authorization", a.ID)
@@ -198,7 +198,9 @@ func (s *Server) resting(a *Authorization, account *Account, profile *Profile, d
 // §8.2). Every other failure is the authorization's end (RFC 8555 §7.1.6).
 func (s *Server) validated(worked *Authorization, n int, p *Problem) error {
 	ctx := context.Background() // what is known must not be lost because a process is asked to end
-	return s.Store.Update(ctx, func(tx Tx) error {
+	came := ""
+	err := s.Store.Update(ctx, func(tx Tx) error {
+		came = ""
 		a, err := tx.Authorization(worked.ID)
 		if err != nil {
 			return err
@@ -219,14 +221,18 @@ func (s *Server) validated(worked *Authorization, n int, p *Problem) error {
 			if account.Status != Valid || account.Thumbprint != a.Thumbprint {
 				return nil
 			}
+			came = string(Valid)
 			c.Status, c.Validated, c.Error = Valid, now, nil
 			a.Status, a.Method = Valid, c.Type
 			a.leave()
 		case again && c.Type == MethodCNF:
+			came = ChallengeUnproven
 			c.Status, c.Error = Pending, p
 		case again:
+			came = ChallengeUnproven
 			c.Error, c.Lease = p, now.Add(p.rest())
 		default:
+			came = string(Invalid)
 			c.Status, c.Error = Invalid, p
 			a.Status = Invalid
 			a.leave()
@@ -236,6 +242,10 @@ func (s *Server) validated(worked *Authorization, n int, p *Problem) error {
 		}
 		return tx.PutAuthorization(a)
 	})
+	if err == nil && came != "" {
+		s.Counter.Count(Validations, worked.Challenges[n].Type, came)
+	}
+	return err
 }
 
 // leave ends the work on challenges of an authorization that has come to its end otherwise: left in

@@ -20,9 +20,11 @@ func (s *Server) issueLater(who party, o *Order, w *waiting) <-chan *Problem {
 	s.work.Go(func() {
 		ctx, cancel := context.WithTimeout(s.end, issueTime)
 		defer cancel()
+		begun := s.Now()
 		p := s.issue(ctx, who, o)
+		s.Counter.Finalized(s.Now().Sub(begun))
 		if p != nil {
-			s.tell("no certificate", p, "order", o.ID, "account", o.Account, "profile", o.Profile, "for_good", !p.Passing)
+			s.tell(atFinalize, p, "order", o.ID, "account", o.Account, "profile", o.Profile, "for_good", !p.Passing)
 			if err := s.settle(o, p, w); err != nil {
 				s.Log.Error("acme: storing why there is no certificate", "error", err, "order", o.ID)
 			}
@@ -205,6 +207,8 @@ func (s *Server) store(worked *Order, issued *Issued) *Problem {
 	if stale {
 		return s.internal(ctx, "storing the certificate", errStale)
 	}
+	s.Counter.Count(Orders, OrderIssued)
+	s.Counter.Count(Issuances, worked.Profile)
 	s.Log.Info("acme: certificate", "serial", issued.Serial, "order", worked.ID, "account", worked.Account, "profile", worked.Profile, "not_after", leaf.NotAfter)
 	return nil
 }
@@ -250,7 +254,9 @@ func (s *Server) replace(tx Tx, o *Order) error {
 // where the client knows it to be processing, so that it is taken up again after a while.
 func (s *Server) settle(worked *Order, p *Problem, w *waiting) error {
 	ctx := context.Background() // see store
-	return s.Store.Update(ctx, func(tx Tx) error {
+	failed := false
+	err := s.Store.Update(ctx, func(tx Tx) error {
+		failed = false
 		o, err := tx.Order(worked.ID)
 		if err != nil {
 			return err
@@ -265,6 +271,7 @@ func (s *Server) settle(worked *Order, p *Problem, w *waiting) error {
 		}
 		switch {
 		case !p.Passing || o.Tries >= mostTries:
+			failed = true
 			o.State, o.CSR, o.Error = OrderInvalid, nil, p
 		case w.heard():
 			o.State, o.CSR, o.Error = OrderOpen, nil, nil
@@ -276,4 +283,8 @@ func (s *Server) settle(worked *Order, p *Problem, w *waiting) error {
 		}
 		return nil
 	})
+	if err == nil && failed {
+		s.Counter.Count(Orders, OrderFailed)
+	}
+	return err
 }

@@ -29,7 +29,8 @@ func (s *Server) newOrder(c *call) (*answer, *Problem) {
 	}
 	found := s.judge(c, s.beginning, c.party(), claims)
 	if p := s.refused(found); p != nil {
-		s.tell("order refused", p, "account", c.account.ID, "profile", w.profile.Name, "identifiers", len(claims))
+		s.Counter.Count(Orders, OrderRefused)
+		s.tell(atOrder, p, "account", c.account.ID, "profile", w.profile.Name, "identifiers", len(claims))
 		return nil, p
 	}
 	o, all := s.begin(c, w, claims, found, known, now)
@@ -47,6 +48,7 @@ func (s *Server) newOrder(c *call) (*answer, *Problem) {
 	if err != nil {
 		return nil, s.internal(c, "storing the order", err)
 	}
+	s.Counter.Count(Orders, OrderBegun)
 	a := s.orderAnswer(o, all, now)
 	a.status = http.StatusCreated
 	return a, nil

@@ -60,7 +60,8 @@ type Problem struct {
 	// Reason is the word of the verifier's reason where one was (docs/reasons.md), for the log. It is not sent.
 	Reason string `json:"-"`
 	// Retry, if not zero, is when to come again: Retry-After.
-	Retry time.Duration `json:"-"`
+	Retry   time.Duration `json:"-"`
+	limited *limited      // whose limit it is, of RateLimited
 	// Location, if not "", is the URL that the answer points to: of the account
 	// that a key belongs to (RFC 8555 §7.3.5).
 	Location string `json:"-"`
@@ -143,9 +144,9 @@ func (p *Problem) parts() []*Problem {
 	return []*Problem{&sub}
 }
 
-// tell logs that a request came to nothing: the kind, and for each identifier the reason's
+// tell counts and logs that a request came to nothing: the kind, and for each identifier the reason's
 // word. What names a domain is in the detail, which is logged where LogDetails says so.
-func (s *Server) tell(what string, p *Problem, more ...any) {
+func (s *Server) tell(when moment, p *Problem, more ...any) {
 	var reasons, details []string
 	for _, part := range p.parts() {
 		word := part.Reason
@@ -155,11 +156,12 @@ func (s *Server) tell(what string, p *Problem, more ...any) {
 		if !slices.Contains(reasons, word) {
 			reasons = append(reasons, word)
 		}
+			s.Counter.Count(Refusals, when.word, word)
 		details = append(details, part.Detail)
 	}
 	more = append(more, "kind", string(p.Kind), "reasons", strings.Join(reasons, " "))
 	if s.LogDetails {
 		more = append(more, "detail", strings.Join(details, "; "))
 	}
-	s.Log.Info("acme: "+what, more...)
+	s.Log.Info("acme: "+when.line, more...)
 }

@@ -36,6 +36,7 @@ type rates struct {
 	accounts sourced       // that are made
 	ordered  rate          // identifiers, of an account
 	together sourced       // identifiers, of all accounts together
+	told     rate          // lines of the log that say who is over a limit
 }
 
 // sourced are the rates of a source, and of the /48 that it is in.
@@ -48,6 +49,7 @@ func newRates(c *Config) *rates {
 		accounts: newSourced("new accounts", "acme.new_accounts", c.NewAccounts, 1, 1),
 		ordered:  newRate("names in orders of one account", "acme.new_orders", c.NewOrders, c.MaxNames, mostDebtors),
 		together: newSourced("names in orders", "acme.new_orders", c.NewOrders, accountsTogether, c.MaxNames),
+		told:     newRate("", "", 1, 1, mostDebtors),
 	}
 }
 
@@ -71,14 +73,14 @@ func multiple(key string, times int) string {
 func (s *Server) countAccount(c *call) *Problem {
 	narrow, wide := source(c.http)
 	all := &s.rates.accounts
-	return s.rates.take(charge{&all.narrow, narrow, 1}, charge{&all.wide, wide, 1})
+	return s.rates.take(charge{"address", &all.narrow, narrow, 1}, charge{"network", &all.wide, wide, 1})
 }
 
 // countIdentifiers counts those that the gate is about to be asked of, or says that there were too many.
 func (s *Server) countIdentifiers(c *call, n int) *Problem {
 	narrow, wide := source(c.http)
 	all := &s.rates.together
-	return s.rates.take(charge{&s.rates.ordered, c.account.ID, n}, charge{&all.narrow, narrow, n}, charge{&all.wide, wide, n})
+	return s.rates.take(charge{"account", &s.rates.ordered, c.account.ID, n}, charge{"address", &all.narrow, narrow, n}, charge{"network", &all.wide, wide, n})
 }
 
 // source is who sends a request, as the connection says and no header of it: an IPv4 address, or an IPv6 /64, which is
@@ -101,6 +103,7 @@ func source(r *http.Request) (narrow, wide string) {
 
 // charge is so many of what a rate is of, for who asks for them.
 type charge struct {
+	of   string // what who is
 	rate *rate
 	who  string
 	n    int
@@ -115,7 +118,7 @@ func (r *rates) take(charges ...charge) *Problem {
 	for _, c := range charges {
 		if wait := c.rate.wait(c.who, c.n, now); wait > 0 {
 			p := Problemf(RateLimited, "%d %s in an hour are the limit: come again later, or ask the operator of this server (%s)", c.rate.hourly, c.rate.what, c.rate.key)
-			p.Retry = wait
+			p.Retry, p.limited = wait, &limited{c.of, c.who, c.rate.key}
 			return p
 		}
 	}
@@ -123,6 +126,43 @@ func (r *rates) take(charges ...charge) *Problem {
 		c.rate.count(c.who, c.n, now)
 	}
 	return nil
+}
+
+// limited is who is over which limit.
+type limited struct{ of, who, limit string }
+
+// tellLimited logs who is over a limit: one line an hour of each limit and each of them, while so many can be remembered.
+func (s *Server) tellLimited(c *call, p *Problem) {
+	if p.Kind != RateLimited {
+		return
+	}
+	l := p.limited
+	if l == nil && c.account == nil {
+		return // nobody's
+	}
+	if l == nil {
+		l = &limited{"account", c.account.ID, "what an account has open"}
+	}
+	if !s.rates.tells(l) {
+		return
+	}
+	more := []any{"limit", l.limit, l.of, l.who}
+	if c.account != nil && l.of != "account" {
+		more = append(more, "account", c.account.ID)
+	}
+	s.Log.Warn("acme: over a limit: refused for now, and not told of again within the hour", more...)
+}
+
+// tells reports whether the log is to have a line of it now, and counts that.
+func (r *rates) tells(l *limited) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now, who := r.time(), l.limit+" "+l.who
+	if r.told.wait(who, 1, now) > 0 {
+		return false
+	}
+	r.told.count(who, 1, now)
+	return true
 }
 
 // time never goes back. Where the clock is set back it stands still for that moment: nobody is held to debts of a time that is

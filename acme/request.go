@@ -69,6 +69,7 @@ func (s *Server) signed(path string, who signer, handle func(*call) (*answer, *P
 		}
 		a, p := handle(c)
 		if p != nil {
+			s.tellLimited(c, p)
 			s.refuse(w, p)
 			return
 		}
@@ -280,6 +281,7 @@ func (s *Server) headers(w http.ResponseWriter) http.Header {
 
 // refuse sends a problem document (RFC 8555 §6.7).
 func (s *Server) refuse(w http.ResponseWriter, p *Problem) {
+	s.Counter.Count(Problems, string(p.Kind))
 	h := s.headers(w)
 	h.Set("Content-Type", "application/problem+json")
 	if p.Location != "" {

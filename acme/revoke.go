@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -58,6 +59,7 @@ func (s *Server) revoke(c *call) (*answer, *Problem) {
 		return nil, s.internal(c, "revoking the certificate", err)
 	}
 	s.lists.forget()
+	s.Counter.Count(Revocations, strconv.Itoa(wish.Reason))
 	by := "its own key"
 	if c.account != nil {
 		by = "account " + c.account.ID

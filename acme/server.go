@@ -73,6 +73,9 @@ func (c Config) withDefaults() Config {
 	c.OrderLife = min(c.OrderLife, longestOrder)
 	set(&c.Patience, 10*time.Second)
 	set(&c.CRLLife, 24*time.Hour)
+	if c.Counter == nil {
+		c.Counter = uncounted{}
+	}
 	if c.MaxNames == 0 {
 		c.MaxNames = mostNames
 	}

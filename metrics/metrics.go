@@ -29,6 +29,8 @@ type Family struct {
 	Kind       Kind
 	// Read gives the samples of now. It is called for each page, by many at once.
 	Read func() []Sample
+	// Histogram, where it is not nil, is shown instead of what Read gives.
+	Histogram *Histogram
 }
 
 // Sample is one value of a family.
@@ -46,12 +48,12 @@ type Metrics struct {
 	families []Family
 	reasons  []verifier.Reason
 	byReason [256]atomic.Uint64 // by verifier.Reason
-	took     [2]histogram       // of those that had to ask, and of those that the cache answered
+	took     [2]*Histogram      // of those that had to ask, and of those that the cache answered
 }
 
 // New makes Metrics that begin at nothing and show those families, too.
 func New(families ...Family) *Metrics {
-	return &Metrics{families: families, reasons: verifier.Reasons()}
+	return &Metrics{families: families, reasons: verifier.Reasons(), took: [2]*Histogram{NewHistogram(bounds[:]...), NewHistogram(bounds[:]...)}}
 }
 
 // Decided counts one decision: its reason, how long it took, and whether the network
@@ -62,7 +64,7 @@ func (m *Metrics) Decided(r verifier.Reason, took time.Duration, cached bool) {
 	if cached {
 		which = 1
 	}
-	m.took[which].observe(took)
+	m.took[which].Observe(took)
 }
 
 // bounds are the upper ends of the buckets, in seconds: hits take microseconds,
@@ -71,15 +73,23 @@ var bounds = [...]float64{
 	.000025, .00005, .0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10,
 }
 
-type histogram struct {
-	buckets [len(bounds) + 1]atomic.Uint64 // each its own alone
+// Histogram counts how long things took. It is made by NewHistogram.
+type Histogram struct {
+	bounds  []float64
+	buckets []atomic.Uint64 // each its own alone
 	nanos   atomic.Int64
 }
 
-func (h *histogram) observe(took time.Duration) {
+// NewHistogram makes one whose buckets end at these bounds, in seconds, which ascend; one more is without an end.
+func NewHistogram(bounds ...float64) *Histogram {
+	return &Histogram{bounds: bounds, buckets: make([]atomic.Uint64, len(bounds)+1)}
+}
+
+// Observe counts one.
+func (h *Histogram) Observe(took time.Duration) {
 	took = max(took, 0) // a clock may have been set back
 	at, seconds := 0, took.Seconds()
-	for at < len(bounds) && seconds > bounds[at] {
+	for at < len(h.bounds) && seconds > h.bounds[at] {
 		at++
 	}
 	h.buckets[at].Add(1)
@@ -106,6 +116,10 @@ func (m *Metrics) Append(dst []byte) []byte {
 	}
 	for i := range m.families {
 		f := &m.families[i]
+		if f.Histogram != nil {
+			dst = f.Histogram.append(head(dst, f.Name, f.Help, "histogram"), f.Name)
+			continue
+		}
 		kind := "gauge"
 		if f.Kind == Counter {
 			kind = "counter"
@@ -137,13 +151,13 @@ func merged(all []Sample) []Sample {
 
 // append writes a histogram. Its count is that of its buckets as they were read, so
 // that the page is one with itself however much is counted meanwhile.
-func (h *histogram) append(dst []byte, name string, labels ...string) []byte {
+func (h *Histogram) append(dst []byte, name string, labels ...string) []byte {
 	var sum uint64
 	for i := range h.buckets {
 		sum += h.buckets[i].Load()
 		end := math.Inf(1)
-		if i < len(bounds) {
-			end = bounds[i]
+		if i < len(h.bounds) {
+			end = h.bounds[i]
 		}
 		dst = sample(dst, name+"_bucket", append(labels[:len(labels):len(labels)], "le", number(end)), float64(sum))
 	}

@@ -27,6 +27,9 @@ func (d *daemon) newACME(c *config.Config, a *acmeService, s *store.Store, autho
 	wired := acmeServerConfig(c)
 	wired.Store, wired.Gate, wired.Validator, wired.Issuer, wired.Authority = s, &a.gate, validator, authority, authority
 	wired.Root = authority
+	if d.figures != nil {
+		wired.Counter = d.figures
+	}
 	wired.Now, wired.Log, wired.Blocked = d.clock.Now, d.log.Logger, a.blocked.Load
 	return acme.New(wired)
 }
@@ -35,7 +38,7 @@ func (d *daemon) newACME(c *config.Config, a *acmeService, s *store.Store, autho
 func acmeServerConfig(c *config.Config) acme.Config {
 	s := &c.ACME
 	return acme.Config{
-		URL: s.URL, Profiles: profilesOf(s), Terms: s.Terms, Website: s.Website, CAAIdentities: s.CAAIdentities, LogDetails: c.Log.Subjects == "full",
+		URL: s.URL, Profiles: profilesOf(s), Terms: s.Terms, TermsRequired: s.TermsRequired, Website: s.Website, CAAIdentities: s.CAAIdentities, LogDetails: c.Log.Subjects == "full",
 		ExternalAccounts: s.ExternalAccounts, AwaitRecord: s.AwaitRecord,
 		MaxNames: int(s.MaxNames), OrderLife: s.OrderLife, NewAccounts: hourly(s.NewAccounts), NewOrders: hourly(s.NewOrders),
 	}

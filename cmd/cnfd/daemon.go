@@ -37,6 +37,7 @@ type daemon struct {
 	lane      *lane.Lane // beneath http
 	dns       *listener.Server
 	acme      *acmeService
+	figures   *acmeCounts // nil where that is off
 	left      *snapshot
 	logKey    func() []byte
 	stopping  chan struct{}   // closed once no more requests are taken
@@ -113,7 +114,7 @@ func (d *daemon) prepare(c *config.Config, dns bool) error {
 	e.source.evidence.Store(c.Log.Evidence != "off")
 	d.decisions = &decisions{log: d.log.Logger, json: d.log.json, chain: e.resolver}
 	d.decisions.tells.Store(tellsOf(c, d.logKey))
-	d.decisions.counts = metrics.New(d.families()...)
+	d.decisions.counts = metrics.New(append(d.families(), d.acmeFamilies(c)...)...)
 	handler, err := d.handlerOf(c, e)
 	if err != nil {
 		return err

@@ -129,13 +129,28 @@ func (h *hierarchy) verifies(cert *x509.Certificate, now time.Time) error {
 	roots, above := x509.NewCertPool(), x509.NewCertPool()
 	roots.AddCert(h.root)
 	above.AddCert(h.understudy)
-	for _, use := range cert.ExtKeyUsage {
-		_, err := cert.Verify(x509.VerifyOptions{Roots: roots, Intermediates: above, CurrentTime: latest(now, cert.NotBefore), KeyUsages: []x509.ExtKeyUsage{use}})
-		if err != nil {
-			return err
+	chains, err := cert.Verify(x509.VerifyOptions{Roots: roots, Intermediates: above, CurrentTime: latest(now, cert.NotBefore), KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}})
+	if err != nil {
+		return err
+	}
+	for _, use := range cert.ExtKeyUsage { // the signatures are the same for each
+		if !slices.ContainsFunc(chains, func(chain []*x509.Certificate) bool { return allows(chain[1:], use) }) {
+			return x509.CertificateInvalidError{Cert: cert, Reason: x509.IncompatibleUsage}
 		}
 	}
 	return nil
+}
+
+// allows reports whether all that stands above a certificate lets it have a use (RFC 5280 §4.2.1.12): a certificate that
+// names none allows all.
+func allows(above []*x509.Certificate, use x509.ExtKeyUsage) bool {
+	for _, c := range above {
+		names := len(c.ExtKeyUsage)+len(c.UnknownExtKeyUsage) > 0
+		if names && !slices.Contains(c.ExtKeyUsage, use) && !slices.Contains(c.ExtKeyUsage, x509.ExtKeyUsageAny) {
+			return false
+		}
+	}
+	return true
 }
 
 // differs says what of a certificate, as it is read, is other than what was to be put

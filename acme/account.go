@@ -113,6 +113,9 @@ func (s *Server) register(tx Tx, c *call, wish *accountWish, now time.Time) (*Ac
 	if s.Terms != "" && !wish.Terms {
 		return nil, Problemf(UserActionRequired, "termsOfServiceAgreed: an account is for those who agree to %s", s.Terms)
 	}
+	if wish.Terms {
+		a.TermsURL = s.Terms
+	}
 	if wish.Contact != nil {
 		if p := checkContact(*wish.Contact); p != nil {
 			return nil, p
@@ -131,7 +134,19 @@ func (s *Server) register(tx Tx, c *call, wish *accountWish, now time.Time) (*Ac
 	return a, tx.PutKeyUse(&KeyUse{Thumbprint: a.Thumbprint, Account: a.ID, Current: true})
 }
 
-// account shows an account, updates its contacts, or ends it (RFC 8555 §7.3.2, §7.3.6).
+// agreed lets nobody begin who has agreed to other terms than those of now, where that is required (RFC 8555 §7.3.3).
+func (s *Server) agreed(handle func(*call) (*answer, *Problem)) func(*call) (*answer, *Problem) {
+	return func(c *call) (*answer, *Problem) {
+		if s.TermsRequired && s.Terms != "" && c.account.TermsURL != s.Terms {
+			p := Problemf(UserActionRequired, "the terms of service have changed: read %s, then agree: update the account with \"termsOfServiceAgreed\": true (RFC 8555 §7.3.2)", s.Terms)
+			p.Instance = s.Terms
+			return nil, p
+		}
+		return handle(c)
+	}
+}
+
+// account shows an account, updates its contacts and what terms it has agreed to, or ends it (RFC 8555 §7.3.2, §7.3.3, §7.3.6).
 func (s *Server) account(c *call) (*answer, *Problem) {
 	if c.http.PathValue("account") != c.account.ID {
 		return nil, forbidden("account")
@@ -147,11 +162,14 @@ func (s *Server) account(c *call) (*answer, *Problem) {
 	if wish.Status == string(Deactivated) {
 		return s.deactivate(c)
 	}
-	if wish.Contact == nil {
+	agrees := wish.Terms && s.Terms != "" && c.account.TermsURL != s.Terms
+	if wish.Contact == nil && !agrees {
 		return s.accountAnswer(c.account), nil
 	}
-	if p := checkContact(*wish.Contact); p != nil {
-		return nil, p
+	if wish.Contact != nil {
+		if p := checkContact(*wish.Contact); p != nil {
+			return nil, p
+		}
 	}
 	a, err := update(c, s.Store, func(tx Tx) (*Account, error) {
 		if err := unchanged(tx, c.account); err != nil {
@@ -161,7 +179,12 @@ func (s *Server) account(c *call) (*answer, *Problem) {
 		if err != nil {
 			return nil, err
 		}
-		a.Contact = *wish.Contact
+		if wish.Contact != nil {
+			a.Contact = *wish.Contact
+		}
+		if agrees {
+			a.Terms, a.TermsURL = true, s.Terms
+		}
 		return a, tx.PutAccount(a)
 	})
 	if err != nil {

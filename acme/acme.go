@@ -33,7 +33,9 @@ type Config struct {
 	URL      string
 	Profiles []Profile // the first is the default
 	Terms    string    // URL of the terms of service; "": none to agree to
-	Website  string
+	// TermsRequired: who has agreed to other terms than Terms orders nothing before agreeing to those (RFC 8555 §7.3.3).
+	TermsRequired bool
+	Website       string
 	// CAAIdentities are the issuer domain names of CAA records that mean this server (RFC 8555 §7.1.1).
 	CAAIdentities []string
 	// ExternalAccounts: nobody makes an account without an external one (RFC 8555 §7.3.4).

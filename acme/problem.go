@@ -53,6 +53,7 @@ type Problem struct {
 	Status      int         `json:"status,omitempty"` // of HTTP; in a subproblem 0
 	Identifier  *Identifier `json:"identifier,omitempty"`
 	Subproblems []*Problem  `json:"subproblems,omitempty"` // RFC 8555 §6.7.1
+	Instance    string      `json:"instance,omitempty"`    // with UserActionRequired: where its holder goes (RFC 8555 §7.3.3)
 	Algorithms  []string    `json:"algorithms,omitempty"`  // with BadSignatureAlgorithm: what is taken (RFC 8555 §6.2)
 	// Passing says that nothing is proven either way (a name server is silent, a
 	// zone is bogus): what was asked is not refused for good. It is not sent.
@@ -155,8 +156,8 @@ func (s *Server) tell(when moment, p *Problem, more ...any) {
 		}
 		if !slices.Contains(reasons, word) {
 			reasons = append(reasons, word)
-		}
 			s.Counter.Count(Refusals, when.word, word)
+		}
 		details = append(details, part.Detail)
 	}
 	more = append(more, "kind", string(p.Kind), "reasons", strings.Join(reasons, " "))

@@ -118,6 +118,7 @@ type Account struct {
 	Thumbprint string // its RFC 7638 thumbprint, base64url
 	Contact    []string
 	Terms      bool   // agreed to
+	TermsURL   string // to which; "": to none, or it was not kept by the release that made the account
 	External   string // the kid of the external account that vouches for it, or ""
 	// Binding is the request's externalAccountBinding as the client sent it: a JSON object, or nil.
 	Binding []byte

@@ -58,6 +58,7 @@ type accountDoc struct {
 	Thumbprint string   `json:"thumbprint"` // jkt of its key
 	Contact    []string `json:"contact"`
 	Terms      bool     `json:"terms_agreed"`
+	TermsURL   string   `json:"terms_url,omitempty"` // to which it has agreed
 	External   string   `json:"external,omitempty"`
 	Grants     []string `json:"grants,omitempty"` // show alone tells them, and what follows
 	// Certificates counts those that have neither expired nor been revoked.
@@ -66,7 +67,7 @@ type accountDoc struct {
 
 func accountDocOf(a *acme.Account) *accountDoc {
 	d := &accountDoc{
-		ID: a.ID, Status: string(a.Status), Created: utc(a.Created), Thumbprint: a.Thumbprint, Contact: a.Contact, Terms: a.Terms, External: a.External,
+		ID: a.ID, Status: string(a.Status), Created: utc(a.Created), Thumbprint: a.Thumbprint, Contact: a.Contact, Terms: a.Terms, TermsURL: a.TermsURL, External: a.External,
 	}
 	if d.Contact == nil {
 		d.Contact = []string{}

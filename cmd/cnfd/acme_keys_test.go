@@ -34,11 +34,12 @@ func profiled(read func(acme.Profile) any) func(*daemon, *config.Config) any {
 
 // acmeKeys are all keys of the section, but for those that TestEveryKeyOfACMEArrives adds.
 var acmeKeys = map[string]wiredKey{
-	"listen":       {"127.0.0.2:0", func(d *daemon, _ *config.Config) any { return strings.Split(d.Addresses().ACME, ":")[1] }, "//127.0.0.2"},
-	"listen_plain": {"127.0.0.2:0", func(d *daemon, _ *config.Config) any { return strings.Split(d.Addresses().ACMEPlain+"::", ":")[1] }, "//127.0.0.2"},
-	"url":          {"https://other.example", server(func(s *acme.Server) any { return s.URL }), "https://other.example"},
-	"terms":        {"https://ca.example/terms", server(func(s *acme.Server) any { return s.Terms }), "https://ca.example/terms"},
-	"website":      {"https://ca.example/about", server(func(s *acme.Server) any { return s.Website }), "https://ca.example/about"},
+	"listen":         {"127.0.0.2:0", func(d *daemon, _ *config.Config) any { return strings.Split(d.Addresses().ACME, ":")[1] }, "//127.0.0.2"},
+	"listen_plain":   {"127.0.0.2:0", func(d *daemon, _ *config.Config) any { return strings.Split(d.Addresses().ACMEPlain+"::", ":")[1] }, "//127.0.0.2"},
+	"url":            {"https://other.example", server(func(s *acme.Server) any { return s.URL }), "https://other.example"},
+	"terms":          {"https://ca.example/terms", server(func(s *acme.Server) any { return s.Terms }), "https://ca.example/terms"},
+	"terms_required": {"true\n  terms: https://ca.example/terms", server(func(s *acme.Server) any { return s.TermsRequired }), true},
+	"website":        {"https://ca.example/about", server(func(s *acme.Server) any { return s.Website }), "https://ca.example/about"},
 	"caa_identities": {"[ca.example]", func(d *daemon, c *config.Config) any {
 		return append(d.acme.server.CAAIdentities, d.gateConfig(c, nil, []record.Form{record.Dotted}).Identities...)
 	}, []string{"ca.example", "ca.example"}},

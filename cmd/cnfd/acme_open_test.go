@@ -260,6 +260,19 @@ func TestItIsTriedAgain(t *testing.T) {
 	})
 }
 
+// TestAClockThatGoesOnIsNoNewReason: what differs in the time alone is told once.
+func TestAClockThatGoesOnIsNoNewReason(t *testing.T) {
+	dir, _ := agedCA(t, -2*time.Hour)
+	of := func(after time.Duration) error {
+		_, err := ca.Open(ca.Config{Dir: dir, URL: anyURL, Now: func() time.Time { return time.Now().Add(after) }})
+		return err
+	}
+	first, second := of(0), of(time.Minute)
+	if first.Error() == second.Error() || kindOf(first) != kindOf(second) || kindOf(first) == kindOf(errors.New("another")) || of(3*time.Hour) != nil {
+		t.Errorf("%v, and %v", first, second)
+	}
+}
+
 // TestItIsTriedEachMinute, at the most seldom, and not once the daemon ends.
 func TestItIsTriedEachMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

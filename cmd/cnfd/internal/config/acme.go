@@ -20,6 +20,8 @@ type ACME struct {
 	// The URL of terms of service that every account has to agree to, and that of a page about this server.
 	Terms   string `yaml:"terms" default:"\"\""`
 	Website string `yaml:"website" default:"\"\""`
+	// An account that has agreed to other terms than these, or before cnfd kept to which, orders nothing until its client agrees to them: for new terms, at a new URL.
+	TermsRequired bool `yaml:"terms_required" default:"false"`
 	// The domain names that mean this server in CAA records: [ca.example]. Where a CAA set allows none of them, nothing is issued.
 	CAAIdentities []string `yaml:"caa_identities" default:"[]"`
 	// Accounts are made only with a key that cnfd acme external add has given out.

@@ -48,6 +48,7 @@ func (r *reader) checkACME(c *Config) {
 	}
 	r.checkACMEServer(a, c.Testing)
 	r.checkACMEFiles(a)
+	r.checkTerms(a)
 	for i, name := range a.CAAIdentities {
 		at := fmt.Sprintf("acme.caa_identities[%d]", i)
 		if !isHostName(name) {
@@ -113,6 +114,13 @@ func (r *reader) checkACMEServer(a *ACME, testing bool) {
 		if u, err := url.Parse(o.is); o.is != "" && (err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "") {
 			r.at(o.path, "%q: want an https URL", o.is)
 		}
+	}
+}
+
+// checkTerms wants something to agree to.
+func (r *reader) checkTerms(a *ACME) {
+	if a.TermsRequired && a.Terms == "" {
+		r.at("acme.terms_required", "there is nothing to agree to: acme.terms is \"\"")
 	}
 }
 

@@ -13,6 +13,8 @@ acme:
   listen_plain: 127.0.0.1:8257
   url: https://ca.example:8256
   directory: /var/lib/ca
+  terms: https://ca.example/terms
+  terms_required: true
   caa_identities: [ca.example]
   order_life: 2h
   max_names: 10
@@ -49,6 +51,7 @@ func TestACME(t *testing.T) {
 		{"a listener without a URL", "  url: https://ca.example:8256\n", "", "c:2:1: acme.url: acme.listen needs it"},
 		{"a plain listener alone", "  listen: 127.0.0.1:8256\n", "", "c:3:17: acme.listen_plain: there is nothing to give out"},
 		{"both at one port", "listen_plain: 127.0.0.1:8257", "listen_plain: 127.0.0.1:8256", "acme.listen_plain: acme.listen is there already"},
+		{"nothing to agree to", "  terms: https://ca.example/terms\n", "", "acme.terms_required: there is nothing to agree to: acme.terms is"},
 		{"plain http", "url: https:", "url: http:", "acme.url: want https (RFC 8555 §6.1); http needs testing: true"},
 		{"no URL", "https://ca.example:8256", "ca.example", `acme.url: "ca.example": want https://`},
 		{"a URL with a path", "ca.example:8256", "ca.example:8256/acme", "acme.url: want no path"},
@@ -62,7 +65,7 @@ func TestACME(t *testing.T) {
 		{"a path that is not absolute", "/var/lib/ca", "s3cret", "c:6:14: acme.directory: want an absolute path"},
 		{"another one", "/etc/cnfd/blocked", "s3cret", "acme.blocked_keys: want an absolute path"},
 		{"and of a list", "/etc/cnfd/cross.pem", "s3cret", "acme.alternate_chains[0]: want an absolute path"},
-		{"terms that are no URL", "order_life: 2h", "terms: yes please", `acme.terms: "yes please": want an https URL`},
+		{"terms that are no URL", "terms: https://ca.example/terms", "terms: yes please", `acme.terms: "yes please": want an https URL`},
 		{"a CAA identity that is no domain", "[ca.example]", "[a..b]", `acme.caa_identities[0]: "a..b": want a domain`},
 		{"one with an underscore", "[ca.example]", "[ca_1.example]", `acme.caa_identities[0]: "ca_1.example": want a domain`},
 		{"one with a dot at its end", "[ca.example]", "[ca.example.]", "acme.caa_identities[0]"},
@@ -79,10 +82,10 @@ func TestACME(t *testing.T) {
 		{"IPv4 in IPv6", "10.0.0.0/8", `"::ffff:10.0.0.0/104"`, "acme.allow_networks[0]: ::ffff:10.0.0.0/104: addresses are compared as IPv4"},
 		{"a port for testing", "order_life: 2h", "http_port: 8080", "acme.http_port: for testing only"},
 		{"the other", "order_life: 2h", "tls_port: 8443", "acme.tls_port: for testing only"},
-		{"an unknown key of a profile", "life: 72h", "lifetime: 72h", "c:14:38: acme.profiles[0].lifetime: unknown key"},
+		{"an unknown key of a profile", "life: 72h", "lifetime: 72h", "c:16:38: acme.profiles[0].lifetime: unknown key"},
 		{"a profile without a name", "name: server", `name: ""`, "acme.profiles[0].name: want a name"},
 		{"a profile with a blank in its name", "name: server", "name: a b", "acme.profiles[0].name: want a name"},
-		{"a name twice", "name: Mesh-1.0_a", "name: server", `c:15:12: acme.profiles[1].name: "server" is there already`},
+		{"a name twice", "name: Mesh-1.0_a", "name: server", `c:17:12: acme.profiles[1].name: "server" is there already`},
 		{"a key that is known too late", "bind: both", "bind: csr", "acme.profiles[1].grant: record: with bind: csr"},
 		{"another bind", "bind: both", "bind: none", `"none" is not one of account, csr, both`},
 		{"methods with a record", "grant: record,", "grant: record, methods: [http-01],", "acme.profiles[1].methods: only of grant: challenge"},
@@ -95,7 +98,7 @@ func TestACME(t *testing.T) {
 		{"too short a life", "72h", "4m59s", "acme.profiles[0].life: want from 5m to 19800h"},
 		{"too long a life", "72h", "19801h", "acme.profiles[0].life: want from 5m to 19800h"},
 		{"too early a beginning", "life: 72h", "backdate: 25h", "acme.profiles[0].backdate: want 24h or less"},
-		{"a beginning that is a whole life ago", "life: 72h", "life: 2h, backdate: 2h", "c:14:58: acme.profiles[0].backdate: 2h of a life of 2h leaves nothing: it is taken out of that: want 1h59m or less"},
+		{"a beginning that is a whole life ago", "life: 72h", "life: 2h, backdate: 2h", "c:16:58: acme.profiles[0].backdate: 2h of a life of 2h leaves nothing: it is taken out of that: want 1h59m or less"},
 		{"one that leaves no minute", "life: 72h", "life: 5m, backdate: 4m1s", "acme.profiles[0].backdate: 4m1s of a life of 5m leaves nothing"},
 		{"too many profiles", "  - {name: server,", strings.Repeat("  - {name: x}\n", 31) + "  - {name: server,", "acme.profiles: 33: want 32 at the most"},
 	} {
@@ -138,7 +141,7 @@ func TestBackdateFollowsLife(t *testing.T) {
 // TestACMEWarnings: each is of one thing that was changed.
 func TestACMEWarnings(t *testing.T) {
 	for _, tt := range []struct{ claim, from, to, says string }{
-		{"no way for a domain to opt in", "  caa_identities: [ca.example]\n", "", "c:14:43: acme.profiles[1].grant: record: acme.caa_identities is empty"},
+		{"no way for a domain to opt in", "  caa_identities: [ca.example]\n", "", "c:16:43: acme.profiles[1].grant: record: acme.caa_identities is empty"},
 		{"wildcards that nobody can have", "life: 72h", "wildcards: true, methods: [http-01]", "acme.profiles[0].wildcards: none can be had"},
 		{"connections to anywhere", "10.0.0.0/8", "0.0.0.0/0", "acme.allow_networks[0]: 0.0.0.0/0: whoever orders"},
 		{"no listener", "  listen: 127.0.0.1:8256\n  listen_plain: 127.0.0.1:8257\n", "", "acme.url: acme.listen is not set"},

@@ -112,7 +112,7 @@ func (d *daemon) acmeFamilies(c *config.Config) (all []metrics.Family) {
 			return metrics.One(0)
 		}},
 		metrics.Family{Name: "cnfd_acme_turns_waiting", Help: "Identifiers that wait for a turn: to be looked up for a new order, for what has begun, and to be validated.", Read: open((*acmeService).waiting)},
-		metrics.Family{Name: "cnfd_acme_certificate_end_seconds", Help: "When the root, the intermediate in use and the certificate that ACME clients are shown end, in seconds since 1970.", Read: open((*acmeService).ends)},
+		metrics.Family{Name: "cnfd_acme_certificate_not_after_seconds", Help: "When the root, the intermediate in use and the certificate that ACME clients are shown end, in seconds since 1970.", Read: open((*acmeService).ends)},
 		metrics.Family{Name: "cnfd_acme_crl_next_update_seconds", Help: "When the first revocation list of the intermediates, and that of the root, ends, in seconds since 1970; 0 where there should be one and is none.", Read: open((*acmeService).listEnds)},
 	)
 }

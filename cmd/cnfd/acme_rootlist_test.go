@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"cnfd/acme/ca"
+	"cnfd/acme/store"
 )
 
 // TestACMERootListThatEnds: it is told of in time, at the start and once a day, until there is the next one.
@@ -112,6 +113,33 @@ func TestACMERootIsServed(t *testing.T) {
 		}
 		if answer, text = from(path); answer.StatusCode != http.StatusOK || text != string(list.DER) {
 			t.Errorf("%s: the next list: %s", what, answer.Status)
+		}
+	}
+}
+
+// TestConfigCheckOfARootListThatEnds: cnfd config check warns of it, and of no other.
+func TestConfigCheckOfARootListThatEnds(t *testing.T) {
+	for days, warns := range map[int]bool{0: false, 334: false, 336: true, 366: true} {
+		dir := filepath.Join(t.TempDir(), "ca")
+		if err := ca.Init(dir, ca.Setup{Now: time.Now().AddDate(0, 0, -days)}); err != nil {
+			t.Fatal(err)
+		}
+		s, err := store.Open(filepath.Join(dir, storeFile))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		said := ""
+		for _, f := range acmeNamedFiles(parse(t, acmeConfig, dir)) {
+			if f.err != nil {
+				t.Error(f.err)
+			}
+			said += f.place + ": " + strings.Join(f.warnings, "; ")
+		}
+		if (said != "") != warns || warns && !strings.HasPrefix(said, "acme.directory: the root's revocation list ") {
+			t.Errorf("%d days old: %q", days, said)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -10,7 +11,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"cnfd/acme"
@@ -63,6 +63,28 @@ func (k *keeper) issued(t *testing.T) (n int) {
 	return n
 }
 
+// changeStored changes what the store has of the certificate that is kept.
+func (k *keeper) changeStored(t *testing.T, change func(*acme.Certificate)) {
+	t.Helper()
+	before := k.daemon()
+	must(t, before.begin(t.Context()))
+	must(t, k.store.Update(t.Context(), func(tx acme.Tx) error {
+		c, err := tx.Certificate(fmt.Sprintf("%032x", before.leaf.SerialNumber))
+		if err != nil {
+			return err
+		}
+		change(c)
+		return tx.PutCertificate(c)
+	}))
+}
+
+// silent is a store that cannot be read.
+type silent struct{ acme.Store }
+
+func (silent) View(context.Context, func(acme.Tx) error) error {
+	return errors.New("the disk has an error")
+}
+
 // TestOwnCertificateIsKept: the next start shows what the one before had issued, where nothing has changed; each row changes one thing, and
 // another is issued, shown and kept.
 func TestOwnCertificateIsKept(t *testing.T) {
@@ -93,6 +115,13 @@ func TestOwnCertificateIsKept(t *testing.T) {
 				return acme.RevokeCertificate(tx, fmt.Sprintf("%032x", before.leaf.SerialNumber), 1, k.now())
 			}))
 		}, false},
+		{"the store has another of its serial", func(t *testing.T, k *keeper, _ *ownCertificate) {
+			k.changeStored(t, func(c *acme.Certificate) { c.Leaf = append([]byte{}, c.Leaf[1:]...) })
+		}, false},
+		{"it is an account's", func(t *testing.T, k *keeper, _ *ownCertificate) {
+			k.changeStored(t, func(c *acme.Certificate) { c.Account = "somebody" })
+		}, false},
+		{"the store does not say", func(_ *testing.T, k *keeper, o *ownCertificate) { o.store = silent{k.store} }, true},
 		{"a new intermediate", func(t *testing.T, k *keeper, _ *ownCertificate) {
 			_, err := ca.Rotate(k.dir, ca.Setup{Now: k.now()}, "")
 			must(t, err)
@@ -225,58 +254,4 @@ func TestTwoDaemonsHaveOneOwnCertificate(t *testing.T) {
 	if !five.leaf.Equal(three.leaf) && !five.leaf.Equal(four.leaf) || k.issued(t) != n {
 		t.Errorf("%d were issued after %d", k.issued(t), n)
 	}
-}
-
-// TestOwnCertificateWhereTheClockIsSetBack: by less than an hour it is good on; by more it is not good until it is looked at again, within a
-// minute. The time that was right comes back, and that one is good still.
-func TestOwnCertificateWhereTheClockIsSetBack(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		k := newKeeper(t)
-		defer k.store.Close()
-		k.shift = 24 * time.Hour // the CA is a day old
-		o := k.daemon()
-		var mu sync.Mutex
-		var shown []*tls.Certificate
-		o.show = func(c *tls.Certificate) { mu.Lock(); defer mu.Unlock(); shown = append(shown, c) }
-		clock := k.shift
-		o.now = func() time.Time { mu.Lock(); defer mu.Unlock(); return time.Now().Add(clock) }
-		set := func(to time.Duration) { mu.Lock(); defer mu.Unlock(); clock = to }
-		must(t, o.begin(t.Context()))
-		ctx, stop := context.WithCancel(t.Context())
-		var running sync.WaitGroup
-		running.Go(func() { o.run(ctx) })
-		good := func() bool {
-			mu.Lock()
-			defer mu.Unlock()
-			leaf, now := shown[len(shown)-1].Leaf, time.Now().Add(clock)
-			return !now.Before(leaf.NotBefore) && now.Before(leaf.NotAfter)
-		}
-		for _, step := range []struct {
-			claim       string
-			to          time.Duration
-			atOnce      bool
-			certificate int
-		}{
-			{"50 minutes back", 24*time.Hour - 50*time.Minute, true, 1},
-			{"as it was", 24 * time.Hour, true, 1},
-			{"2 hours back", 22 * time.Hour, false, 2},
-			{"as it was", 24 * time.Hour, true, 2},
-		} {
-			set(step.to)
-			if good() != step.atOnce {
-				t.Errorf("%s: good at once: %t", step.claim, !step.atOnce)
-			}
-			time.Sleep(ownLook + time.Second)
-			synctest.Wait()
-			if mu.Lock(); len(shown) != step.certificate {
-				t.Errorf("%s: %d certificates were shown, want %d", step.claim, len(shown), step.certificate)
-			}
-			mu.Unlock()
-			if !good() {
-				t.Errorf("%s: a minute later it is not good", step.claim)
-			}
-		}
-		stop()
-		running.Wait()
-	})
 }

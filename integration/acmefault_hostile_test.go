@@ -263,8 +263,18 @@ func (f *acmeFault) hungOrders(t *testing.T, _ *faultClient) (lift func()) {
 		if n := ended.Load(); n == 200 {
 			t.Error("every order had ended: nothing is shown")
 		}
+		const waiting = "cnfd_acme_turns_waiting"
+		if n := f.served.figure(t, waiting); n == 0 {
+			t.Errorf("%s is 0: nobody was in anybody's way", waiting)
+		}
 		cancel()
 		all.Wait()
+		await(t, "nobody waits for a turn", func() error {
+			if n := f.served.figure(t, waiting); n > 0 {
+				return fmt.Errorf("%s is %d", waiting, n)
+			}
+			return nil
+		})
 		for _, c := range crowd {
 			c.CloseIdleConnections()
 		}

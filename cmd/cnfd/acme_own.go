@@ -102,8 +102,8 @@ func (o *ownCertificate) take(ctx context.Context) bool {
 		o.log.Warn("acme: the server's own certificate: " + w[0])
 		return false
 	}
-	pair, err := tls.X509KeyPair(text, text) // which is an error where the key is another's, and passes over what is cut off
-	if err != nil || len(pair.Certificate) < 2 || !bytes.HasSuffix(text, []byte("-----END CERTIFICATE-----\n")) || !o.good(ctx, pair.Leaf) {
+	pair, err := tls.X509KeyPair(text, text) // which is an error where the key is another's, and passes over what is cut off: the intermediate
+	if err != nil || len(pair.Certificate) < 2 || !o.good(ctx, pair.Leaf) {
 		return false
 	}
 	o.leaf = pair.Leaf

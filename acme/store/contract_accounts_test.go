@@ -137,7 +137,7 @@ func samples() map[string]struct {
 		Subproblems: []*acme.Problem{{Kind: acme.CAA, Detail: "x"}}, Algorithms: []string{"ES256"}}
 	names := []acme.Identifier{{Type: "dns", Value: "*.a.example"}, {Type: "ip", Value: "2001:db8::1"}}
 	octets := []byte{0, 1, 0xff, '"'}
-	account := &acme.Account{ID: "a", Status: acme.Valid, Key: []byte(`{"kty":"OKP"}`), Thumbprint: "t", Contact: []string{"mailto:a@a.example"}, Terms: true, External: "e", Binding: octets, Created: at(1)}
+	account := &acme.Account{ID: "a", Status: acme.Valid, Key: []byte(`{"kty":"OKP"}`), Thumbprint: "t", Contact: []string{"mailto:a@a.example"}, Terms: true, TermsURL: "u", External: "e", Binding: octets, Created: at(1)}
 	use := &acme.KeyUse{Thumbprint: "t", Account: "a", Current: true}
 	order := &acme.Order{ID: "o", Account: "a", Thumbprint: "t", Profile: "p", State: acme.OrderProcessing, Identifiers: names, Authorizations: []string{"z", "z", "y"},
 		Created: at(2), Expires: at(3), NotBefore: at(4), NotAfter: at(5), Replaces: "r.s", Error: p, Certificate: "c", CSR: octets, Lease: at(6), Tries: 7}

@@ -7,7 +7,7 @@ import (
 )
 
 // turns are so many things that may be under way at once: look-ups, connections. Where more are wanted, the next turn
-// is that of whoever holds the fewest; of several who hold as many, of the one who has come, got or given one back the longest ago: so
+// is that of whoever holds the fewest; of several who hold as many, of the one who has come or given one back the longest ago: so
 // all take it in rounds. That is done for networks, for the addresses of one and for the accounts of an address: who
 // makes accounts, or has many addresses, has no more for it. One network never has all of them: another finds a turn at once.
 //
@@ -17,7 +17,7 @@ type turns struct {
 
 	mu    sync.Mutex // guards what follows
 	all   share
-	times uint64 // that somebody has come, got a turn or given one back
+	times uint64 // that somebody has come, or given a turn back
 }
 
 // newTurns makes so many, of which one network has no more than three quarters.
@@ -44,7 +44,7 @@ func left(account string) party { return party{"", "", account} }
 // share is what somebody has of turns. The zero value is nobody's.
 type share struct {
 	held, waiting int
-	last          uint64            // time that it has come, got one or given one back
+	last          uint64            // time that it has come, or given one back
 	within        map[string]*share // of a network its addresses, of an address its accounts
 	queue         []chan struct{}   // of an account: closed one after another
 }
@@ -117,9 +117,8 @@ func (t *turns) deal() {
 				return
 			}
 		}
-		t.times++
 		for _, s := range line {
-			s.held, s.waiting, s.last = s.held+1, s.waiting-1, t.times
+			s.held, s.waiting = s.held+1, s.waiting-1
 		}
 		account := line[len(line)-1]
 		close(account.queue[0])

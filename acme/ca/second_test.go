@@ -153,6 +153,18 @@ func TestGnuTLS(t *testing.T) {
 			if said, content := list(rootCertFile); content && strings.Contains(said, "Verified.") {
 				t.Errorf("the list is not the root's: %s", said)
 			}
+			// The root's list, without and with the intermediate.
+			s.renew()
+			s.write("good.crl", s.read(listFile(2)))
+			if _, err := Rotate(s.dir, Setup{Now: s.now, RevokeFormer: true, Reason: 1}, ""); err != nil {
+				t.Fatal(err)
+			}
+			if said, content := verify(s.path(rootCertFile), "--load-crl", s.path("good.crl")); !content {
+				t.Errorf("no intermediate is revoked: %s", said)
+			}
+			if said, content := verify(s.path(rootCertFile), "--load-crl", s.path(listFile(3))); content || !strings.Contains(said, "revoked") {
+				t.Errorf("the intermediate is revoked: %s", said)
+			}
 			if said, content := verify(s.path(rootCertFile), "--load-crl", s.path("list.pem")); content || !strings.Contains(said, "revoked") {
 				t.Errorf("it is revoked: %s", said)
 			}

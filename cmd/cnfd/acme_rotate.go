@@ -100,6 +100,9 @@ func (o *acmeRotateOptions) rotate(cmd *cobra.Command, d *desk, setup ca.Setup) 
 	if err := list.print(w); err != nil {
 		return err
 	}
+	if o.revokeFormer {
+		fmt.Fprintln(w, "Every client needs a new certificate: where the root's list is looked at, none is believed that was issued until now.")
+	}
 	_, err = fmt.Fprintln(w, "Reload the daemon, and it issues from there: systemctl reload cnfd, or SIGHUP.")
 	return err
 }

@@ -195,7 +195,11 @@ func orderChanges(t *testing.T, s acme.Store) {
 		is(tx, "x")
 		err2 := tx.PutOrder(o("y"))
 		is(tx, "y")
-		return errors.Join(err, err2)
+		err3 := tx.PutOrder(o("x"))
+		is(tx, "x")
+		err4 := tx.PutOrder(o("y"))
+		is(tx, "y")
+		return errors.Join(err, err2, err3, err4)
 	})
 	update(t, s, func(tx acme.Tx) error {
 		got, err := tx.Order("o")

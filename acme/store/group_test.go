@@ -143,6 +143,9 @@ func TestOneOfManyFails(t *testing.T) {
 			x.(*tx).exec("INSERT INTO blobs (id, octets) VALUES ('failed', NULL)")
 			return nil
 		}, "NOT NULL constraint failed", true},
+		{"a reading that the database fails at, before it has written", func(x acme.Tx, _ context.CancelFunc) error {
+			return x.(*tx).row("SELECT octets FROM nowhere", nil)
+		}, "no such table", true},
 		{"a transaction that the database has ended", func(x acme.Tx, _ context.CancelFunc) error {
 			writes(x)
 			x.(*tx).exec("INSERT OR ROLLBACK INTO blobs (id, octets) VALUES ('failed', NULL)")
@@ -210,6 +213,68 @@ func TestWhoLeavesTheQueueKeepsNobody(t *testing.T) {
 			if err != nil && !errors.Is(err, context.Canceled) {
 				t.Fatal(err)
 			}
+		}
+	}
+}
+
+// TestTurnThatComesTooLate ends a context at the very moment that the turn comes: whoever leaves passes it on.
+func TestTurnThatComesTooLate(t *testing.T) {
+	late := 0
+	for range 200 {
+		q := &queue{taken: true}
+		ctx, end := context.WithCancel(t.Context())
+		left := make(chan error)
+		go func() {
+			w, err := q.wait(ctx, false)
+			if err == nil {
+				w.pass(q)
+			}
+			left <- err
+		}()
+		for waiting := 0; waiting == 0; runtime.Gosched() {
+			q.mu.Lock()
+			waiting = len(q.all)
+			q.mu.Unlock()
+		}
+		q.mu.Lock() // it cannot leave
+		end()
+		for range 100 {
+			runtime.Gosched()
+		}
+		p := q.all[0]
+		q.all = nil
+		p.turn <- newWriting(false)
+		q.mu.Unlock()
+		if <-left != nil {
+			late++
+		}
+		if q.taken {
+			t.Fatal("the turn is lost")
+		}
+	}
+	if late == 0 {
+		t.Error("it came too late not once")
+	}
+}
+
+// TestNobodyJoins has one wait while another's transaction ends: it is given that one's, and flips one thing.
+func TestNobodyJoins(t *testing.T) {
+	for claim, flip := range map[string]func(w *writing, p *place){
+		"":                        func(*writing, *place) {},
+		"that one wants no other": func(w *writing, _ *place) { w.alone = true },
+		"it wants none":           func(_ *writing, p *place) { p.alone = true },
+		"it is not to be kept":    func(w *writing, _ *place) { w.spoilt = true },
+		"it has as many as may":   func(w *writing, _ *place) { w.updates = mostTogether },
+	} {
+		w, p := newWriting(false), &place{turn: make(chan *writing, 1)}
+		w.updates = mostTogether - 1
+		flip(w, p)
+		q := &queue{taken: true, all: []*place{p}}
+		if joins := q.next(w) == p; joins != (claim == "") {
+			t.Errorf("%s: it joins: %v", claim, joins)
+		}
+		if claim != "" && (q.next(nil) != p || q.next(nil) != nil || q.taken) {
+			t.Errorf("%s: it does not get one of its own", claim)
 		}
 	}
 }

@@ -56,35 +56,42 @@ func TestRootListOfOpenSSL(t *testing.T) {
 	wants(t, err, "it has no number")
 }
 
+// tbsList is what of a list is signed (RFC 5280 §5.1): x509 makes none that lacks anything.
+type tbsList struct {
+	Version                int
+	Signature              pkix.AlgorithmIdentifier
+	Issuer                 pkix.RDNSequence
+	ThisUpdate, NextUpdate time.Time        `asn1:"optional"`
+	Extensions             []pkix.Extension `asn1:"tag:0,explicit"`
+}
+
 // TestRootListByHand: each row is a list that is taken, with one thing changed.
 func TestRootListByHand(t *testing.T) {
 	s := newScene(t, acme.Ed25519)
 	for _, tt := range []struct {
 		claim  string
-		change func(*pkix.TBSCertificateList)
+		change func(*tbsList)
 		want   string // "": it is taken
 	}{
-		{"nothing is changed", func(*pkix.TBSCertificateList) {}, ""},
-		{"it names another issuer", func(l *pkix.TBSCertificateList) { l.Issuer = pkix.Name{CommonName: "Another Root CA"}.ToRDNSequence() }, "it names another issuer"},
-		{"it has no end", func(l *pkix.TBSCertificateList) { l.NextUpdate = time.Time{} }, "it has no end"},
-		{"it ends as it begins", func(l *pkix.TBSCertificateList) { l.NextUpdate = l.ThisUpdate }, "it has no end"},
-		{"it has no number", func(l *pkix.TBSCertificateList) { l.Extensions = l.Extensions[:1] }, "it has no number"},
-		{"its number is negative", func(l *pkix.TBSCertificateList) { l.Extensions[1] = crlNumber(t, big.NewInt(-1)) }, "it has no number"},
-		{"its number is longer than any here", func(l *pkix.TBSCertificateList) {
+		{"nothing is changed", func(*tbsList) {}, ""},
+		{"it names another issuer", func(l *tbsList) { l.Issuer = pkix.Name{CommonName: "Another Root CA"}.ToRDNSequence() }, "it names another issuer"},
+		{"it has no end", func(l *tbsList) { l.NextUpdate = time.Time{} }, "it has no end"},
+		{"it ends as it begins", func(l *tbsList) { l.NextUpdate = l.ThisUpdate }, "it has no end"},
+		{"it has no number", func(l *tbsList) { l.Extensions = l.Extensions[:1] }, "it has no number"},
+		{"its number is negative", func(l *tbsList) { l.Extensions[1] = crlNumber(t, big.NewInt(-1)) }, "it has no number"},
+		{"its number is longer than any here", func(l *tbsList) {
 			l.Extensions[1] = crlNumber(t, new(big.Int).Lsh(big.NewInt(1), 62))
 		}, "it has no number"},
-		{"its number is the longest", func(l *pkix.TBSCertificateList) {
+		{"its number is the longest", func(l *tbsList) {
 			l.Extensions[1] = crlNumber(t, new(big.Int).Sub(new(big.Int).Lsh(big.NewInt(1), 62), big.NewInt(1)))
 		}, ""},
 	} {
 		t.Run(tt.claim, func(t *testing.T) {
 			read := s.rootList()
-			var as pkix.CertificateList
-			if _, err := asn1.Unmarshal(read.Raw, &as); err != nil {
+			var l tbsList
+			if _, err := asn1.Unmarshal(read.RawTBSRevocationList, &l); err != nil {
 				t.Fatal(err)
 			}
-			l := as.TBSCertList
-			l.Raw = nil
 			if at := slices.IndexFunc(l.Extensions, func(e pkix.Extension) bool { return e.Id.Equal(oidNumber) }); at != 1 {
 				t.Fatalf("the number is extension %d", at)
 			}
@@ -97,7 +104,11 @@ func TestRootListByHand(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			der, err := asn1.Marshal(pkix.CertificateList{TBSCertList: pkix.TBSCertificateList{Raw: tbs}, SignatureAlgorithm: l.Signature, SignatureValue: asn1.BitString{Bytes: signature, BitLength: 8 * len(signature)}})
+			der, err := asn1.Marshal(struct {
+				List      asn1.RawValue
+				Algorithm pkix.AlgorithmIdentifier
+				Signature asn1.BitString
+			}{asn1.RawValue{FullBytes: tbs}, l.Signature, asn1.BitString{Bytes: signature, BitLength: 8 * len(signature)}})
 			if err != nil {
 				t.Fatal(err)
 			}

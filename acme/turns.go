@@ -109,11 +109,7 @@ func (t *turns) deal() {
 	for t.all.held < t.most {
 		line := []*share{&t.all}
 		for at := &t.all; at.queue == nil; line = append(line, at) {
-			bound := t.most
-			if at == &t.all {
-				bound = t.mostOfOne
-			}
-			if at = at.next(bound); at == nil {
+			if at = at.next(t.mostOfOne); at == nil {
 				return
 			}
 		}

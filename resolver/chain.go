@@ -4,7 +4,6 @@ import (
 	"slices"
 	"time"
 
-	"cnfd/cache"
 	"cnfd/dnssec"
 
 	"github.com/miekg/dns"
@@ -52,8 +51,12 @@ func (w *walk) answer(name string, rrtype uint16, passed []string) *dnssec.Answe
 	a := w.resolve(name, rrtype, passed)
 	// What failed because this question's time or budget was over, or because of
 	// the way that led here, says nothing of the name: another question may find it.
-	if !w.private && !w.over() && !((w.ahead || w.narrowed) && failed(a)) {
-		w.r.cache.Put(key, cache.Entry[*entry]{Value: keptAnswer(key, a), Size: answerSize(a), Until: a.Until, Since: a.Fetched})
+	switch {
+	case w.private || w.over() || (w.ahead || w.narrowed) && failed(a):
+	case !w.rooted.IsZero() && failed(a):
+		w.r.keep(unsureKey(key), a)
+	default:
+		w.r.keep(key, a)
 	}
 	return a
 }

@@ -99,12 +99,21 @@ func (w *walk) known(name string) *cut {
 	if w.private {
 		return nil
 	}
-	e, ok := w.r.cache.PeekString(cutKey(name), time.Time{})
-	if !ok || e.cut.overridden != w.negative(name) || e.cut.rooted.Before(w.rooted) {
-		return nil
+	c := w.cached(cutKey(name))
+	if c == nil && !w.rooted.IsZero() {
+		c = w.cached(doubtKey(name))
 	}
-	if !w.terms.Now.Before(e.cut.until) {
-		return w.reprove(e.cut)
+	if c != nil && !w.terms.Now.Before(c.until) {
+		return w.reprove(c)
+	}
+	return c
+}
+
+// cached is the cut that a key has; nil where there is none, or none that may be used.
+func (w *walk) cached(key string) *cut {
+	e, ok := w.r.cache.PeekString(key, time.Time{})
+	if !ok || e.cut.overridden != w.negative(e.cut.zone.Name) || e.cut.rooted.Before(w.rooted) {
+		return nil
 	}
 	return e.cut
 }
@@ -158,7 +167,11 @@ func (w *walk) keep(c *cut) *cut {
 		if c.zone.Security == dnssec.Bogus && !c.fixed && !w.r.setApart(c.zone.Name, dnssec.Parent(c.zone.Name)) {
 			end = sooner(c.granted, w.terms.Now.Add(maxChainTTL)) // the delegation; see reprove
 		}
-		w.r.cache.Put(cutKey(c.zone.Name), cache.Entry[*entry]{Value: &entry{cut: c}, Size: c.size(), Until: end, Since: w.terms.Now})
+		key := cutKey(c.zone.Name)
+		if !proven && w.holds(c) {
+			key, end = doubtKey(c.zone.Name), c.until
+		}
+		w.r.cache.Put(key, cache.Entry[*entry]{Value: &entry{cut: c}, Size: c.size(), Until: end, Since: w.terms.Now})
 	}
 	return c
 }

@@ -103,11 +103,7 @@ func (l *roll) keep(e *dnssec.Each) {
 	if e.Differ || a.Security != dnssec.Secure || a.Overridden || a.Kind == dnssec.NoAnswer {
 		return
 	}
-	key := string(answerKey(nil, []byte(a.Name), a.Type))
-	if known, ok := l.r.cache.PeekString(key, time.Time{}); ok && known.answer.Fetched.After(a.Fetched) {
-		return // somebody has learnt something since this began
-	}
-	l.r.cache.Put(key, cache.Entry[*entry]{Value: keptAnswer(key, a), Size: answerSize(a), Until: a.Until, Since: a.Fetched})
+	l.r.keep(string(answerKey(nil, []byte(a.Name), a.Type)), a)
 }
 
 // follow asks of a name, then of what its aliases point to, as resolve does.

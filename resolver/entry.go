@@ -2,8 +2,10 @@ package resolver
 
 import (
 	"strings"
+	"time"
 	"unsafe"
 
+	"cnfd/cache"
 	"cnfd/dnssec"
 )
 
@@ -40,6 +42,15 @@ func keptAnswer(key string, a *dnssec.Answer) *entry {
 	}
 	k.answer = &k.own
 	return &k.entry
+}
+
+// keep puts an answer into the cache, unless somebody has learnt something since it was
+// begun: what was withdrawn meanwhile must not come back.
+func (r *Resolver) keep(key string, a *dnssec.Answer) {
+	if known, ok := r.cache.PeekString(key, time.Time{}); ok && known.answer.Fetched.After(a.Fetched) {
+		return
+	}
+	r.cache.Put(key, cache.Entry[*entry]{Value: keptAnswer(key, a), Size: answerSize(a), Until: a.Until, Since: a.Fetched})
 }
 
 // answerSize is the octets that a kept answer takes in memory, its key apart.

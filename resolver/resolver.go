@@ -70,6 +70,8 @@ const (
 	keyFailed = 'f' // an answer that failed, beside one that is still true
 	keyEach   = 'e' // what each server says: a flight, of which nothing is kept
 	keyRooted = 'r' // an answer whose chain of trust is bound: a flight
+	keyUnsure = 'u' // an answer that failed with such a chain, for those alone who ask for one
+	keyDoubt  = 'd' // a cut that failed with such a chain, beside one that is still true
 )
 
 // answerKey builds the cache key of a question in buf.
@@ -80,6 +82,10 @@ func answerKey(buf []byte, name []byte, rrtype uint16) []byte {
 }
 
 func failureKey(answer string) string { return string(rune(keyFailed)) + answer[1:] }
+
+func unsureKey(answer string) string { return string(rune(keyUnsure)) + answer[1:] }
+
+func doubtKey(name string) string { return string(rune(keyDoubt)) + name }
 
 func cutKey(name string) string { return string(rune(keyCut)) + name }
 
@@ -241,7 +247,7 @@ func (r *Resolver) Drop(name string) int {
 	var led []string
 	n := r.cache.DropFunc(func(key string, e *entry) bool {
 		switch key[0] {
-		case keyCut:
+		case keyCut, keyDoubt:
 			return dnssec.IsSubdomain(key[1:], name)
 		case keyDenial: // a zone's denials may speak of any name below it
 			return dnssec.IsSubdomain(key[1:], name) || dnssec.IsSubdomain(name, key[1:])

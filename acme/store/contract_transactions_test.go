@@ -259,6 +259,9 @@ func endedContext(t *testing.T, s acme.Store) {
 		if err := run(ctx, func(tx acme.Tx) error {
 			cancel()
 			_, err := tx.Accounts("", 1)
+			if err == nil {
+				t.Errorf("%s: it is read on after the end", claim)
+			}
 			return err
 		}); !errors.Is(err, context.Canceled) {
 			t.Errorf("%s, ended before a reading: %v", claim, err)

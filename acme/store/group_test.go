@@ -273,8 +273,14 @@ func TestNobodyJoins(t *testing.T) {
 		if joins := q.next(w) == p; joins != (claim == "") {
 			t.Errorf("%s: it joins: %v", claim, joins)
 		}
-		if claim != "" && (q.next(nil) != p || q.next(nil) != nil || q.taken) {
-			t.Errorf("%s: it does not get one of its own", claim)
+		if claim == "" {
+			continue
+		}
+		w.pass(q)
+		if own := <-p.turn; own == w || own.alone != p.alone {
+			t.Errorf("%s: it gets %+v", claim, own)
+		} else if own.pass(q); q.taken {
+			t.Errorf("%s: the turn is lost", claim)
 		}
 	}
 }

@@ -168,19 +168,29 @@ func TestWhoLeavesTheLine(t *testing.T) {
 			go func() { took <- l.take(gone, party{"o", "b", "y"}) }()
 			synctest.Wait()
 			l.comes("p c z")
+			l.comes("o b y") // behind who leaves
 			if leaves {
 				leave()
 				synctest.Wait()
-				if got := <-took; got || l.waiting() != 1 || len(l.all.within) != 2 {
+				if got := <-took; got || l.waiting() != 2 || len(l.all.within) != 3 {
 					t.Fatalf("took %t; %d wait; %d are known", got, l.waiting(), len(l.all.within))
 				}
-				if l.take(gone, party{"q", "d", "w"}) || l.waiting() != 1 || len(l.all.within) != 2 {
+				if l.take(gone, party{"q", "d", "w"}) || l.waiting() != 2 || len(l.all.within) != 3 {
 					t.Fatal("who has left before coming is in the line")
 				}
 			}
 			l.ends(t, "n a x")
-			if got := len(l.served) == 2; got != leaves {
+			if got := l.held["o b y"] == 1; got != leaves {
 				t.Errorf("left %t, and the next is served: %t", leaves, got)
+			}
+			if !leaves {
+				l.give(party{"o", "b", "y"})
+				synctest.Wait()
+			} else {
+				l.ends(t, "o b y")
+			}
+			if l.held["p c z"] != 1 {
+				t.Errorf("left %t, and who is behind is not served: %v", leaves, l.held)
 			}
 		})
 	}

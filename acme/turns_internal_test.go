@@ -243,3 +243,46 @@ func TestTurnsAreBounded(t *testing.T) {
 		}
 	})
 }
+
+// TestOneAccountInItsOwnOrder: who of an account has come first is served first.
+func TestOneAccountInItsOwnOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		turns, p := newTurns(1), party{"n", "a", "x"}
+		if !turns.take(t.Context(), p) {
+			t.Fatal("there is no turn")
+		}
+		var served []int
+		for n := range 5 {
+			go func() {
+				if turns.take(t.Context(), p) {
+					served = append(served, n) // one at a time: there is one turn
+					turns.give(p)
+				}
+			}()
+			synctest.Wait()
+		}
+		if len(served) > 0 {
+			t.Fatal("more turns are given than there are")
+		}
+		turns.give(p)
+		synctest.Wait()
+		if !slices.Equal(served, []int{0, 1, 2, 3, 4}) {
+			t.Errorf("served %d", served)
+		}
+	})
+}
+
+// TestWhoHasNoTimeTakesNoTurn, however many there are.
+func TestWhoHasNoTimeTakesNoTurn(t *testing.T) {
+	for _, over := range []bool{false, true} {
+		turns, p := newTurns(8), party{"n", "a", "x"}
+		ctx, cancel := context.WithCancel(t.Context())
+		if over {
+			cancel()
+		}
+		if got := turns.take(ctx, p); got == over || (len(turns.all.within) == 0) != over {
+			t.Errorf("over %t: took one: %t", over, got)
+		}
+		cancel()
+	}
+}

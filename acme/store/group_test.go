@@ -292,13 +292,15 @@ func TestKilledTogether(t *testing.T) {
 	var said, there [crowdSize]int
 	for kill := range 40 {
 		cmd, _, out := child(t, "crowd", path)
-		time.AfterFunc(time.Duration(10+rand.Int64N(30))*time.Millisecond, func() { cmd.Process.Kill() })
-		for out.Scan() {
+		for first := true; out.Scan(); first = false {
 			var own, n int
 			if _, err := fmt.Sscan(out.Text(), &own, &n); err != nil {
 				t.Fatal(out.Text())
 			}
 			said[own] = max(said[own], n)
+			if first {
+				time.AfterFunc(time.Duration(rand.Int64N(int64(30*time.Millisecond))), func() { cmd.Process.Kill() })
+			}
 		}
 		cmd.Wait()
 		s, err := Open(path)
@@ -325,7 +327,7 @@ func TestKilledTogether(t *testing.T) {
 	for _, n := range there {
 		sum += n
 	}
-	if sum < 100 {
+	if sum < 40 { // each process has had one at least
 		t.Errorf("only %d Updates", sum)
 	}
 	t.Logf("figure: 40 kills, %d Updates", sum)

@@ -60,6 +60,26 @@ func TestTheSameLabelsAreOneSample(t *testing.T) {
 	}
 }
 
+// TestAHistogramOfOthers is shown as those of decisions are, with its own bounds and without labels.
+func TestAHistogramOfOthers(t *testing.T) {
+	h := metrics.NewHistogram(.5, 30)
+	m := metrics.New(metrics.Family{Name: "cnfd_took_seconds", Help: "Took.", Histogram: h})
+	for _, took := range []time.Duration{500 * time.Millisecond, 501 * time.Millisecond, 30 * time.Second, time.Minute} {
+		h.Observe(took)
+	}
+	const want = `# HELP cnfd_took_seconds Took.
+# TYPE cnfd_took_seconds histogram
+cnfd_took_seconds_bucket{le="0.5"} 1
+cnfd_took_seconds_bucket{le="30"} 3
+cnfd_took_seconds_bucket{le="+Inf"} 4
+cnfd_took_seconds_sum 91.001
+cnfd_took_seconds_count 4
+`
+	if got := page(m); !strings.HasSuffix(got, "\n"+want) {
+		t.Error(got)
+	}
+}
+
 func TestFamilies(t *testing.T) {
 	m := metrics.New(
 		metrics.Family{Name: "cnfd_things", Help: "Things,\nand \\ more.", Read: func() []metrics.Sample { return metrics.One(1.5) }},

@@ -35,14 +35,17 @@ func TestTermsThatHaveChanged(t *testing.T) {
 	}
 	orders("the terms that it has agreed to", first, true, true)
 	orders("other terms, and nobody has to agree", second, false, true)
-	orders("no terms any more", "", true, true)
+	without := orders("no terms any more", "", true, true)
+	r, body := without.post(c.kid, `{"termsOfServiceAgreed":true}`) // to what?
+	wantStatus(t, r, body, http.StatusOK)
+	orders("the terms that it has agreed to, again", first, true, true)
 	at := orders("other terms", second, true, false)
 	for _, payload := range []string{`{}`, `{"termsOfServiceAgreed":false}`, `{"contact":["mailto:a@vendor.example"]}`} {
 		r, body := at.post(c.kid, payload)
 		wantStatus(t, r, body, http.StatusOK)
 		orders("an update that does not agree", second, true, false)
 	}
-	r, body := at.post(c.kid, `{"termsOfServiceAgreed":true}`)
+	r, body = at.post(c.kid, `{"termsOfServiceAgreed":true}`)
 	wantStatus(t, r, body, http.StatusOK)
 	if got := read[accountDoc](t, body); !got.Terms || len(got.Contact) != 1 {
 		t.Errorf("%+v", got)

@@ -255,3 +255,24 @@ func TestTwoDaemonsHaveOneOwnCertificate(t *testing.T) {
 		t.Errorf("%d were issued after %d", k.issued(t), n)
 	}
 }
+
+// TestOwnCertificateThatCannotBeIssued: it may pass, and what was begun of a file is not left.
+func TestOwnCertificateThatCannotBeIssued(t *testing.T) {
+	k := newKeeper(t)
+	signer := &failingIssuer{CA: k.ca}
+	for _, signer.fails = range []string{"before", "after", ""} {
+		o := k.daemon()
+		o.issuer = signer
+		if err := o.begin(t.Context()); (err == nil) != (signer.fails == "") || err != nil && !mayPass(err) {
+			t.Errorf("a signer that fails %q: %v", signer.fails, err)
+		}
+	}
+	must(t, replaceOwn(filepath.Join(k.dir, "file"), []byte("a")))
+	must(t, os.Mkdir(filepath.Join(k.dir, "place"), 0o700))
+	if err := replaceOwn(filepath.Join(k.dir, "place"), []byte("b")); err == nil {
+		t.Error("a directory was replaced")
+	}
+	if left, err := filepath.Glob(filepath.Join(k.dir, ".*")); err != nil || len(left) > 0 {
+		t.Errorf("%v %v", left, err)
+	}
+}

@@ -82,8 +82,12 @@ func TestCAThatCannotIssueKeepsNobodyWaiting(t *testing.T) {
 				if _, err := ca.Rotate(dir, ca.Setup{Now: time.Now()}, ""); err != nil {
 					t.Fatal(err)
 				}
+				gate := o.acme.gate.Load()
 				if err := o.change(&o.c); err != nil {
 					t.Fatal(err)
+				}
+				if o.acme.gate.Load() == gate {
+					t.Error("a reload changes nothing of a server that is not open")
 				}
 				ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 				defer cancel()
@@ -162,6 +166,10 @@ func TestWhatEndsTheStart(t *testing.T) {
 		says  string // "": the daemon starts, and waits
 	}{
 		{"a store that is damaged", func(t *testing.T, dir string) { truncate(t, filepath.Join(dir, storeFile), 8192) }, ""},
+		{"a store that is damaged, and a key that others may read", func(t *testing.T, dir string) {
+			truncate(t, filepath.Join(dir, storeFile), 8192)
+			must(t, os.Chmod(filepath.Join(dir, "intermediate-1.key"), 0o644))
+		}, "(0644): chmod 600"},
 		{"no directory", func(t *testing.T, dir string) { must(t, os.RemoveAll(dir)) }, "no CA is there: cnfd acme init"},
 		{"no store", func(t *testing.T, dir string) { must(t, os.Remove(filepath.Join(dir, storeFile))) }, "the store (acme.db) is missing"},
 		{"a store that others may read", func(t *testing.T, dir string) { must(t, os.Chmod(filepath.Join(dir, storeFile), 0o644)) }, "others than its owner may use it"},

@@ -101,3 +101,23 @@ func TestTheManagerIsToldWhatIsNotOpen(t *testing.T) {
 		}
 	}
 }
+
+// TestAReloadHasItTried: once for however many, and none of a server that is open.
+func TestAReloadHasItTried(t *testing.T) {
+	dir, _ := madeCA(t)
+	c := parse(t, acmeConfig, dir)
+	d := start(t, c)
+	for range 3 {
+		must(t, d.change(c))
+	}
+	if n := len(d.acme.again); n != 0 {
+		t.Errorf("of a server that is open: %d", n)
+	}
+	d.acme.opened = make(chan struct{}) // nobody waits for it
+	for range 3 {
+		must(t, d.change(c))
+	}
+	if n := len(d.acme.again); n != 1 {
+		t.Errorf("of one that is not: %d", n)
+	}
+}

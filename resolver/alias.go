@@ -12,9 +12,8 @@ import (
 // aliased answers a question from an alias that was proven before: a CNAME at
 // the name, or a DNAME above it (RFC 6672 §3.2), no older than the question allows.
 func (w *walk) aliased(name string, rrtype uint16) (dnssec.Finding, *cut, bool) {
-	switch rrtype {
-	case dns.TypeANY, dns.TypeDS, dns.TypeRRSIG, dns.TypeNSEC, dns.TypeNSEC3:
-		return dnssec.Finding{}, nil, false // may lie beside an alias, or above it
+	if besideAlias(rrtype) {
+		return dnssec.Finding{}, nil, false
 	}
 	if w.unaided() || w.negative(name) {
 		return dnssec.Finding{}, nil, false
@@ -34,6 +33,36 @@ func (w *walk) aliased(name string, rrtype uint16) (dnssec.Finding, *cut, bool) 
 		}
 	}
 	return dnssec.Finding{}, nil, false
+}
+
+// besideAlias reports whether records of a type may lie beside an alias, or above it.
+func besideAlias(rrtype uint16) bool {
+	switch rrtype {
+	case dns.TypeANY, dns.TypeDS, dns.TypeRRSIG, dns.TypeNSEC, dns.TypeNSEC3:
+		return true
+	}
+	return false
+}
+
+// forgetAliases drops the aliases that led on from an answer's name when they were learnt,
+// where the answer, proven later, shows that none does now: what it denies must not come
+// back by way of them when it has ended.
+func (r *Resolver) forgetAliases(a *dnssec.Answer) {
+	if a.Security != dnssec.Secure || a.Overridden || a.Kind == dnssec.NoAnswer || besideAlias(a.Type) ||
+		len(a.AnswerSection.RDATA(dns.TypeCNAME))+len(a.AnswerSection.RDATA(dns.TypeDNAME)) > 0 {
+		return
+	}
+	forget := func(name string, rrtype uint16) {
+		key := string(answerKey(nil, []byte(name), rrtype))
+		if e, ok := r.cache.PeekString(key, time.Time{}); ok && e.answer.Kind == dnssec.Positive && e.answer.Fetched.Before(a.Fetched) {
+			r.cache.Drop(key)
+		}
+	}
+	forget(a.Name, dns.TypeCNAME)
+	for name := a.Name; name != a.Zone && name != "."; {
+		name = dnssec.Parent(name)
+		forget(name, dns.TypeDNAME)
+	}
 }
 
 // alias is a cached alias at an owner that may serve a question, with its zone's cut.

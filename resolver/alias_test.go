@@ -87,3 +87,56 @@ func TestAliasMetBefore(t *testing.T) {
 		})
 	}
 }
+
+// TestAliasEndsWithItsDenial: an alias that is proven to be gone leads nowhere any more, however long its TTL has still to
+// run, and whatever type was asked for when it was missed.
+func TestAliasEndsWithItsDenial(t *testing.T) {
+	for _, c := range []struct {
+		claim, alias, name, other string
+		gone                      uint16
+	}{
+		{"a CNAME", "a", "a", "a", dns.TypeCNAME},
+		{"a DNAME above", "d", "jwk.cnf.d", "x.d", dns.TypeDNAME},
+	} {
+		for _, how := range []string{"asked with nothing cached", "asked with a young chain", "asked of each server", "asked for another type"} {
+			sub(t, c.claim+", "+how, tree(site{name: "names.example.", at: []string{evilAt}, records: "a 250 CNAME jwk.cnf.vendor.test.\nd 250 DNAME vendor.test.\nz 300 TXT z\n"}), func(t *testing.T, l *lab) {
+				r := l.resolver(t)
+				name, other := c.name+".names.example.", c.other+".names.example."
+				if a := ask(t, r, other, dns.TypeA); a.Security != dnssec.Secure {
+					t.Fatalf("%s %+v", a.Security, a.Trouble)
+				}
+				time.Sleep(time.Second)
+				l.count()
+				first := uint16(dnssec.TypeTLSA)
+				if how == "asked for another type" {
+					first = dns.TypeMX // else the record itself is cached under the alias's name
+				}
+				if a := ask(t, r, name, first); a.Security != dnssec.Secure || l.asked(evilAt) {
+					t.Fatalf("the set-up is wrong: the alias is not followed from the cache: %+v", a)
+				}
+				if err := l.zones["names.example."].Remove(c.alias+".names.example.", c.gone); err != nil {
+					t.Fatal(err)
+				}
+				q := dnssec.Question{Type: dnssec.TypeTLSA, Bounded: true}
+				switch how {
+				case "asked with a young chain":
+					q.ChainAge = time.Minute
+				case "asked for another type":
+					q.Type = dns.TypeTXT
+				}
+				if how == "asked of each server" {
+					q.Name, _ = dnssec.NameOf(name)
+					if e, err := r.LookupEach(t.Context(), q); err != nil || e.Answer.Kind == dnssec.Positive {
+						t.Fatalf("%v %+v", err, e)
+					}
+				} else if a, _ := lookup(t, r, q, name); a.Kind == dnssec.Positive {
+					t.Fatalf("%+v", a)
+				}
+				time.Sleep(70 * time.Second) // the absence of a confirmation is kept for a minute
+				if a := ask(t, r, name, dnssec.TypeTLSA); a.Kind == dnssec.Positive {
+					t.Errorf("it leads on again: %s", a.Security)
+				}
+			})
+		}
+	}
+}

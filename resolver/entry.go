@@ -51,6 +51,7 @@ func (r *Resolver) keep(key string, a *dnssec.Answer) {
 		return
 	}
 	r.cache.Put(key, cache.Entry[*entry]{Value: keptAnswer(key, a), Size: answerSize(a), Until: a.Until, Since: a.Fetched})
+	r.forgetAliases(a)
 }
 
 // answerSize is the octets that a kept answer takes in memory, its key apart.

@@ -158,6 +158,7 @@ func (r *Resolver) fetch(ctx context.Context, key, name string, rrtype uint16, o
 			if !says || r.leaveBe(key, a) {
 				return cache.Entry[*entry]{}, &notKept{a}
 			}
+			r.forgetAliases(a)
 			return cache.Entry[*entry]{Value: keptAnswer(key, a), Size: answerSize(a), Until: a.Until, Since: a.Fetched}, nil
 		})
 		var other *notKept

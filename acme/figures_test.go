@@ -165,7 +165,7 @@ func TestWhoIsOverALimitIsTold(t *testing.T) {
 			p.from("198.51.100.1:1", "/acme/new-order", ordering("e.vendor.example", "f.vendor.example"))
 			return p.from("198.51.100.1:1", "/acme/new-order", ordering("g.vendor.example"))
 		}, "limit=acme.new_orders account="},
-		{"what an account has open", time.Hour, func() (r *http.Response, body []byte) {
+		{"what an account has open, within the hour of another limit", 30 * time.Minute, func() (r *http.Response, body []byte) {
 			p.from("198.51.100.1:1", "/acme/new-order", ordering("h.vendor.example"))
 			return p.from("198.51.100.1:1", "/acme/new-order", ordering("i.vendor.example"))
 		}, `limit="what an account has open" account=`},
@@ -184,6 +184,12 @@ func TestWhoIsOverALimitIsTold(t *testing.T) {
 			t.Errorf("%s: told %d times: %s", tt.claim, n, said)
 		}
 	}
+	before := len(log.String())
+	r, body := registered(t, p.Server).post("/acme/new-order", map[string]any{})
+	wantStatus(t, r, body, http.StatusBadRequest)
+	if said := log.String()[before:]; strings.Contains(said, "over a limit") {
+		t.Errorf("what is refused otherwise: %s", said)
+	}
 }
 
 // TestNextUpdate is the end of the list that ends first, and 0 where none can be made.
@@ -199,6 +205,18 @@ func TestNextUpdate(t *testing.T) {
 	if at, ok := s.NextUpdate(); !ok || !at.Equal(first) {
 		t.Errorf("%s, want %s", at, first)
 	}
+	c, _ := s.issued(registered(t, s.Server).account(), "vendor.example")
+	s.clock.pass(time.Hour)
+	s.update(func(tx acme.Tx) error { return acme.RevokeCertificate(tx, c.Serial, 1, s.clock.Now()) })
+	if err := s.RefreshLists(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if list := stored(s, func(tx acme.Tx) (*acme.CRL, error) { return tx.CRL(c.Issuer) }); !list.NextUpdate.After(first) {
+		t.Fatalf("its issuer's list ends %s", list.NextUpdate)
+	}
+	if at, ok := s.NextUpdate(); !ok || !at.Equal(first) {
+		t.Errorf("of lists that do not end at once: %s, want %s", at, first)
+	}
 	s.authority.fail.Store(true)
 	s.clock.pass(25 * time.Hour)
 	if err := s.RefreshLists(t.Context()); err == nil {
@@ -206,6 +224,10 @@ func TestNextUpdate(t *testing.T) {
 	}
 	if at, ok := s.NextUpdate(); !ok || !at.Equal(first) {
 		t.Errorf("of lists that have ended: %s, want %s", at, first)
+	}
+	s.clock.pass(80 * 365 * 24 * time.Hour)
+	if at, ok := s.NextUpdate(); ok {
+		t.Errorf("of issuers that have ended: %s", at)
 	}
 	fresh := newScene(t, nil)
 	fresh.authority.fail.Store(true)

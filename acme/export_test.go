@@ -23,7 +23,10 @@ func (s *Server) RefreshLists(ctx context.Context) error   { return s.refreshLis
 func (s *Server) PutNoncesAside(ctx context.Context) error { return s.putNoncesAside(ctx) }
 func (s *Server) RestoreNonces(ctx context.Context) error  { return s.restoreNonces(ctx) }
 func (s *Server) MakeNonce() string                        { return s.nonces.make() }
-func (s *Server) TakeNonce(text string) bool               { return s.nonces.take(text) }
+func (s *Server) TakeNonceOfRequest(ctx context.Context, text string) bool {
+	return s.takeNonce(ctx, text)
+}
+func (s *Server) TakeNonce(text string) bool { return s.nonces.take(text) }
 
 // Sweep is one round of Run.
 func (s *Server) Sweep(ctx context.Context) { s.sweep(ctx); s.work.Wait() }

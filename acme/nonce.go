@@ -99,6 +99,30 @@ func (s *Server) putNoncesAside(ctx context.Context) error {
 	return nil
 }
 
+// takeOver is restoreNonces until it has succeeded once. Run begins with it; a request whose nonce nobody knows is
+// not kept from its answer by having been quicker than that.
+type takeOver struct {
+	mu   sync.Mutex // guards what follows
+	done bool
+}
+
+func (t *takeOver) once(ctx context.Context, s *Server) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.done {
+		return nil
+	}
+	err := s.restoreNonces(ctx)
+	t.done = err == nil
+	return err
+}
+
+// takeNonce reports whether a nonce is live, and takes it.
+func (s *Server) takeNonce(ctx context.Context, text string) bool {
+	take := func() bool { return s.nonces.take(text) || s.strangers.take(text) }
+	return take() || s.takenOver.once(ctx, s) == nil && take()
+}
+
 // restoreNonces takes over what a process has put aside. Where the Store does not say
 // that it has handed them over, none is used.
 func (s *Server) restoreNonces(ctx context.Context) error {

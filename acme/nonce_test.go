@@ -112,6 +112,30 @@ func TestNoncesOutliveACleanStop(t *testing.T) {
 	}
 }
 
+// TestQuickerThanTheTakeover: a request that comes before Run has begun finds what was put aside, once the Store hands it over.
+func TestQuickerThanTheTakeover(t *testing.T) {
+	s := newScene(t, nil)
+	first, second, used := s.MakeNonce(), s.MakeNonce(), s.MakeNonce()
+	s.TakeNonce(used)
+	if err := s.PutNoncesAside(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	next := s.again(nil)
+	s.store.before.Store(1)
+	if next.TakeNonceOfRequest(t.Context(), first) {
+		t.Error("taken where the Store does not hand it over")
+	}
+	if !next.TakeNonceOfRequest(t.Context(), first) || next.TakeNonceOfRequest(t.Context(), first) {
+		t.Error("a nonce that was put aside is not good exactly once")
+	}
+	if next.TakeNonceOfRequest(t.Context(), used) || s.again(nil).TakeNonceOfRequest(t.Context(), second) {
+		t.Error("a used one came back, or one was handed to two processes")
+	}
+	if !next.TakeNonceOfRequest(t.Context(), second) {
+		t.Error("the second was not handed over")
+	}
+}
+
 // Whatever becomes of the Update, no nonce is good twice.
 func TestNoncesWhereTheStoreFails(t *testing.T) {
 	for claim, fail := range map[string]func(*brittle){

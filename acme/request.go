@@ -128,7 +128,7 @@ func (s *Server) authenticate(r *http.Request, who signer) (*call, *Problem) {
 	if err := m.Verify(c.key); err != nil {
 		return nil, unreadable(err)
 	}
-	if !s.nonces.take(m.Nonce) && !s.strangers.take(m.Nonce) {
+	if !s.takeNonce(c, m.Nonce) {
 		return nil, Problemf(BadNonce, "nonce: used before, or too old: take the one of this answer and send the request again")
 	}
 	return c, nil

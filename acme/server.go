@@ -20,6 +20,7 @@ type Server struct {
 	profiles  map[string]*Profile
 	nonces    nonces // given to who has signed for an account
 	strangers nonces // given to anybody
+	takenOver takeOver
 	lists     lists
 	rates     *rates
 	mux       *http.ServeMux

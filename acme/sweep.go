@@ -30,7 +30,7 @@ func (p *Problem) rest() time.Duration { return min(max(p.Retry, shortestRest), 
 // waits for what is being worked on and puts the nonces aside; the http.Server must
 // have ended by then. The error is that of the Store at the start or the end.
 func (s *Server) Run(ctx context.Context) error {
-	if err := s.restoreNonces(ctx); err != nil {
+	if err := s.takenOver.once(ctx, s); err != nil {
 		return err
 	}
 	tick := time.NewTicker(sweepEvery)

@@ -93,6 +93,9 @@ func TestOrderBesideASiege(t *testing.T) {
 				if n, _ := g.number("silent.example"); n != tt.held {
 					t.Fatalf("%d look-ups are under way, want %d", n, tt.held)
 				}
+				if beginning, begun, validating := p.Waiting(); (beginning > 0) != (tt.orders > 1) || begun+validating > 0 {
+					t.Errorf("%d orders wait, %d that have begun, %d to be validated", beginning, begun, validating)
+				}
 				done := make(chan orderDoc)
 				go func() { done <- p.order(ordering("www.vendor.example"), acme.Ready) }()
 				synctest.Wait()

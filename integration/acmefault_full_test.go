@@ -41,7 +41,7 @@ func TestACMEDiskFull(t *testing.T) {
 	t.Run("at its end and its beginning it says what is the matter", f.fullEnds)
 }
 
-// fullEnds ends the daemon on a full disk, and begins it on one.
+// fullEnds ends the daemon on a full disk, and begins it on one: all but the ACME server is there then.
 func (f *acmeFault) fullEnds(t *testing.T) {
 	says := func(what string) {
 		t.Helper()
@@ -62,7 +62,13 @@ func (f *acmeFault) fullEnds(t *testing.T) {
 	says("an end on a full disk")
 	f.within[4] = strings.Replace(f.within[4], `&& exec`, `; dd if=/dev/zero of="$0/filler" bs=4k 2>/dev/null; exec`, 1)
 	f.served.process = start(f.life, filepath.Join(f.dir, "log"), append(slices.Clone(f.within), cnfd(t), "serve", "--config", f.config())...)
-	says("a beginning on a full disk")
+	f.served.awaitHealth(t) // verifiers are answered
+	await(t, "a beginning on a full disk", func() error {
+		if last := tail(f.served.process.log, 50); !strings.Contains(last, "acme: not open") || !strings.Contains(last, "disk full") {
+			return errors.New(last)
+		}
+		return nil
+	})
 }
 
 func (f *acmeFault) fullBefore(t *testing.T, c *faultClient) {

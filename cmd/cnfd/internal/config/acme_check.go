@@ -246,7 +246,7 @@ func brief(d time.Duration) string {
 }
 
 // warnACME tells of what nobody can make use of, and of what lets in more than was meant.
-func (r *reader) warnACME(a *ACME) {
+func (r *reader) warnACME(a *ACME, mode string) {
 	for i, p := range a.Profiles {
 		path := fmt.Sprintf("acme.profiles[%d]", i)
 		if p.Grant == "record" && len(a.CAAIdentities) == 0 {
@@ -263,5 +263,8 @@ func (r *reader) warnACME(a *ACME) {
 	}
 	if a.Listen == "" && a.URL != "" {
 		r.at("acme.url", "acme.listen is not set: there is no ACME server")
+	}
+	if a.Listen != "" && mode == "forward" {
+		r.at("resolver.mode", "forward: certificates are issued by what the forwarders have cached, a record that was deleted among it for as long as its TTL runs; iterative asks the domain's own servers")
 	}
 }

@@ -144,6 +144,7 @@ func TestACMEWarnings(t *testing.T) {
 		{"no way for a domain to opt in", "  caa_identities: [ca.example]\n", "", "c:16:43: acme.profiles[1].grant: record: acme.caa_identities is empty"},
 		{"wildcards that nobody can have", "life: 72h", "wildcards: true, methods: [http-01]", "acme.profiles[0].wildcards: none can be had"},
 		{"connections to anywhere", "10.0.0.0/8", "0.0.0.0/0", "acme.allow_networks[0]: 0.0.0.0/0: whoever orders"},
+		{"forwarders, whose cache decides", "testing: false\n", "testing: false\nresolver: {mode: forward, forwarders: [udp://192.0.2.1]}\n", "c:2:18: resolver.mode: forward: certificates are issued by what the forwarders have cached"},
 		{"no listener", "  listen: 127.0.0.1:8256\n  listen_plain: 127.0.0.1:8257\n", "", "acme.url: acme.listen is not set"},
 	} {
 		text := strings.Replace(rightACME, tt.from, tt.to, 1)

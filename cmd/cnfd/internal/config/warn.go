@@ -37,7 +37,7 @@ func Warnings(file string, text []byte, d Config, now time.Time) Problems {
 	}
 	r.warnChecks(&c)
 	r.warnAuthz(&c)
-	r.warnACME(&c.ACME)
+	r.warnACME(&c.ACME, c.Resolver.Mode)
 	for i := range r.problems {
 		r.problems[i].File = file
 	}

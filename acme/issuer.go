@@ -41,7 +41,7 @@ type Authority interface {
 	Issuers() []string
 	// IssuerDER returns an issuing certificate, as caIssuers points to (RFC 5280 §4.2.2.1).
 	IssuerDER(id string) (der []byte, ok bool)
-	// RevocationList signs the list of an issuer (RFC 5280 §5), its number and issuing distribution point in it.
+	// RevocationList signs the list of an issuer (RFC 5280 §5), its number in it.
 	RevocationList(issuer string, number int64, thisUpdate, nextUpdate time.Time, revoked []x509.RevocationListEntry) (der []byte, err error)
 }
 

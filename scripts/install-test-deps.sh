@@ -19,6 +19,7 @@ packages=(
   pebble                                          # an ACME server that is not ours, to prove the drivers of those on
   faketime                                        # certbot on another day
   gnutls-bin                                      # certtool: a second opinion of certificates and revocation lists
+  libnss3-tools                                   # certutil, crlutil: a third, which reads no list with an extension that it does not know
   prometheus systemd                              # promtool, systemd-analyze
   iproute2                                        # network namespaces
   curl openssl python3 python3-cbor2 python3-cryptography nodejs npm   # tokens that our code did not make

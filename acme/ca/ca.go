@@ -180,8 +180,7 @@ func (c *CA) IssuerDER(id string) (der []byte, ok bool) {
 	return slices.Clone(i.cert.Raw), true
 }
 
-// listURL is where the list of an issuer is: a certificate's CRL distribution point and
-// its list's issuing distribution point are the same octets (RFC 5280 §6.3.3 (b)(2)).
+// listURL is where the list of an issuer is.
 func (c *CA) listURL(id string) string { return listURL(c.base, id) }
 
 func listURL(base, id string) string { return base + "/crl/" + id + ".crl" }

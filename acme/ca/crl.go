@@ -4,8 +4,6 @@ import (
 	"crypto"
 	"crypto/rand"
 	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/asn1"
 	"errors"
 	"fmt"
 	"math/big"
@@ -14,8 +12,9 @@ import (
 )
 
 // RevocationList signs the list of an intermediate, the one in use or a former one, in
-// DER: v2, with its number and with the critical issuing distribution point that the certificates
-// name (RFC 5280 §5.2.5), for user certificates only. Times are in whole seconds; a
+// DER: v2, with its number. It is of all that the intermediate has issued, from wherever a certificate says that
+// it is had: URLs change, and many verifiers can read no list with an issuing distribution point, which
+// only a part of a list needs (RFC 5280 §5.2.5). Times are in whole seconds; a
 // revocation that lies after thisUpdate is listed with thisUpdate, since a clock that
 // was set back must not keep it off. Reasons are those of RFC 5280 §5.3.1 but
 // removeFromCRL and certificateHold. An error signs nothing that leaves this package.
@@ -29,22 +28,13 @@ func (c *CA) RevocationList(issuer string, number int64, thisUpdate, nextUpdate 
 	case number < 0:
 		return nil, fmt.Errorf("ca: revocation list of %s: number %d: it cannot be negative", issuer, number)
 	}
-	der, err = c.revocationList(i, number, second(thisUpdate), second(nextUpdate), revoked)
+	der, err = signList(c.linter, i.cert, i.key, &x509.RevocationList{
+		Number: big.NewInt(number), ThisUpdate: second(thisUpdate), NextUpdate: second(nextUpdate), RevokedCertificateEntries: revoked,
+	})
 	if err != nil {
 		return nil, fmt.Errorf("ca: revocation list %d of %s: %w", number, issuer, err)
 	}
 	return der, nil
-}
-
-func (c *CA) revocationList(i *issuer, number int64, thisUpdate, nextUpdate time.Time, revoked []x509.RevocationListEntry) ([]byte, error) {
-	// The point that the certificates name, so that a list of another place cannot take this one's.
-	point, err := issuingPoint(c.listURL(i.id), userCerts)
-	if err != nil {
-		return nil, err
-	}
-	return signList(c.linter, i.cert, i.key, &x509.RevocationList{
-		Number: big.NewInt(number), ThisUpdate: thisUpdate, NextUpdate: nextUpdate, RevokedCertificateEntries: revoked, ExtraExtensions: []pkix.Extension{point},
-	})
 }
 
 // signList signs what list says, reads it again, with a linter too, and returns it in DER.
@@ -105,31 +95,3 @@ func entriesOf(revoked []x509.RevocationListEntry, thisUpdate time.Time) ([]x509
 // reasons are the CRLReasons that a list can have: removeFromCRL (8) is for delta lists,
 // and what is on hold (6) might come back, which nothing here does.
 var reasons = []int{0, 1, 2, 3, 4, 5, 9, 10}
-
-// What a list is of: the tags of onlyContainsUserCerts and onlyContainsCACerts.
-const (
-	userCerts = 1
-	caCerts   = 2
-)
-
-// issuingPoint is the extension that says what a list is of, critical as RFC 5280 §5.2.5 has it: of
-// certificates that name url, and for "" of whatever place they name.
-func issuingPoint(url string, of int) (pkix.Extension, error) {
-	context := func(tag int, constructed bool, octets []byte) asn1.RawValue {
-		return asn1.RawValue{Class: asn1.ClassContextSpecific, Tag: tag, IsCompound: constructed, Bytes: octets}
-	}
-	var all []asn1.RawValue
-	if url != "" {
-		uri, err := asn1.Marshal(context(6, false, []byte(url)))
-		if err != nil {
-			return pkix.Extension{}, err
-		}
-		full, err := asn1.Marshal(context(0, true, uri))
-		if err != nil {
-			return pkix.Extension{}, err
-		}
-		all = append(all, context(0, true, full))
-	}
-	value, err := asn1.Marshal(append(all, context(of, false, []byte{0xff})))
-	return pkix.Extension{Id: asn1.ObjectIdentifier{2, 5, 29, 28}, Critical: true, Value: value}, err
-}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto"
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -248,8 +247,8 @@ func (r *relisting) revokeAll(reason int, now time.Time) error {
 	return nil
 }
 
-// sign makes the list. It names no place, so that it is of all intermediates, whatever place they name,
-// those too that were made when no URL was known.
+// sign makes the list, which is of all intermediates, whatever place they name, those too that were made when
+// no URL was known.
 func (r *relisting) sign(key crypto.Signer, now time.Time) (newFile, error) {
 	entries, number := slices.Clone(r.more), now.Unix()
 	if r.before != nil {
@@ -268,12 +267,8 @@ func (r *relisting) sign(key crypto.Signer, now time.Time) (newFile, error) {
 	if err != nil {
 		return newFile{}, err
 	}
-	point, err := issuingPoint("", caCerts)
-	if err != nil {
-		return newFile{}, err
-	}
 	der, err := signList(l, r.root, key, &x509.RevocationList{
-		Number: big.NewInt(number), ThisUpdate: now, NextUpdate: now.Add(rootListLife), RevokedCertificateEntries: entries, ExtraExtensions: []pkix.Extension{point},
+		Number: big.NewInt(number), ThisUpdate: now, NextUpdate: now.Add(rootListLife), RevokedCertificateEntries: entries,
 	})
 	if err != nil {
 		return newFile{}, fmt.Errorf("the root's revocation list: %w", err)

@@ -167,3 +167,21 @@ func TestKeyChangeWhereTheStoreFails(t *testing.T) {
 		t.Errorf("Location %q", r.Header.Get("Location"))
 	}
 }
+
+// TestKeyThatIsNotItsAccounts: what the store says of a key must be what it says of the account, or the key finds none.
+func TestKeyThatIsNotItsAccounts(t *testing.T) {
+	s := newScene(t, nil)
+	c := registered(t, s.Server)
+	r, body := c.as(c.key, "").post("/acme/new-account", "{}")
+	wantStatus(t, r, body, http.StatusOK)
+	s.update(func(tx acme.Tx) error {
+		a, err := tx.Account(c.account())
+		if err != nil {
+			return err
+		}
+		a.Thumbprint = "another"
+		return tx.PutAccount(a)
+	})
+	r, body = c.as(c.key, "").post("/acme/new-account", "{}")
+	wantRefused(t, r, body, http.StatusForbidden, acme.Unauthorized, "comes back to none")
+}

@@ -152,20 +152,33 @@ func (s *Server) routes() {
 	s.mux.Handle("GET /crl/{file}", s.Public())
 	s.mux.Handle("GET /ca/{file}", s.Public())
 	s.mux.Handle("GET /root.pem", s.Public())
-	s.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		s.refuse(w, notHere(r))
-	})
+	s.mux.HandleFunc("/", s.notHere)
 }
 
-// notHere is what is said of a path, or of a method on it, that there is not.
-func notHere(r *http.Request) *Problem {
+// notHere answers at a path that there is not, and to a method that its path does not take (RFC 9110 §15.5.6).
+func (s *Server) notHere(w http.ResponseWriter, r *http.Request) {
+	takes := s.takes(r)
 	p := Problemf(Malformed, "nothing is at this path: see /directory")
 	p.Status = http.StatusNotFound
-	if r.Method != http.MethodPost && strings.HasPrefix(r.URL.Path, "/acme/") {
-		p = Problemf(Malformed, "method %.20q: this takes POST alone, a signed one without payload to read (RFC 8555 §6.3)", r.Method)
+	if len(takes) > 0 {
+		w.Header().Set("Allow", strings.Join(takes, ", "))
+		p = Problemf(Malformed, "method %.20q: this takes %s", r.Method, strings.Join(takes, ", "))
+		if takes[0] == http.MethodPost {
+			p.Detail += " alone, a signed one without payload to read (RFC 8555 §6.3)"
+		}
 		p.Status = http.StatusMethodNotAllowed
 	}
-	return p
+	s.refuse(w, p)
+}
+
+// takes are the methods that are taken at the path of a request.
+func (s *Server) takes(r *http.Request) (methods []string) {
+	for _, as := range [][]string{{http.MethodGet, http.MethodHead}, {http.MethodPost}} {
+		if _, pattern := s.mux.Handler(&http.Request{Method: as[0], Host: r.Host, URL: r.URL}); pattern != "/" {
+			methods = append(methods, as...)
+		}
+	}
+	return methods
 }
 
 // ServeHTTP answers an ACME client. Bodies are bounded here; the time that a client

@@ -160,6 +160,16 @@ func (c *CA) inUse() (*hierarchy, error) {
 	return c.present.Load(), nil
 }
 
+// InUse returns the id of the intermediate that signs at this moment: where the root's list has come to name the one
+// before, the next one is taken into use by asking too.
+func (c *CA) InUse() (id string, err error) {
+	h, err := c.inUse()
+	if err != nil {
+		return "", err
+	}
+	return h.newest().id, nil
+}
+
 // Issuers returns the ids of the intermediates, the one in use first, then the former
 // ones, newest first. An id is 16 hex digits of the SHA-256 of the certificate.
 func (c *CA) Issuers() []string {

@@ -127,6 +127,17 @@ func TestOwnCertificateIsKept(t *testing.T) {
 			must(t, err)
 			must(t, k.ca.Reload())
 		}, false},
+		{"its intermediate is revoked, and nobody has said reload", func(t *testing.T, k *keeper, _ *ownCertificate) {
+			_, err := ca.Rotate(k.dir, ca.Setup{Now: k.now(), RevokeFormer: true, Reason: 1}, "")
+			must(t, err)
+		}, false},
+		{"a new intermediate that was not taken into use", func(t *testing.T, k *keeper, _ *ownCertificate) {
+			_, err := ca.Rotate(k.dir, ca.Setup{Now: k.now()}, "")
+			must(t, err)
+		}, true},
+		{"the root's list cannot be read", func(t *testing.T, k *keeper, _ *ownCertificate) {
+			must(t, os.WriteFile(filepath.Join(k.dir, "root-2.crl"), []byte("no list"), 0o644))
+		}, true},
 		{"another store", func(t *testing.T, k *keeper, o *ownCertificate) {
 			other, err := store.Open(filepath.Join(t.TempDir(), "other.db"))
 			must(t, err)

@@ -29,7 +29,7 @@ import (
 type ownCertificate struct {
 	issuer interface {
 		acme.Issuer
-		Issuers() []string // the one in use first
+		InUse() (id string, err error)
 	}
 	store acme.Store
 	now   func() time.Time
@@ -112,7 +112,7 @@ func (o *ownCertificate) take(ctx context.Context) bool {
 }
 
 // good reports whether a certificate is this server's and can be shown on: for its host and of the present issuer, neither revoked nor
-// before its time, which is where the clock was set back, nor past two thirds of its life. Where the store does not say, it is.
+// before its time, which is where the clock was set back, nor past two thirds of its life. Where the store or the CA does not say, it is.
 func (o *ownCertificate) good(ctx context.Context, leaf *x509.Certificate) bool {
 	now := o.now()
 	if now.Before(leaf.NotBefore) || !now.Before(leaf.NotBefore.Add(leaf.NotAfter.Sub(leaf.NotBefore)/3*2)) {
@@ -129,7 +129,12 @@ func (o *ownCertificate) good(ctx context.Context, leaf *x509.Certificate) bool 
 	if err != nil {
 		return !errors.Is(err, acme.ErrNotFound)
 	}
-	return bytes.Equal(c.Leaf, leaf.Raw) && c.Account == "" && c.Revoked.IsZero() && c.Issuer == o.issuer.Issuers()[0]
+	if !bytes.Equal(c.Leaf, leaf.Raw) || c.Account != "" || !c.Revoked.IsZero() {
+		return false
+	}
+	// Clients that look at the root's list would not come in any more, and nobody's order would have the next intermediate taken.
+	issuer, err := o.issuer.InUse()
+	return err != nil || c.Issuer == issuer
 }
 
 // renew has a certificate issued to a new key, as to any client: the store has its serial

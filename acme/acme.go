@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"cnfd/acme/weakkey"
+	"cnfd/record"
 )
 
 // Config is what a Server needs. Store, Gate, Validator, Issuer, Profiles, URL, Now
@@ -42,6 +43,8 @@ type Config struct {
 	ExternalAccounts bool
 	// LogDetails: what is logged of a request that came to nothing has its details, which name domains.
 	LogDetails bool
+	// Form is that of the record that cnf-01 shows: the first of those that the Gate looks at.
+	Form record.Form
 	// AwaitRecord: an order whose record is missing stays pending instead of being refused.
 	AwaitRecord bool
 	// Blocked returns the keys that are known to others, as of now: an operator adds to them while the server runs. May be nil.

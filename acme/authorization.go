@@ -251,7 +251,7 @@ func (s *Server) challengeObject(a *Authorization, n int) *challengeObject {
 	c := &a.Challenges[n]
 	v := &challengeObject{Type: c.Type, URL: s.URL + "/acme/chall/" + a.ID + "/" + strconv.Itoa(n), Status: c.Status, Token: c.Token, Validated: asked(c.Validated), Error: c.Error}
 	if c.Type == MethodCNF {
-		v.Name, v.RDATA = wantedRecord(a)
+		v.Name, v.RDATA = s.wantedRecord(a)
 	}
 	return v
 }
@@ -260,7 +260,7 @@ func (s *Server) authorizationURL(id string) string { return s.URL + "/acme/auth
 
 // wantedRecord is the confirmation record that an authorization rests on; "" where
 // none can be said.
-func wantedRecord(a *Authorization) (name, rdata string) {
+func (s *Server) wantedRecord(a *Authorization) (name, rdata string) {
 	sum, ok := fromBase64(a.Thumbprint)
 	if !ok {
 		return "", ""
@@ -269,7 +269,7 @@ func wantedRecord(a *Authorization) (name, rdata string) {
 	if err != nil {
 		return "", ""
 	}
-	name, err = record.Name(thumbprint.MethodJWK, a.Identifier.Domain(), record.Dotted)
+	name, err = record.Name(thumbprint.MethodJWK, a.Identifier.Domain(), s.Form)
 	if err != nil {
 		return "", ""
 	}

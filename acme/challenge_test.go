@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"cnfd/acme"
+	"cnfd/record"
 )
 
 func TestChallengesThatAreOffered(t *testing.T) {
@@ -232,5 +233,20 @@ func TestAuthorizationAhead(t *testing.T) {
 	q.clock.pass(13 * time.Hour)
 	if o := q.order(ordering("vendor.example"), acme.Pending); o.Authorizations[0] == url {
 		t.Error("an order rests on an authorization that ends before long")
+	}
+}
+
+// TestRecordThatIsShown: cnf-name is what the gate looks up, of a wildcard its base's and of an address its reverse name's.
+func TestRecordThatIsShown(t *testing.T) {
+	for form, want := range map[record.Form][]string{
+		record.Dotted:     {"jwk.cnf.vendor.example.", "jwk.cnf.vendor.example.", "jwk.cnf.1.2.0.192.in-addr.arpa."},
+		record.Underscore: {"_jwk_cnf.vendor.example.", "_jwk_cnf.vendor.example.", "_jwk_cnf.1.2.0.192.in-addr.arpa."},
+	} {
+		p := newPlay(t, func(c *acme.Config) { c.Form = form })
+		for n, url := range p.order(ordering("vendor.example", "*.vendor.example", "192.0.2.1"), acme.Ready).Authorizations {
+			if c := p.authz(url).Challenges[0]; c.Name != want[n] || c.RDATA != "255 255 255 "+p.accountKey().Hex() {
+				t.Errorf("%s: it shows %s %s, want %s", form, c.Name, c.RDATA, want[n])
+			}
+		}
 	}
 }

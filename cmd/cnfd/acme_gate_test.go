@@ -26,3 +26,17 @@ func TestWhatRecordAllowsIsNothingToTheGate(t *testing.T) {
 		t.Errorf("the gate's verifier looks at %v", c.Forms)
 	}
 }
+
+// TestFormThatIsShown: the record that cnf-01 shows is one that the gate looks at.
+func TestFormThatIsShown(t *testing.T) {
+	dir, _ := madeCA(t)
+	for words, want := range map[string]record.Form{"[dotted]": record.Dotted, "[underscore]": record.Underscore, "[underscore, dotted]": record.Underscore} {
+		d := start(t, parse(t, "testing: true\nresolver: {trust_anchors: [none]}\napi: {listen: '', unix: ''}\nrecord: {forms: %s}\nacme: {listen: '127.0.0.1:0', url: 'https://localhost:8256', directory: '%s'}\n", words, dir))
+		if why := d.acme.trouble(); why != "" {
+			t.Fatal(why)
+		}
+		if got := d.acme.server.Form; got != want {
+			t.Errorf("record.forms: %s: cnf-01 shows the form %s", words, got)
+		}
+	}
+}

@@ -24,7 +24,14 @@ func (d *daemon) newACME(c *config.Config, a *acmeService, s *store.Store, autho
 	if err != nil {
 		return nil, fmt.Errorf("acme: %w", err)
 	}
+	forms, err := recordForms(c)
+	if err != nil {
+		return nil, err
+	}
 	wired := acmeServerConfig(c)
+	if len(forms) > 0 {
+		wired.Form = forms[0]
+	}
 	wired.Store, wired.Gate, wired.Validator, wired.Issuer, wired.Authority = s, &a.gate, validator, authority, authority
 	wired.Root = authority
 	if d.figures != nil {
@@ -70,7 +77,19 @@ func (d *daemon) acmeVerifier(c *config.Config, forms []record.Form) verifier.Co
 // acmeGate judges by a verifier of its own: whatever record of the configuration lets
 // confirm, a certificate rests on secure data alone, at the exact name.
 func (d *daemon) acmeGate(c *config.Config) (*acmegate.Gate, error) {
-	var forms []record.Form
+	forms, err := recordForms(c)
+	if err != nil {
+		return nil, err
+	}
+	v, err := verifier.New(d.acmeVerifier(c, forms))
+	if err != nil {
+		return nil, err
+	}
+	return acmegate.New(d.gateConfig(c, v, forms))
+}
+
+// recordForms are those in which a record's name is looked up; a record to add has the first.
+func recordForms(c *config.Config) (forms []record.Form, err error) {
 	for _, word := range c.Record.Forms {
 		f, err := record.ParseForm(word)
 		if err != nil {
@@ -78,11 +97,7 @@ func (d *daemon) acmeGate(c *config.Config) (*acmegate.Gate, error) {
 		}
 		forms = append(forms, f)
 	}
-	v, err := verifier.New(d.acmeVerifier(c, forms))
-	if err != nil {
-		return nil, err
-	}
-	return acmegate.New(d.gateConfig(c, v, forms))
+	return forms, nil
 }
 
 func (d *daemon) gateConfig(c *config.Config, v acmegate.Confirmer, forms []record.Form) acmegate.Config {

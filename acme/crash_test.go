@@ -115,16 +115,7 @@ func (p *play) tries(name string) (given []string) {
 	for _, a := range o.Authorizations {
 		if r, body := p.post(a, nil); r.StatusCode == http.StatusOK {
 			p.post(read[authzDoc](p.t(), body).Challenges[0].URL, map[string]any{})
-			for range 100 {
-				r, body := p.post(a, nil)
-				if r.StatusCode != http.StatusOK {
-					break
-				}
-				if d := read[authzDoc](p.t(), body); len(d.Challenges) == 0 || d.Challenges[0].Status != acme.Processing {
-					break
-				}
-				time.Sleep(time.Millisecond)
-			}
+			p.client.server.Wait()
 		}
 	}
 	p.finalize(o, name)

@@ -42,6 +42,12 @@ func TestGrantThatIsTakenBackBeforeTheSignature(t *testing.T) {
 			}
 			return tx.PutGrant(grant(p, "vendor.example"))
 		}, func(p *play, tx acme.Tx) error { return tx.DropGrant(grant(p, "other.example")) }, "vendor.example", http.StatusOK},
+		{"it is taken back, and another name's stays", nil, func(p *play, tx acme.Tx) error {
+			if err := tx.PutGrant(grant(p, "other.example")); err != nil {
+				return err
+			}
+			return tx.PutGrant(grant(p, "vendor.example"))
+		}, func(p *play, tx acme.Tx) error { return tx.DropGrant(grant(p, "vendor.example")) }, "vendor.example", http.StatusForbidden},
 		{"there was none: the domain says so itself", nil, none, none, "vendor.example", http.StatusOK},
 		{"a challenge was met, and nothing rests on it", challenged, func(p *play, tx acme.Tx) error { return tx.PutGrant(grant(p, "vendor.example")) },
 			func(p *play, tx acme.Tx) error { return tx.DropGrant(grant(p, "vendor.example")) }, "vendor.example", http.StatusOK},

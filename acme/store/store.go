@@ -63,7 +63,7 @@ func (s *Store) Update(ctx context.Context, f func(acme.Tx) error) error {
 	for n := 1; ; n++ {
 		again, broken, err := s.write(ctx, alone, f)
 		alone = alone || broken
-		if !broken && (!again || n == attempts) {
+		if !broken && (!again || n >= attempts) { // a broken one may have been the last
 			return err
 		}
 	}

@@ -62,9 +62,21 @@ func (f *acmeFault) fullEnds(t *testing.T) {
 	says("an end on a full disk")
 	f.within[4] = strings.Replace(f.within[4], `&& exec`, `; dd if=/dev/zero of="$0/filler" bs=4k 2>/dev/null; exec`, 1)
 	f.served.process = start(f.life, filepath.Join(f.dir, "log"), append(slices.Clone(f.within), cnfd(t), "serve", "--config", f.config())...)
-	f.served.awaitHealth(t) // verifiers are answered
-	await(t, "a beginning on a full disk", func() error {
-		if last := tail(f.served.process.log, 50); !strings.Contains(last, "acme: not open") || !strings.Contains(last, "disk full") {
+	f.notOpen(t, "a beginning on a full disk", "disk full")
+	// … and on one that is read-only, as a system mounts it after an error of the disk.
+	f.served.process.cmd.Process.Signal(syscall.SIGTERM)
+	<-f.served.process.done
+	f.within[4] = strings.Replace(f.within[4], `dd if=/dev/zero of="$0/filler" bs=4k 2>/dev/null`, `mount -o remount,ro "$0"`, 1)
+	f.served.process = start(f.life, filepath.Join(f.dir, "log"), append(slices.Clone(f.within), cnfd(t), "serve", "--config", f.config())...)
+	f.notOpen(t, "a beginning on a read-only disk", "a disk that is read-only")
+}
+
+// notOpen waits until verifiers are answered, and the log says why the ACME server is not open.
+func (f *acmeFault) notOpen(t *testing.T, what, why string) {
+	t.Helper()
+	f.served.awaitHealth(t)
+	await(t, what, func() error {
+		if last := tail(f.served.process.log, 50); !strings.Contains(last, "acme: not open") || !strings.Contains(last, why) {
 			return errors.New(last)
 		}
 		return nil

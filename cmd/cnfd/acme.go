@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"cnfd/acme"
@@ -99,7 +100,27 @@ func openStore(dir string) (*store.Store, error) {
 	} else if err != nil {
 		return nil, fmt.Errorf("acme: %w", err)
 	}
-	return store.Open(path)
+	s, err := store.Open(path)
+	if err != nil && readOnly(dir) {
+		return nil, &readOnlyError{fmt.Errorf("%s is on a disk that is read-only: see why (a system mounts it so after an error of the disk): %w", dir, err)}
+	}
+	return s, err
+}
+
+// readOnlyError is of a store on a disk that is read-only: SQLite says of one no more than that it cannot be opened.
+type readOnlyError struct{ error }
+
+func (r *readOnlyError) Unwrap() error { return r.error }
+
+// readOnly reports whether a directory is on a disk to which nobody writes, whoever owns what.
+func readOnly(dir string) bool {
+	f, err := os.CreateTemp(dir, ".writable-*")
+	if err != nil {
+		return errors.Is(err, syscall.EROFS)
+	}
+	f.Close()
+	os.Remove(f.Name())
+	return false
 }
 
 // testingDir is the CA's directory in state_dir under testing: true.

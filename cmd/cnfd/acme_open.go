@@ -39,7 +39,8 @@ const (
 // mayPass reports whether an error is none that somebody has to mend in the configuration or its files.
 func mayPass(err error) bool {
 	_, notIssued := errors.AsType[*notIssuedError](err)
-	return notIssued || ca.Untimely(err) || store.Passing(err)
+	_, readOnly := errors.AsType[*readOnlyError](err)
+	return notIssued || readOnly || ca.Untimely(err) || store.Passing(err)
 }
 
 // first tries it at the start: an error is one that somebody has to mend.

@@ -169,3 +169,49 @@ func TestReplaced(t *testing.T) {
 		t.Errorf("replaced already: %q %v", serial, p)
 	}
 }
+
+// TestOrderThatReplaces: an order says what it takes the place of, which is replaced once there is a certificate, and once alone (RFC 9773 §5).
+func TestOrderThatReplaces(t *testing.T) {
+	p := newPlay(t, nil)
+	leaf := p.certified(p.order(ordering("vendor.example"), acme.Ready), "vendor.example")
+	serial := hex.EncodeToString(leaf.SerialNumber.Bytes())
+	cert := stored(p.scene, func(tx acme.Tx) (*acme.Certificate, error) { return tx.Certificate(serial) })
+	replacing := func(name string) map[string]any {
+		with := ordering(name)
+		with["replaces"] = certID(t, cert)
+		return with
+	}
+	begin := func() orderDoc {
+		r, body := p.post("/acme/new-order", replacing("vendor.example"))
+		wantStatus(t, r, body, http.StatusCreated)
+		o := read[orderDoc](t, body)
+		o.url = r.Header.Get("Location")
+		_, again := p.post(o.url, nil)
+		for _, shown := range [][]byte{body, again} {
+			if got := read[struct{ Replaces string }](t, shown).Replaces; got != certID(t, cert) {
+				t.Errorf("the order says that it replaces %q", got)
+			}
+		}
+		return o
+	}
+	first, second := begin(), begin() // neither has a certificate yet
+	next := p.certified(first, "vendor.example")
+	by := func() string {
+		return stored(p.scene, func(tx acme.Tx) (*acme.Certificate, error) { return tx.Certificate(serial) }).ReplacedBy
+	}
+	if want := hex.EncodeToString(next.SerialNumber.Bytes()); by() != want {
+		t.Errorf("it is replaced by %q, want %q", by(), want)
+	}
+	r, body := p.post("/acme/new-order", replacing("vendor.example"))
+	wantRefused(t, r, body, http.StatusConflict, acme.AlreadyReplaced, "replaced already")
+	p.certified(second, "vendor.example") // what has begun gets its certificate all the same
+	if want := hex.EncodeToString(next.SerialNumber.Bytes()); by() != want {
+		t.Errorf("then it is replaced by %q, want %q", by(), want)
+	}
+	r, body = p.post("/acme/new-order", replacing("other.example"))
+	wantRefused(t, r, body, http.StatusBadRequest, acme.Malformed, "none of the order's identifiers")
+	other := registered(t, p.Server)
+	r, body = other.post("/acme/new-order", replacing("vendor.example"))
+	wantRefused(t, r, body, http.StatusForbidden, acme.Unauthorized, "another account's")
+	p.order(ordering("vendor.example"), acme.Ready) // without, it is an order as any
+}

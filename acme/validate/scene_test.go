@@ -36,8 +36,8 @@ func TestMain(m *testing.M) {
 var identifier = acme.Identifier{Type: acme.TypeDNS, Value: vendor}
 
 // names is a DNS in memory. It answers the names that it was given, says of every
-// other that it does not exist, and to who is content with what is cached that
-// nothing does. It can fail before having looked and after.
+// other that it does not exist, and to who is content with what is cached, or with keys
+// that are, that nothing does. It can fail before having looked and after.
 type names struct {
 	t       testing.TB
 	mu      sync.Mutex
@@ -64,7 +64,7 @@ func (n *names) Lookup(ctx context.Context, q dnssec.Question) (*dnssec.Answer, 
 	defer n.mu.Unlock()
 	key := q.Name.String() + " " + dns.TypeToString[q.Type]
 	n.asked = append(n.asked, key)
-	if !q.Bounded || q.MaxAge != 0 || !q.At.IsZero() {
+	if !q.Bounded || q.MaxAge != 0 || !q.At.IsZero() || q.ChainAge != acme.ChainAge {
 		return &dnssec.Answer{Name: q.Name.String(), Type: q.Type, Security: dnssec.Secure, Kind: dnssec.NoName}, true, n.after
 	}
 	of := n.answers[key]

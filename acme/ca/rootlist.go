@@ -253,7 +253,7 @@ func (r *relisting) sign(key crypto.Signer, now time.Time) (newFile, error) {
 	entries, number := slices.Clone(r.more), now.Unix()
 	if r.before != nil {
 		if now.Before(r.before.ThisUpdate) {
-			return newFile{}, fmt.Errorf("%s is of %s, and now it is %s: is the clock right?", r.before.path, day(r.before.ThisUpdate), day(now))
+			return newFile{}, fmt.Errorf("%s is of %s, and now it is %s: is the clock right? If so it was not then: take that file away, revoke again what is on it, and restart the daemon", r.before.path, day(r.before.ThisUpdate), day(now))
 		}
 		// What was restored from a backup may have forgotten numbers; the time has not.
 		number = max(number, r.before.Number+1)

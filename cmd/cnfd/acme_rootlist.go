@@ -20,6 +20,8 @@ func ofRootList(list *acme.CRL, now time.Time) string {
 	switch {
 	case list == nil:
 		return "the root has no revocation list, so that who asks for one refuses every certificate" + next
+	case list.ThisUpdate.After(now):
+		return "the root's revocation list has not begun, and by this clock begins at " + utc(list.ThisUpdate) + ": who checks the whole chain refuses every certificate until then: is the clock right, and was that of where it was made?"
 	case !list.NextUpdate.After(now):
 		return "the root's revocation list has ended: who checks the whole chain refuses every certificate" + next
 	case list.NextUpdate.Sub(now) < rootListEndsSoon:

@@ -117,12 +117,17 @@ func TestACMERootIsServed(t *testing.T) {
 	}
 }
 
-// TestConfigCheckOfARootListThatEnds: cnfd config check warns of it, and of no other.
+// TestConfigCheckOfARootListThatEnds: cnfd config check warns of it, and of one that has not begun, and of no other.
 func TestConfigCheckOfARootListThatEnds(t *testing.T) {
-	for days, warns := range map[int]bool{0: false, 334: false, 336: true, 366: true} {
+	for days, warns := range map[int]string{-1: "has not begun", 0: "", 334: "", 336: "ends soon", 366: "has ended"} {
 		dir := filepath.Join(t.TempDir(), "ca")
-		if err := ca.Init(dir, ca.Setup{Now: time.Now().AddDate(0, 0, -days)}); err != nil {
+		if err := ca.Init(dir, ca.Setup{Now: time.Now().AddDate(0, 0, -max(days, 0))}); err != nil {
 			t.Fatal(err)
+		}
+		if days < 0 { // made where the clock was wrong
+			if err := ca.RenewRootList(dir, time.Now().AddDate(0, 0, -days), ""); err != nil {
+				t.Fatal(err)
+			}
 		}
 		s, err := store.Open(filepath.Join(dir, storeFile))
 		if err != nil {
@@ -138,7 +143,7 @@ func TestConfigCheckOfARootListThatEnds(t *testing.T) {
 			}
 			said += f.place + ": " + strings.Join(f.warnings, "; ")
 		}
-		if (said != "") != warns || warns && !strings.HasPrefix(said, "acme.directory: the root's revocation list ") {
+		if (said != "") != (warns != "") || warns != "" && !strings.HasPrefix(said, "acme.directory: the root's revocation list "+warns) {
 			t.Errorf("%d days old: %q", days, said)
 		}
 	}

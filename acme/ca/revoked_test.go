@@ -166,6 +166,16 @@ func TestRootListThatIsNotRight(t *testing.T) {
 	}
 }
 
+// TestRootListThatGoesAtOnce: what Open has read is known to a Reload, whether anything was issued between or not.
+func TestRootListThatGoesAtOnce(t *testing.T) {
+	s := newScene(t, acme.P256)
+	if err := s.ca.Reload(); err != nil {
+		t.Fatal(err)
+	}
+	s.remove(listFile(1))
+	wants(t, s.ca.Reload(), "root-1.crl has gone: put it back")
+}
+
 // TestRotateRevokesTheFormer: all of those that are believed still, and each once.
 func TestRotateRevokesTheFormer(t *testing.T) {
 	s := newScene(t, acme.P256)

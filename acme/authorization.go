@@ -49,13 +49,17 @@ func (p *Profile) offers(i Identifier) []string {
 
 var authorizationNames = strict.NewNames("identifier")
 
-// newAuthorization authorizes an identifier ahead of any order (RFC 8555 §7.4.1), under the default profile.
+// newAuthorization authorizes an identifier ahead of any order (RFC 8555 §7.4.1), under the path's profile.
 func (s *Server) newAuthorization(c *call) (*answer, *Problem) {
 	var wish struct{ Identifier Identifier }
 	if p := decode(c.message.Payload, authorizationNames, &wish); p != nil {
 		return nil, p
 	}
-	now, profile := s.Now(), &s.Profiles[0]
+	now := s.Now()
+	profile, p := s.named(c.http)
+	if p != nil {
+		return nil, p
+	}
 	i, p := wish.Identifier.check(profile)
 	if p == nil && i.Wildcard() {
 		p = Problemf(RejectedIdentifier, "a wildcard is authorized with its order alone (RFC 8555 §7.4.1)").For(i)

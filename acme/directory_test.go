@@ -90,3 +90,54 @@ func TestNewNonce(t *testing.T) {
 		seen[nonce] = true
 	}
 }
+
+// TestDirectoryOfAProfile: who cannot choose a profile is given a directory that leads to one; who can has the choice still.
+func TestDirectoryOfAProfile(t *testing.T) {
+	p := newPlay(t, func(c *acme.Config) {
+		plain := c.Profiles[0]
+		plain.Name, plain.Identifiers = "Plain-1.0_a", []string{acme.TypeDNS}
+		c.Profiles = append(c.Profiles, plain)
+	})
+	_, body := p.get("/directory/Plain-1.0_a")
+	got := read[map[string]any](t, body)
+	_, body = p.get("/directory")
+	want := read[map[string]any](t, body)
+	want["newOrder"], want["newAuthz"] = "https://ca.example/acme/new-order/Plain-1.0_a", "https://ca.example/acme/new-authz/Plain-1.0_a"
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %v\nwant %v", got, want)
+	}
+	_, body = p.post("/directory/Plain-1.0_a", nil)
+	if got := read[map[string]any](t, body); !reflect.DeepEqual(got, want) {
+		t.Errorf("signed for: got  %v\nwant %v", got, want)
+	}
+	for _, tt := range []struct {
+		path, says, profile string
+	}{
+		{"/acme/new-order", "", "default"},
+		{"/acme/new-order", "Plain-1.0_a", "Plain-1.0_a"},
+		{"/acme/new-order/Plain-1.0_a", "", "Plain-1.0_a"},
+		{"/acme/new-order/Plain-1.0_a", "default", "default"},
+		{"/acme/new-order/default", "", "default"},
+	} {
+		order := ordering("vendor.example")
+		if tt.says != "" {
+			order["profile"] = tt.says
+		}
+		r, body := p.post(tt.path, order)
+		wantStatus(t, r, body, http.StatusCreated)
+		if got := read[map[string]any](t, body)["profile"]; got != tt.profile {
+			t.Errorf("%s, and says %q: %v, want %s", tt.path, tt.says, got, tt.profile)
+		}
+	}
+	address := map[string]any{"identifier": acme.Identifier{Type: acme.TypeIP, Value: "192.0.2.1"}}
+	r, body := p.post("/acme/new-authz/default", address)
+	wantStatus(t, r, body, http.StatusCreated)
+	r, body = p.post("/acme/new-authz/Plain-1.0_a", address)
+	wantRefused(t, r, body, http.StatusForbidden, acme.UnsupportedIdentifier, "not in profile Plain-1.0_a")
+	r, body = p.get("/directory/plain-1.0_a")
+	wantRefused(t, r, body, http.StatusNotFound, acme.InvalidProfile, "/directory lists them")
+	for _, path := range []string{"/acme/new-order/other", "/acme/new-authz/other"} {
+		r, body := p.post(path, map[string]any{"identifiers": []acme.Identifier{{Type: acme.TypeDNS, Value: "vendor.example"}}, "identifier": acme.Identifier{Type: acme.TypeDNS, Value: "vendor.example"}})
+		wantRefused(t, r, body, http.StatusNotFound, acme.InvalidProfile, "/directory lists them")
+	}
+}

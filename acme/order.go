@@ -12,7 +12,7 @@ import (
 // newOrder begins an order (RFC 8555 §7.4), once the gate has let every identifier through.
 func (s *Server) newOrder(c *call) (*answer, *Problem) {
 	now := s.Now()
-	w, p := s.wants(c.message.Payload, now)
+	w, p := s.wants(c, now)
 	if p != nil {
 		return nil, p
 	}

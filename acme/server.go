@@ -132,15 +132,19 @@ func (p *Profile) check() error {
 // routes are every path there is, with who may sign for it (RFC 8555 §7.1).
 func (s *Server) routes() {
 	s.open("GET /directory", s.directory)
+	s.open("GET /directory/{profile}", s.directory)
 	s.open("GET /acme/new-nonce", s.newNonce) // HEAD too
 	s.signed("/directory", byAccount, s.directoryRead)
+	s.signed("/directory/{profile}", byAccount, s.directoryRead)
 	s.signed("/acme/new-nonce", byAccount, s.newNonceRead)
 	s.signed("/acme/new-account", byKey, s.newAccount)
 	s.signed("/acme/acct/{account}", byAccount, s.account)
 	s.signed("/acme/acct/{account}/orders", byAccount|withQuery, s.orders)
 	s.signed("/acme/key-change", byAccount, s.keyChange)
-	s.signed("/acme/new-order", byAccount, s.agreed(s.newOrder))
-	s.signed("/acme/new-authz", byAccount, s.agreed(s.newAuthorization))
+	for _, below := range []string{"", "/{profile}"} {
+		s.signed("/acme/new-order"+below, byAccount, s.agreed(s.newOrder))
+		s.signed("/acme/new-authz"+below, byAccount, s.agreed(s.newAuthorization))
+	}
 	s.signed("/acme/order/{order}", byAccount, s.order)
 	s.signed("/acme/order/{order}/finalize", byAccount, s.finalize)
 	s.signed("/acme/authz/{authz}", byAccount, s.authorization)

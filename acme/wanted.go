@@ -21,17 +21,21 @@ type wanted struct {
 
 var orderNames = strict.NewNames("identifiers", "notBefore", "notAfter", "profile", "replaces")
 
-// wants reads a newOrder's payload (RFC 8555 §7.4).
-func (s *Server) wants(payload []byte, now time.Time) (*wanted, *Problem) {
+// wants reads a newOrder's payload (RFC 8555 §7.4). The profile that it names goes before the path's.
+func (s *Server) wants(c *call, now time.Time) (*wanted, *Problem) {
 	var o struct {
 		Identifiers         []Identifier
 		NotBefore, NotAfter time.Time
 		Profile, Replaces   string
 	}
-	if p := decode(payload, orderNames, &o); p != nil {
+	if p := decode(c.message.Payload, orderNames, &o); p != nil {
 		return nil, p
 	}
-	w := &wanted{notBefore: o.NotBefore, notAfter: o.NotAfter, replaces: o.Replaces, profile: &s.Profiles[0]}
+	profile, p := s.named(c.http)
+	if p != nil {
+		return nil, p
+	}
+	w := &wanted{notBefore: o.NotBefore, notAfter: o.NotAfter, replaces: o.Replaces, profile: profile}
 	if o.Profile != "" {
 		if w.profile = s.profiles[o.Profile]; w.profile == nil {
 			return nil, Problemf(InvalidProfile, "profile: there is none of that name: the directory lists them")

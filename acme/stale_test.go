@@ -3,6 +3,7 @@ package acme_test
 import (
 	"context"
 	"errors"
+	"net/http"
 	"sync"
 	"testing"
 
@@ -14,9 +15,16 @@ import (
 type meddled struct {
 	acme.Store
 	first func(acme.Tx) error // once
+	skip  int                 // so many Updates come before it
 }
 
+// after has f happen before the Update that comes after n others.
+func (m *meddled) after(n int, f func(acme.Tx) error) { m.skip, m.first = n, f }
+
 func (m *meddled) Update(ctx context.Context, f func(acme.Tx) error) error {
+	if m.skip--; m.skip >= 0 {
+		return m.Store.Update(ctx, f)
+	}
 	if first := m.first; first != nil {
 		m.first = nil
 		if err := m.Store.Update(ctx, first); err != nil {
@@ -102,5 +110,51 @@ func TestOneAccountOfOneExternalAtOnce(t *testing.T) {
 	all.Wait()
 	if n := len(accountsOf(s)); n != 1 {
 		t.Errorf("%d accounts of one external account", n)
+	}
+}
+
+// TestNothingIsBegunWithAFormerKey: neither a challenge nor a certificate, where the account has another key by the time
+// that it would be noted.
+func TestNothingIsBegunWithAFormerKey(t *testing.T) {
+	for _, changed := range []bool{false, true} {
+		for _, change := range []func(*acme.Config){nil, challenged} {
+			var m *meddled
+			p := newPlay(t, func(c *acme.Config) {
+				if change != nil {
+					change(c)
+				}
+				m = &meddled{Store: c.Store}
+				c.Store = m
+			})
+			ask := func() (*http.Response, []byte) {
+				if change == nil {
+					return p.finalize(p.order(ordering("vendor.example"), acme.Ready), "vendor.example")
+				}
+				return p.post(p.authz(p.order(ordering("vendor.example"), acme.Pending).Authorizations[0]).Challenges[0].URL, "{}")
+			}
+			if !changed {
+				r, body := ask()
+				wantStatus(t, r, body, http.StatusOK)
+				continue
+			}
+			// It is the last Update of each that notes it.
+			p.gate.says(func(*acme.Claim) *acme.Problem {
+				m.after(1, func(tx acme.Tx) error {
+					a, err := tx.Account(p.account())
+					if err != nil {
+						return err
+					}
+					a.Thumbprint = "another"
+					return tx.PutAccount(a)
+				})
+				return nil
+			})
+			r, body := ask()
+			wantRefused(t, r, body, http.StatusForbidden, acme.Unauthorized, "changed meanwhile")
+			p.Wait()
+			if n := len(p.gate.claims()); n != 1 { // newOrder's
+				t.Errorf("the gate was asked %d times", n)
+			}
+		}
 	}
 }

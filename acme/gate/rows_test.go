@@ -109,6 +109,16 @@ var rows = []row{
 			}
 		}
 	}, acme.DNS, passing, "(bogus)"},
+	{"of neither of two keys anything is proven: the first is spoken of", challenged, func(s *scene) {
+		s.claim.Keys = append(s.claim.Keys, theirs)
+		s.world.put(wwwKey, dnssec.TypeTLSA, record.Presentation(wwwKey, 300, theirs), record.Presentation(wwwKey, 300, ours))
+		s.lie = func(v *verifier.Verdict, _ *error) {
+			v.Reason = verifier.Indeterminate
+			if v.Thumbprint == ours {
+				v.Reason = verifier.Bogus
+			}
+		}
+	}, acme.DNS, passing, "(bogus)"},
 
 	{"an identifier of another type", challenged, func(s *scene) { s.claim.Identifier.Type = "email" }, acme.UnsupportedIdentifier, false, "dns and ip"},
 	{"an identifier of no type, for which no key is known", challenged, func(s *scene) { s.claim.Identifier.Type, s.claim.Keys = "", nil }, acme.UnsupportedIdentifier, false, ""},

@@ -102,3 +102,58 @@ func TestNobodyJoins(t *testing.T) {
 		}
 	}
 }
+
+// TestWhoIsAloneStaysSo: whoever begins anew alone is joined by nobody, also where nobody has waited before.
+func TestWhoIsAloneStaysSo(t *testing.T) {
+	for _, alone := range []bool{false, true} {
+		q := new(queue)
+		w, err := q.wait(t.Context(), alone)
+		must(t, err)
+		q.all = []*place{{turn: make(chan *writing, 1)}}
+		if joins := q.next(w) != nil; joins == alone {
+			t.Errorf("alone %t: another joins: %t", alone, joins)
+		}
+	}
+}
+
+// TestConnectionThatDoesNotBegin is not used again: nobody knows whether its transaction has begun all the same.
+func TestConnectionThatDoesNotBegin(t *testing.T) {
+	for words, again := range map[string]bool{"BEGIN IMMEDIATE": true, "BEGIN OF NOTHING": false} {
+		s := opened(t, filepath.Join(t.TempDir(), "acme.db"))
+		before, err := s.writer.take(t.Context(), "BEGIN")
+		must(t, err)
+		before.undo()
+		s.writer.give(before)
+		if l, err := s.writer.take(t.Context(), words); (err == nil) != again {
+			t.Fatalf("%s: %v", words, err)
+		} else if err == nil {
+			l.undo()
+			s.writer.give(l)
+		}
+		if got := len(s.writer.idle) == 1 && s.writer.idle[0] == before; got != again {
+			t.Errorf("%s: it is used again: %t", words, got)
+		}
+		if n := s.writer.Stats().OpenConnections; n != number(again) {
+			t.Errorf("%s: %d connections are open", words, n)
+		}
+		update(t, s, func(tx acme.Tx) error { return tx.PutBlob("after", nil) })
+	}
+}
+
+// TestConnectionThatDoesNotRollBack is not used again either: nobody knows what became of its transaction.
+func TestConnectionThatDoesNotRollBack(t *testing.T) {
+	for _, ended := range []bool{false, true} {
+		s := opened(t, filepath.Join(t.TempDir(), "acme.db"))
+		l, err := s.writer.take(t.Context(), "BEGIN")
+		must(t, err)
+		if ended {
+			must(t, l.do(t.Context(), "COMMIT"))
+		}
+		l.undo()
+		s.writer.give(l)
+		if n := s.writer.Stats().OpenConnections; n != number(!ended) || len(s.writer.idle) != n {
+			t.Errorf("ended %t: %d connections are open, %d wait", ended, n, len(s.writer.idle))
+		}
+		update(t, s, func(tx acme.Tx) error { return tx.PutBlob("after", nil) })
+	}
+}

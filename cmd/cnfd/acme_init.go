@@ -70,6 +70,8 @@ func (o *acmeInitOptions) init(cmd *cobra.Command, d *desk, setup ca.Setup) erro
 	}
 	if o.url == "" {
 		o.url = d.config.ACME.URL
+	} else if err := config.ServerURL(o.url, d.config.Testing); err != nil {
+		return fmt.Errorf("--url: %w", err)
 	}
 	url := o.url
 	setup.URL = listedAt(&d.config.ACME, url)

@@ -100,7 +100,7 @@ func (r *reader) checkACMEServer(a *ACME, testing bool) {
 	}
 	plain := false
 	if a.URL != "" {
-		if err := serverURL(a.URL, testing); err != nil {
+		if err := ServerURL(a.URL, testing); err != nil {
 			r.at("acme.url", "%v", err)
 		}
 		plain = strings.HasPrefix(a.URL, "http://")
@@ -124,8 +124,9 @@ func (r *reader) checkTerms(a *ACME) {
 	}
 }
 
-// serverURL wants what goes before a path, in the one form that clients send back.
-func serverURL(text string, testing bool) error {
+// ServerURL says what is wrong with the URL of an ACME server, as acme.url has it: it wants what goes before a path, in the one form
+// that clients send back.
+func ServerURL(text string, testing bool) error {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Opaque != "" || u.Hostname() == "":

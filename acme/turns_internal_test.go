@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -285,70 +284,5 @@ func TestWhoHasNoTimeTakesNoTurn(t *testing.T) {
 			t.Errorf("over %t: took one: %t", over, got)
 		}
 		cancel()
-	}
-}
-
-// TestTurnThatComesTooLate gives a turn to who is about to leave: it is not lost, and is given back as any other.
-func TestTurnThatComesTooLate(t *testing.T) {
-	for range 100 {
-		turns, first, late := newTurns(1), party{"n", "a", "x"}, party{"o", "b", "y"}
-		if !turns.take(t.Context(), first) {
-			t.Fatal("no turn where nobody has one")
-		}
-		ctx, leave := context.WithCancel(t.Context())
-		took := make(chan bool)
-		go func() { took <- turns.take(ctx, late) }()
-		for turns.waiting() == 0 {
-			runtime.Gosched()
-		}
-		turns.mu.Lock() // it cannot leave before
-		leave()
-		for range 100 {
-			runtime.Gosched()
-		}
-		for _, s := range turns.line(first) {
-			s.held--
-		}
-		turns.deal()
-		turns.mu.Unlock()
-		if !<-took {
-			t.Fatal("it was given a turn and does not know of it")
-		}
-		turns.give(late)
-		if turns.all.held != 0 || turns.all.waiting != 0 {
-			t.Fatalf("%d are held, %d wait", turns.all.held, turns.all.waiting)
-		}
-	}
-}
-
-// TestWhoHasLeftIsForgotten: as many as come and leave, nothing is remembered of them once they are gone.
-func TestWhoHasLeftIsForgotten(t *testing.T) {
-	for _, leaves := range []bool{false, true} {
-		synctest.Test(t, func(t *testing.T) {
-			l := newLine(t, 1)
-			l.comes("n a x")
-			ctx, leave := context.WithCancel(t.Context())
-			defer leave()
-			go func() {
-				if p := (party{"o", "b", "y"}); l.take(ctx, p) {
-					<-ctx.Done()
-					l.give(p)
-				}
-			}()
-			synctest.Wait()
-			if leaves {
-				leave()
-				synctest.Wait()
-			}
-			if known := len(l.all.within) == 2; known == leaves {
-				t.Errorf("left %t: %d networks are known", leaves, len(l.all.within))
-			}
-			l.ends(t, "n a x")
-			leave()
-			synctest.Wait()
-			if len(l.all.within) != 0 || l.all.held != 0 {
-				t.Errorf("left %t: in the end %d networks are known", leaves, len(l.all.within))
-			}
-		})
 	}
 }

@@ -1,6 +1,11 @@
 package acme
 
-import "context"
+import (
+	"context"
+	"crypto"
+	"math/big"
+	"testing"
+)
 
 // What tests outside of the package call as the rest of it does.
 
@@ -50,3 +55,6 @@ const (
 	ClaimTime       = claimTime
 	JudgedAtOnce    = judgedAtOnce
 )
+
+// OfPrimes is an RSA key of the prime after p and the prime after p+gap.
+func OfPrimes(t testing.TB, p, gap *big.Int) crypto.Signer { return ofPrimes(t, p, gap) }

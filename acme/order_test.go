@@ -190,6 +190,7 @@ func TestWhatIsWrongWithAnOrder(t *testing.T) {
 		{"a beginning long past", with(ordering("a.example"), "notBefore", now.Add(-2*time.Hour)), acme.Malformed, "in the past"},
 		{"an end before the beginning", with(with(ordering("a.example"), "notBefore", now.Add(2*time.Hour)), "notAfter", now.Add(time.Hour)), acme.Malformed, "not after notBefore"},
 		{"a life too long", with(ordering("a.example"), "notAfter", now.Add(8*24*time.Hour)), acme.Malformed, "168h0m0s at the most"},
+		{"a life too long from a beginning just past", with(with(ordering("a.example"), "notBefore", now.Add(-time.Hour)), "notAfter", now.Add(7*24*time.Hour)), acme.Malformed, "168h0m0s at the most"},
 		{"a member twice", `{"identifiers":[{"type":"dns","value":"a.example"}],"identifiers":[{"type":"dns","value":"b.example"}]}`, acme.Malformed, "twice"},
 		{"a member in another case", `{"identifiers":[{"type":"dns","value":"a.example"}],"Identifiers":[]}`, acme.Malformed, "payload"},
 		{"no object", `[]`, acme.Malformed, "payload"},

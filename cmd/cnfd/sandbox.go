@@ -150,6 +150,14 @@ func (p *playground) makeDir(dir string) (err error) {
 	if err = os.MkdirAll(p.dir, 0o700); err != nil {
 		return fmt.Errorf("--dir: %w", err)
 	}
+	// Whoever else can write there decides, by a link, which file is written over, and with which keys others work.
+	info, err := os.Stat(p.dir)
+	if err == nil {
+		err = own(info)
+	}
+	if err != nil {
+		return fmt.Errorf("--dir: %s: %w: give the sandbox a directory of your own (one that is not there yet is made)", p.dir, err)
+	}
 	if c, err := net.Dial("unix", p.path(socketFile)); err == nil {
 		c.Close()
 		return fmt.Errorf("--dir: another sandbox runs in %s, and its files would be written over: choose another", p.dir)

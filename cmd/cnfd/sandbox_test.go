@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -85,6 +86,26 @@ func TestSandboxDirIsOneSandboxs(t *testing.T) {
 	}
 	if after, err := os.ReadFile(p.path(configFile)); err != nil || !bytes.Equal(before, after) {
 		t.Errorf("the first one's configuration was written over: %v", err)
+	}
+}
+
+// TestSandboxDirIsOnesOwn: where others can write they can have laid a link, and any file of the user's is written over.
+func TestSandboxDirIsOnesOwn(t *testing.T) {
+	dir := t.TempDir()
+	play(t, sandboxOptions{dir: dir}).close()
+	if err := os.Chmod(dir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	precious := filepath.Join(t.TempDir(), "precious")
+	if err := errors.Join(os.WriteFile(precious, nil, 0o600), os.Remove(filepath.Join(dir, anchorFile)), os.Symlink(precious, filepath.Join(dir, anchorFile))); err != nil {
+		t.Fatal(err)
+	}
+	var out, errs bytes.Buffer
+	if code := run([]string{"sandbox", "--demo", "--dir", dir}, strings.NewReader(""), &out, &errs); code != exitError || !strings.Contains(errs.String(), "others may write to it (mode 0777)") {
+		t.Errorf("exit code %d: %s", code, errs.String())
+	}
+	if text, err := os.ReadFile(precious); err != nil || len(text) > 0 {
+		t.Errorf("a file elsewhere was written over: %v", err)
 	}
 }
 

@@ -22,6 +22,8 @@ const (
 	// sourcesTogether is how many sources' worth of everything an IPv6 /48 has: one site may well have all of its 65,536
 	// (RFC 6177; Boulder: 500 accounts of a /48 in 3 h).
 	sourcesTogether = 10
+	// toldOfOne bounds the log: so many lines an hour of what one account sent amiss.
+	toldOfOne = 60
 	// mostDebtors bounds the memory of each rate: about 200 octets for each.
 	mostDebtors = 1 << 14
 )
@@ -37,6 +39,7 @@ type rates struct {
 	ordered  rate          // identifiers, of an account
 	together sourced       // identifiers, of all accounts together
 	told     rate          // lines of the log that say who is over a limit
+	refused  rate          // lines of the log that say what of an account was refused
 }
 
 // sourced are the rates of a source, and of the /48 that it is in.
@@ -50,6 +53,7 @@ func newRates(c *Config) *rates {
 		ordered:  newRate("names in orders of one account", "acme.new_orders", c.NewOrders, c.MaxNames, mostDebtors),
 		together: newSourced("names in orders", "acme.new_orders", c.NewOrders, accountsTogether, c.MaxNames),
 		told:     newRate("", "", 1, 1, mostDebtors),
+		refused:  newRate("", "", toldOfOne, toldOfOne, mostDebtors),
 	}
 }
 
@@ -143,7 +147,7 @@ func (s *Server) tellLimited(c *call, p *Problem) {
 	if l == nil {
 		l = &limited{"account", c.account.ID, "what an account has open"}
 	}
-	if !s.rates.tells(l) {
+	if !s.rates.tells(&s.rates.told, l.limit+" "+l.who) {
 		return
 	}
 	more := []any{"limit", l.limit, l.of, l.who}
@@ -153,15 +157,32 @@ func (s *Server) tellLimited(c *call, p *Problem) {
 	s.Log.Warn("acme: over a limit: refused for now, and not told of again within the hour", more...)
 }
 
-// tells reports whether the log is to have a line of it now, and counts that.
-func (r *rates) tells(l *limited) bool {
+// tellRefused logs what is wrong with an account's request itself, which its client may not show to anybody. What gate and
+// validator, limits and faults of the server come to is told where it is found.
+func (s *Server) tellRefused(c *call, path string, p *Problem) {
+	switch p.Kind {
+	case Unauthorized, CAA, DNS, Compound, Connection, TLS, IncorrectResponse, RateLimited, ServerInternal:
+		return
+	}
+	if c.account == nil || !s.rates.tells(&s.rates.refused, c.account.ID) {
+		return
+	}
+	more := []any{"path", path, "account", c.account.ID, "kind", string(p.Kind)}
+	if s.LogDetails {
+		more = append(more, "detail", p.Detail)
+	}
+	s.Log.Info("acme: request refused", more...)
+}
+
+// tells reports whether the log is to have a line of somebody now, and counts that.
+func (r *rates) tells(lines *rate, who string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	now, who := r.time(), l.limit+" "+l.who
-	if r.told.wait(who, 1, now) > 0 {
+	now := r.time()
+	if lines.wait(who, 1, now) > 0 {
 		return false
 	}
-	r.told.count(who, 1, now)
+	lines.count(who, 1, now)
 	return true
 }
 

@@ -70,6 +70,7 @@ func (s *Server) signed(path string, who signer, handle func(*call) (*answer, *P
 		a, p := handle(c)
 		if p != nil {
 			s.tellLimited(c, p)
+			s.tellRefused(c, path, p)
 			s.refuse(w, p)
 			return
 		}

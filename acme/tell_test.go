@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"cnfd/acme"
 )
@@ -70,6 +71,42 @@ func TestWhatIsRefusedIsInTheLog(t *testing.T) {
 			if named := strings.Contains(said, "vendor.example"); named != details {
 				t.Errorf("%s: with details %t the log names the domain: %t", tt.claim, details, named)
 			}
+		}
+	}
+}
+
+// TestRequestsThatAreRefusedAreInTheLog: what is wrong with a request is told, of each account so many times an hour, and names nobody
+// but where it may.
+func TestRequestsThatAreRefusedAreInTheLog(t *testing.T) {
+	for _, details := range []bool{false, true} {
+		log := &book{}
+		p := newPlay(t, func(c *acme.Config) { c.LogDetails, c.Log = details, slog.New(slog.NewTextHandler(log, nil)) })
+		p.order(ordering("vendor.example"), acme.Ready)
+		if strings.Contains(log.String(), "request refused") {
+			t.Fatalf("before anything was: %s", log.String())
+		}
+		amiss := func(c *client) {
+			o := ordering("vendor.example")
+			o["profile"] = "other"
+			c.post("/acme/new-order", o)
+		}
+		amiss(p.client)
+		line := `msg="acme: request refused" path=/acme/new-order account=` + p.account() + ` kind=invalidProfile`
+		if said := log.String(); !strings.Contains(said, line) || strings.Contains(said, "detail=") != details {
+			t.Errorf("the log has %s", said)
+		}
+		for range 99 {
+			amiss(p.client)
+		}
+		other := registered(t, p.Server)
+		amiss(other)
+		p.clock.pass(time.Minute)
+		amiss(p.client)
+		told := func(c *client) int {
+			return strings.Count(log.String(), "path=/acme/new-order account="+c.account()+" ")
+		}
+		if told(p.client) != 61 || told(other) != 1 {
+			t.Errorf("told %d times in an hour and a minute, and of another account %d times", told(p.client), told(other))
 		}
 	}
 }

@@ -25,11 +25,12 @@ type kept struct {
 	newest *CRL
 	failed error     // of the last look at the Store
 	looked time.Time // when that was
+	told   int       // how often something was said to be revoked
 }
 
 // lookEvery bounds how often requests make the Store be asked for revocations that
 // another process has made, and how often a list that cannot be made is tried.
-const lookEvery = 5 * time.Second
+const lookEvery = time.Second
 
 // of returns an issuer's; callers name only issuers that there are.
 func (l *lists) of(issuer string) *kept {
@@ -50,7 +51,7 @@ func (l *lists) forget() {
 	defer l.mu.Unlock()
 	for _, k := range l.all {
 		k.mu.Lock()
-		k.looked = time.Time{}
+		k.looked, k.told = time.Time{}, k.told+1
 		k.mu.Unlock()
 	}
 }
@@ -68,10 +69,21 @@ func (k *kept) seen(now time.Time) (list *CRL, failed error, again bool) {
 	return list, k.failed, !recent || k.failed == nil && (list == nil || !list.due().After(now))
 }
 
-func (k *kept) set(list *CRL, failed error, looked time.Time) {
+// begin is what set wants of a look that begins.
+func (k *kept) begin() (told int) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.looked, k.failed = looked, failed; list != nil {
+	return k.told
+}
+
+// set keeps what came of a look. What was revoked while it was under way it may not have seen.
+func (k *kept) set(list *CRL, failed error, looked time.Time, told int) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.looked, k.failed = looked, failed; k.told != told {
+		k.looked = time.Time{}
+	}
+	if list != nil {
 		k.newest = list
 	}
 }
@@ -106,11 +118,12 @@ func (s *Server) list(ctx context.Context, issuer string) (*CRL, error) {
 
 // look asks the Store, and returns what kept then has.
 func (s *Server) look(ctx context.Context, k *kept, issuer string, now time.Time) (*CRL, error) {
+	told := k.begin()
 	newest, err := s.renew(ctx, issuer, now)
 	if err == nil && !newest.NextUpdate.After(now) {
 		err = fmt.Errorf("revocation list of issuer %s: it ends as soon as it is made: CRLLife is too short", issuer)
 	}
-	k.set(newest, err, now)
+	k.set(newest, err, now, told)
 	list, _, _ := k.seen(now)
 	if err != nil && list != nil {
 		s.Log.Error("acme: no new revocation list", "error", err, "the one before ends", list.NextUpdate)

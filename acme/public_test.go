@@ -382,7 +382,7 @@ func TestPublic(t *testing.T) {
 	r, body := get(http.MethodGet, "/crl/one.crl", nil)
 	wantStatus(t, r, body, http.StatusOK)
 	h := r.Header
-	if h.Get("Content-Type") != "application/pkix-crl" || h.Get("Cache-Control") != "public, max-age=3600" || h.Get("ETag") == "" || h.Get("Last-Modified") == "" {
+	if h.Get("Content-Type") != "application/pkix-crl" || h.Get("Cache-Control") != "public, max-age=300" || h.Get("ETag") == "" || h.Get("Last-Modified") == "" {
 		t.Errorf("%v", h)
 	}
 	r, body = get(http.MethodHead, "/crl/one.crl", nil)
@@ -394,9 +394,9 @@ func TestPublic(t *testing.T) {
 			t.Errorf("%v: %d", condition, r.StatusCode)
 		}
 	}
-	s.clock.pass(11*time.Hour + 30*time.Minute)
-	if r, _ = get(http.MethodGet, "/crl/one.crl", nil); r.Header.Get("Cache-Control") != "public, max-age=1800" {
-		t.Errorf("half an hour before the next: %q", r.Header.Get("Cache-Control"))
+	s.clock.pass(11*time.Hour + 58*time.Minute)
+	if r, _ = get(http.MethodGet, "/crl/one.crl", nil); r.Header.Get("Cache-Control") != "public, max-age=120" {
+		t.Errorf("two minutes before the next: %q", r.Header.Get("Cache-Control"))
 	}
 	r, body = get(http.MethodGet, "/ca/one.crt", nil)
 	if r.StatusCode != http.StatusOK || r.Header.Get("Content-Type") != "application/pkix-cert" || string(body) != string(s.authority.cert.Raw) {

@@ -47,7 +47,7 @@ func TestRootIsPublished(t *testing.T) {
 		return h
 	}
 	const list, pkix, chain = "/crl/above.crl", "application/pkix-crl", "application/pem-certificate-chain"
-	h := is("the list", list, http.StatusOK, "the list", pkix, "public, max-age=3600")
+	h := is("the list", list, http.StatusOK, "the list", pkix, "public, max-age=300")
 	if h.Get("ETag") != `"7"` || h.Get("Last-Modified") != now.Format(http.TimeFormat) {
 		t.Errorf("%v", h)
 	}
@@ -67,8 +67,8 @@ func TestRootIsPublished(t *testing.T) {
 		}
 	}
 
-	s.clock.pass(90 * time.Minute)
-	is("it ends sooner than it would be cached", list, http.StatusOK, "the list", pkix, "public, max-age=1800")
+	s.clock.pass(118 * time.Minute)
+	is("it ends sooner than it would be cached", list, http.StatusOK, "the list", pkix, "public, max-age=120")
 	s.clock.pass(time.Hour)
 	is("it has ended, and is what there is", list, http.StatusOK, "the list", pkix, "public, max-age=0")
 	published.list = &acme.CRL{Issuer: "above", Number: 8, ThisUpdate: s.clock.Now(), NextUpdate: s.clock.Now().Add(time.Hour), DER: []byte("the next")}

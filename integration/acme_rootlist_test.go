@@ -141,10 +141,11 @@ func (g *clientGate) leafList(t testing.TB) string {
 	return g.fetched(t, certificates(t, g.cert)[0])
 }
 
-// believes fetches the lists and has both judge the certificate, see judges.
+// believes fetches the lists, one by one and all at once, and has both judge the certificate by them, see judges.
 func (g *clientGate) believes(t testing.TB, claim, refusal string) {
 	t.Helper()
 	g.judges(t, claim, g.lists(t), refusal)
+	g.judges(t, claim+", by the file of all lists", run(t, "", "", "curl", "-sSf", "http://localhost:21305/crl/all.pem"), refusal)
 }
 
 // judges fails the test where the certificate is not accepted by these lists, or refused with these words.

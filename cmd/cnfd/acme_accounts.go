@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"cnfd/acme"
+	"cnfd/acme/ca"
 
 	"github.com/spf13/cobra"
 )
@@ -61,8 +62,10 @@ type accountDoc struct {
 	TermsURL   string   `json:"terms_url,omitempty"` // to which it has agreed
 	External   string   `json:"external,omitempty"`
 	Grants     []string `json:"grants,omitempty"` // show alone tells them, and what follows
-	// Certificates counts those that have neither expired nor been revoked.
+	// Certificates counts those that have neither expired nor been revoked, and whose issuer is not revoked.
 	Certificates *int `json:"certificates,omitempty"`
+	// IssuerRevoked counts those that would be among them but for their issuer.
+	IssuerRevoked int `json:"issuer_revoked,omitempty"`
 }
 
 func accountDocOf(a *acme.Account) *accountDoc {
@@ -88,7 +91,11 @@ func newACMEAccountsShow() *cobra.Command {
 				return err
 			}
 			return o.withStore(func(d *desk) error {
-				doc, err := d.account(cmd, id)
+				ended, err := d.ended()
+				if err != nil {
+					return err
+				}
+				doc, err := d.account(cmd, id, ended)
 				if err != nil {
 					return err
 				}
@@ -104,7 +111,7 @@ func newACMEAccountsShow() *cobra.Command {
 	return cmd
 }
 
-func (d *desk) account(cmd *cobra.Command, id string) (doc *accountDoc, err error) {
+func (d *desk) account(cmd *cobra.Command, id string, ended map[string]ca.Ended) (doc *accountDoc, err error) {
 	err = d.store.View(cmd.Context(), func(tx acme.Tx) error {
 		a, err := tx.Account(id)
 		if err != nil {
@@ -142,7 +149,11 @@ func (d *desk) account(cmd *cobra.Command, id string) (doc *accountDoc, err erro
 		return tx.Certificates(filter, after, most)
 	}
 	err = each(cmd.Context(), d.store, page, func(c *acme.Certificate) string { return c.Serial }, func(c *acme.Certificate) error {
-		if c.Revoked.IsZero() {
+		switch _, over := ended[c.Issuer]; {
+		case !c.Revoked.IsZero():
+		case over:
+			doc.IssuerRevoked++
+		default:
 			n++
 		}
 		return nil
@@ -154,10 +165,14 @@ func (d *desk) account(cmd *cobra.Command, id string) (doc *accountDoc, err erro
 const accountPath = "/acme/acct/"
 
 func (d *accountDoc) print(w io.Writer) {
+	certificates := fmt.Sprintf("%d that are valid", *d.Certificates)
+	if d.IssuerRevoked > 0 {
+		certificates += fmt.Sprintf(", %d whose issuer is revoked", d.IssuerRevoked)
+	}
 	for _, line := range [...]struct{ what, is string }{
 		{"account", d.ID}, {"url", d.URL}, {"status", d.Status}, {"created", d.Created}, {"key", d.Thumbprint + " (jkt)"},
 		{"contact", strings.Join(d.Contact, ", ")}, {"external", d.External}, {"grants", strings.Join(d.Grants, ", ")},
-		{"certificates", fmt.Sprintf("%d that are valid", *d.Certificates)},
+		{"certificates", certificates},
 	} {
 		if line.is != "" {
 			fmt.Fprintf(w, "%-12s %s\n", line.what, shown(line.is))
@@ -171,7 +186,7 @@ func newACMEAccountsDeactivate() *cobra.Command {
 		Use:   "deactivate ID",
 		Short: "End an account for good, with all its orders and authorizations",
 		Long: `End an account, as its holder could: it can do nothing any more, its open orders and its authorizations end with it,
-and its key comes back to no account. It is called revoked then, since it was not its holder who ended it. Its
+and its key comes back to no account. Its status is revoked then, since it was not its holder who ended it. Its
 certificates live on: cnfd acme list --account ID shows them, and cnfd acme revoke ends them.`,
 		Example: "  cnfd acme accounts deactivate evOfKhNU60wg",
 		Args:    exactly(1, "an account's id, or its URL"),
@@ -188,14 +203,14 @@ certificates live on: cnfd acme list --account ID shows them, and cnfd acme revo
 				if err != nil {
 					return ofStore(err, "account", id)
 				}
-				doc, err := d.account(cmd, id)
+				doc, err := d.account(cmd, id, d.endedOrWarn(cmd))
 				if err != nil {
 					return err
 				}
 				if o.json {
 					return printJSON(cmd.OutOrStdout(), doc)
 				}
-				_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s  %s; %s: cnfd acme list --account %s%s\n", doc.ID, doc.Status, stillAlive(*doc.Certificates), doc.ID, d.with)
+				_, err = fmt.Fprintf(cmd.OutOrStdout(), "account %s deactivated (status %s); %s: cnfd acme list --account %s%s\n", doc.ID, doc.Status, stillAlive(*doc.Certificates), doc.ID, d.with)
 				return err
 			})
 		},

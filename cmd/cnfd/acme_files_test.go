@@ -36,7 +36,7 @@ func TestACMENamedFiles(t *testing.T) {
 		t.Fatalf("%+v", all)
 	}
 	for _, tt := range []struct{ claim, from, to, place, says string }{
-		{"no CA", dir, filepath.Join(place, "none"), "acme.directory", "no CA is there: cnfd acme init"},
+		{"no CA", dir, filepath.Join(place, "none"), "acme.directory", "no CA is there: is its disk mounted? cnfd acme restore"},
 		{"a list that is not there", list, filepath.Join(place, "none"), "acme.blocked_keys", "no such file"},
 		{"a list that is none", list, file("none.txt", "x\n", 0o600), "acme.blocked_keys", "blocklist: line 1"},
 		{"a certificate that is not there", "url:", "tls: {cert: /nonexistent, key: /nonexistent}, url:", "acme.tls", "no such file"},

@@ -86,12 +86,13 @@ func (o *acmeInitOptions) init(cmd *cobra.Command, d *desk, setup ca.Setup) erro
 	if doc.Root, err = madeIn(d.dir, rootFile); err != nil {
 		return err
 	}
-	if doc.Intermediate, err = newestIntermediate(d); err != nil {
+	if doc.Intermediate, _, err = newestIntermediate(d); err != nil {
 		return err
 	}
 	if doc.RootList, err = newestRootList(d.dir); err != nil {
 		return err
 	}
+	doc.Root.ID = doc.RootList.ID
 	doc.placed = setup.URL != ""
 	if o.json {
 		return printJSON(cmd.OutOrStdout(), &doc)
@@ -174,13 +175,14 @@ type initDoc struct {
 
 // madeDoc is a certificate of the CA's own.
 type madeDoc struct {
+	ID          string `json:"id"` // its list is served as /crl/<id>.crl
 	File        string `json:"file"`
 	Subject     string `json:"subject"`
 	NotAfter    string `json:"not_after"`
 	Fingerprint string `json:"sha256"` // of the certificate, in upper-case hex with colons
 }
 
-// madeIn reads back what is there now.
+// madeIn reads back what is there now, all but the id.
 func madeIn(dir, name string) (madeDoc, error) {
 	path := filepath.Join(dir, name)
 	text, err := os.ReadFile(path)
@@ -195,27 +197,29 @@ func madeIn(dir, name string) (madeDoc, error) {
 	if err != nil {
 		return madeDoc{}, fmt.Errorf("%s: %w", path, err)
 	}
-	return madeDoc{path, c.Subject.String(), utc(c.NotAfter), fingerprint(c.Raw)}, nil
+	return madeDoc{"", path, c.Subject.String(), utc(c.NotAfter), fingerprint(c.Raw)}, nil
 }
 
-// newestIntermediate is the one that issues.
-func newestIntermediate(d *desk) (madeDoc, error) {
+// newestIntermediate is the one that issues; former are the ids of those of before, newest first.
+func newestIntermediate(d *desk) (newest madeDoc, former []string, err error) {
 	c, err := ca.Open(ca.Config{Dir: d.dir, URL: anyURL, Now: d.now})
 	if err != nil {
-		return madeDoc{}, err
+		return madeDoc{}, nil, err
 	}
-	der, _ := c.IssuerDER(c.Issuers()[0])
+	ids := c.Issuers()
+	der, _ := c.IssuerDER(ids[0])
 	cert, err := x509.ParseCertificate(der)
 	if err != nil {
-		return madeDoc{}, err
+		return madeDoc{}, nil, err
 	}
 	all, err := filepath.Glob(filepath.Join(d.dir, "intermediate-*.pem"))
 	for _, file := range all {
 		if one, err := madeIn(d.dir, filepath.Base(file)); err == nil && one.Fingerprint == fingerprint(der) {
-			return one, nil
+			one.ID = ids[0]
+			return one, ids[1:], nil
 		}
 	}
-	return madeDoc{d.dir, cert.Subject.String(), utc(cert.NotAfter), fingerprint(der)}, err
+	return madeDoc{ids[0], d.dir, cert.Subject.String(), utc(cert.NotAfter), fingerprint(der)}, ids[1:], err
 }
 
 // fingerprint is a certificate's SHA-256 as openssl x509 -fingerprint -sha256 prints it.
@@ -234,6 +238,7 @@ func (i *initDoc) print(w io.Writer, d *desk) {
 	}
 	fmt.Fprintf(w, "  %-13s SHA-256 %s\n", "fingerprint", i.Root.Fingerprint)
 	fmt.Fprintf(w, "  %-13s %s, until %s\n", "root's list", shown(i.RootList.File), i.RootList.NextUpdate)
+	fmt.Fprintf(w, "  %-13s /crl/%s.crl (the root's), /crl/%s.crl (the intermediate's)\n", "lists served", i.Root.ID, i.Intermediate.ID)
 	if !i.placed {
 		fmt.Fprintf(w, "  The intermediate names no place of that list, since neither acme.url nor --url says how the server is reached.\n")
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"cnfd/acme"
+	"cnfd/acme/ca"
 
 	"github.com/spf13/cobra"
 )
@@ -19,7 +20,8 @@ func newACMEList() *cobra.Command {
 		Use:   "list",
 		Short: "List the certificates that were issued",
 		Long: `List the certificates that have not expired, by the time at which they were issued: each with its serial, how it
-stands, until when it is good, the account that has it, and its names.`,
+stands, until when it is good, the account that has it, and its names. Those of an intermediate that the root's list
+names are as good as revoked: "issuer revoked".`,
 		Example: `  cnfd acme list
   cnfd acme list --domain vendor.example --all
   cnfd acme list --revoked --json`,
@@ -31,7 +33,7 @@ stands, until when it is good, the account that has it, and its names.`,
 	f := cmd.Flags()
 	f.StringVar(&o.domain, "domain", "", "only those that have this `DOMAIN`, its wildcard or this address among their names")
 	f.StringVar(&o.account, "account", "", "only those of the account with this `ID`, or URL")
-	f.BoolVar(&o.revoked, "revoked", false, "only those that are revoked")
+	f.BoolVar(&o.revoked, "revoked", false, "only those that are revoked, or whose issuer is")
 	f.BoolVar(&o.all, "all", false, "those that have expired too")
 	o.addFlags(cmd, "print one JSON object a certificate, one a line")
 	return cmd
@@ -46,11 +48,14 @@ type acmeListOptions struct {
 func (o *acmeListOptions) list(cmd *cobra.Command, d *desk) error {
 	d.warnURL(cmd)
 	now := d.now()
-	filter := acme.Filter{Revoked: o.revoked}
+	ended, err := d.ended()
+	if err != nil {
+		return err
+	}
+	filter := acme.Filter{Revoked: o.revoked && len(ended) == 0}
 	if !o.all {
 		filter.Alive = now
 	}
-	var err error
 	if cmd.Flags().Changed("account") {
 		if filter.Account, err = accountID(o.account, d.with); err != nil {
 			return fmt.Errorf("--account: %w", err)
@@ -67,11 +72,18 @@ func (o *acmeListOptions) list(cmd *cobra.Command, d *desk) error {
 		return tx.Certificates(filter, after, most)
 	}
 	return each(cmd.Context(), d.store, page, func(c *acme.Certificate) string { return c.Serial }, func(c *acme.Certificate) error {
-		doc := certificateDocOf(c, now)
-		if o.json {
+		doc := certificateDocOf(c, ended, now)
+		switch {
+		case o.revoked && doc.Revoked == "" && doc.IssuerRevoked == "":
+			return nil
+		case o.json:
 			return printJSON(cmd.OutOrStdout(), doc)
 		}
-		_, err := fmt.Fprintln(cmd.OutOrStdout(), shown(fmt.Sprintf("%s  %s until %s  %s  %s", doc.Serial, doc.Status, doc.NotAfter, doc.whose(), doc.names())))
+		status := doc.Status
+		if status == issuerRevoked {
+			status += " (" + doc.IssuerReason + ")"
+		}
+		_, err := fmt.Fprintln(cmd.OutOrStdout(), shown(fmt.Sprintf("%s  %s until %s  %s  %s", doc.Serial, status, doc.NotAfter, doc.whose(), doc.names())))
 		return err
 	})
 }
@@ -79,7 +91,7 @@ func (o *acmeListOptions) list(cmd *cobra.Command, d *desk) error {
 // certificateDoc is a certificate as --json prints it.
 type certificateDoc struct {
 	Serial      string            `json:"serial"`
-	Status      string            `json:"status"` // valid, expired, revoked
+	Status      string            `json:"status"` // valid, expired, revoked, issuer revoked
 	Identifiers []acme.Identifier `json:"identifiers"`
 	Account     string            `json:"account,omitempty"` // none: the server's own
 	Order       string            `json:"order,omitempty"`
@@ -93,16 +105,41 @@ type certificateDoc struct {
 	Reason      string            `json:"reason,omitempty"`
 	ReplacedBy  string            `json:"replaced_by,omitempty"`
 	PEM         string            `json:"pem,omitempty"`
+	CRL         string            `json:"crl,omitempty"` // where its list is; revoke alone tells it
+	// IssuerRevoked is when the root's list has come to name the issuer.
+	IssuerRevoked string `json:"issuer_revoked,omitempty"`
+	IssuerReason  string `json:"issuer_reason,omitempty"`
 }
 
-func certificateDocOf(c *acme.Certificate, now time.Time) *certificateDoc {
+// issuerRevoked is how a certificate stands that nobody has revoked, and whose issuer is.
+const issuerRevoked = "issuer revoked"
+
+// ended are the intermediates that are revoked, by their ids.
+func (d *desk) ended() (map[string]ca.Ended, error) { return ca.ReadEnded(d.dir) }
+
+// endedOrWarn is for commands that end something, which a root's list that cannot be read does not keep from it.
+func (d *desk) endedOrWarn(cmd *cobra.Command) map[string]ca.Ended {
+	ended, err := d.ended()
+	if err != nil {
+		fmt.Fprintf(cmd.ErrOrStderr(), "%s: warning: which intermediates are revoked is not known: %v\n", cmd.CommandPath(), err)
+	}
+	return ended
+}
+
+func certificateDocOf(c *acme.Certificate, ended map[string]ca.Ended, now time.Time) *certificateDoc {
 	d := &certificateDoc{
 		Serial: c.Serial, Status: "valid", Identifiers: c.Identifiers, Account: c.Account, Order: c.Order, Profile: c.Profile, Issuer: c.Issuer,
 		Issued: utc(c.Issued), NotBefore: utc(c.NotBefore), NotAfter: utc(c.NotAfter), KeySHA256: c.KeyHash, ReplacedBy: c.ReplacedBy,
 	}
+	issuer, over := ended[c.Issuer]
+	if over {
+		d.IssuerRevoked, d.IssuerReason = utc(issuer.At), reasonWord(issuer.Reason)
+	}
 	switch {
 	case !c.Revoked.IsZero():
 		d.Status, d.Revoked, d.Reason = "revoked", utc(c.Revoked), reasonWord(c.Reason)
+	case over:
+		d.Status = issuerRevoked
 	case now.After(c.NotAfter):
 		d.Status = "expired"
 	}
@@ -126,12 +163,19 @@ func (d *certificateDoc) whose() string {
 
 func (d *certificateDoc) print(w io.Writer) {
 	status := d.Status
-	if d.Revoked != "" {
+	issuer := d.Issuer
+	switch {
+	case d.Revoked != "":
 		status += " at " + d.Revoked + " (" + d.Reason + ")"
+	case d.IssuerRevoked != "":
+		status += " (" + d.IssuerReason + ")"
+	}
+	if d.IssuerRevoked != "" {
+		issuer += ", revoked at " + d.IssuerRevoked + " (" + d.IssuerReason + ")"
 	}
 	for _, line := range [...]struct{ what, is string }{
 		{"serial", d.Serial}, {"status", status}, {"names", d.names()}, {"whose", d.whose()}, {"order", d.Order}, {"profile", d.Profile},
-		{"issued", d.Issued}, {"valid", d.NotBefore + " to " + d.NotAfter}, {"issuer", d.Issuer}, {"key", "SHA-256 " + d.KeySHA256},
+		{"issued", d.Issued}, {"valid", d.NotBefore + " to " + d.NotAfter}, {"issuer", issuer}, {"key", "SHA-256 " + d.KeySHA256},
 		{"replaced by", d.ReplacedBy},
 	} {
 		if line.is != "" {
@@ -158,7 +202,11 @@ func newACMEShow() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				doc := certificateDocOf(c, d.now())
+				ended, err := d.ended()
+				if err != nil {
+					return err
+				}
+				doc := certificateDocOf(c, ended, d.now())
 				text := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Leaf})) + chain
 				switch {
 				case o.json:

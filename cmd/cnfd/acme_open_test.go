@@ -170,7 +170,7 @@ func TestWhatEndsTheStart(t *testing.T) {
 			truncate(t, filepath.Join(dir, storeFile), 8192)
 			must(t, os.Chmod(filepath.Join(dir, "intermediate-1.key"), 0o644))
 		}, "(0644): chmod 600"},
-		{"no directory", func(t *testing.T, dir string) { must(t, os.RemoveAll(dir)) }, "no CA is there: cnfd acme init"},
+		{"no directory", func(t *testing.T, dir string) { must(t, os.RemoveAll(dir)) }, "no CA is there: is its disk mounted? cnfd acme restore"},
 		{"no store", func(t *testing.T, dir string) { must(t, os.Remove(filepath.Join(dir, storeFile))) }, "the store (acme.db) is missing"},
 		{"a store that others may read", func(t *testing.T, dir string) { must(t, os.Chmod(filepath.Join(dir, storeFile), 0o644)) }, "others than its owner may use it"},
 		{"a store that is none", func(t *testing.T, dir string) {

@@ -28,7 +28,8 @@ func newACMERestore() *cobra.Command {
 with the backup, nothing is there afterwards either. Nothing that is there is ever overwritten.
 
 What happened after the backup was made is not known any more: certificates of then cannot be revoked by their
-serial, and revocations, deactivations and grants that were taken back have to be made again.`,
+serial, and revocations of certificates and intermediates, deactivations and grants that were taken back have to be
+made again before the daemon is started.`,
 		Example: `  cnfd acme restore /mnt/safe/ca-2026-11-22.tar
   cnfd acme restore ca.tar --dir /var/lib/cnfd/acme`,
 		Args: exactly(1, "a file that cnfd acme backup has written"),
@@ -47,7 +48,12 @@ serial, and revocations, deactivations and grants that were taken back have to b
 				if err != nil {
 					return err
 				}
-				return printArchive(cmd, o.json, "restored to "+shown(d.dir), archiveReport{File: args[0], Directory: d.dir, Made: utc(doc.Made), Files: doc.Files})
+				report := archiveReport{File: args[0], Directory: d.dir, Made: utc(doc.Made), Files: doc.Files}
+				if err := printArchive(cmd, o.json, "restored to "+shown(d.dir), report); err != nil || o.json {
+					return err
+				}
+				_, err = fmt.Fprintf(cmd.OutOrStdout(), forgotten, report.Made, report.Made)
+				return err
 			})
 		},
 	}
@@ -55,6 +61,16 @@ serial, and revocations, deactivations and grants that were taken back have to b
 	o.addFlags(cmd, "print one JSON object")
 	return cmd
 }
+
+// forgotten says what a CA does not know that was restored, with the time of the backup twice.
+const forgotten = `This CA is as of %s. What came after is unknown to it; before it is started make again:
+  revocations                  cnfd acme revoke SERIAL
+  deactivated accounts         cnfd acme accounts deactivate ID
+  removed grants               cnfd acme grant remove
+  removed external accounts    cnfd acme external remove
+  revoked intermediates        cnfd acme rotate --revoke-former; one alone: cnfd acme revoke --issuer
+Certificates that were issued after %s cannot be revoked by their serial, only with their intermediate.
+`
 
 // restore reads a backup into a directory beside the one that is wanted, which gets its
 // name once all is known to be right.

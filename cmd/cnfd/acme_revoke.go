@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,8 +22,8 @@ func newACMERevoke() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "revoke SERIAL | --issuer ID",
 		Short: "Revoke a certificate, or a former intermediate",
-		Long: `Revoke a certificate, whoever has it: the next revocation list names it. A daemon that runs makes that list when
-it is next asked for one.
+		Long: `Revoke a certificate, whoever has it. A daemon that runs has it on the revocation list within a second; caches may
+give out the list of before for up to 5 minutes, and who keeps a list for longer has to fetch the next.
 
 With --issuer it is a former intermediate, with all that it has issued: the root's next list names it, which needs the
 root's key. Its ID is what cnfd acme list --json has as issuer. cnfd acme rotate --revoke-former revokes the one in use.
@@ -65,12 +67,13 @@ The reasons are ` + strings.Join(reasonWords(), ", ") + `.`,
 				if err := d.willBeListed(cmd.Context(), c); err != nil {
 					return err
 				}
-				doc := certificateDocOf(c, now)
+				doc := certificateDocOf(c, d.endedOrWarn(cmd), now)
+				doc.CRL = listOf(c)
 				if o.json {
 					return printJSON(cmd.OutOrStdout(), doc)
 				}
-				_, err = fmt.Fprintln(cmd.OutOrStdout(), shown(fmt.Sprintf("%s  revoked (%s)  %s  %s", doc.Serial, doc.Reason, doc.whose(), doc.names())))
-				return err
+				fmt.Fprintln(cmd.OutOrStdout(), shown(fmt.Sprintf("%s  revoked (%s)  %s  %s", doc.Serial, doc.Reason, doc.whose(), doc.names())))
+				return tellListed(cmd.OutOrStdout(), doc.CRL, now.After(c.NotAfter))
 			})
 		},
 	}
@@ -79,6 +82,29 @@ The reasons are ` + strings.Join(reasonWords(), ", ") + `.`,
 	rootKeyFlag(cmd, &rootKey)
 	o.addFlags(cmd, "print one JSON object")
 	return cmd
+}
+
+// listOf is where a certificate says that its revocation list is; "": it does not.
+func listOf(c *acme.Certificate) string {
+	cert, err := x509.ParseCertificate(c.Leaf)
+	if err != nil || len(cert.CRLDistributionPoints) == 0 {
+		return ""
+	}
+	return cert.CRLDistributionPoints[0]
+}
+
+// tellListed says who learns of a revocation, where and when.
+func tellListed(w io.Writer, list string, expired bool) (err error) {
+	switch {
+	case expired:
+		_, err = fmt.Fprintln(w, "It has expired: no revocation list need name it.")
+	case list != "":
+		_, err = fmt.Fprintf(w, `The list is at %s
+  A daemon that runs has it on there within a second.
+  Caches may give out the list of before for up to 5 minutes; who keeps a list for longer has to fetch it.
+`, shown(list))
+	}
+	return err
 }
 
 // revokeIssuer puts a former intermediate on the root's list.

@@ -84,7 +84,7 @@ func (o *acmeRotateOptions) rotate(cmd *cobra.Command, d *desk, setup ca.Setup) 
 	if _, err := ca.Rotate(d.dir, setup, o.rootKey); err != nil {
 		return err
 	}
-	made, err := newestIntermediate(d)
+	made, former, err := newestIntermediate(d)
 	if err != nil {
 		return err
 	}
@@ -94,9 +94,12 @@ func (o *acmeRotateOptions) rotate(cmd *cobra.Command, d *desk, setup ca.Setup) 
 	}
 	w := cmd.OutOrStdout()
 	if o.json {
-		return printJSON(w, rotatedDoc{made, list})
+		return printJSON(w, rotatedDoc{made, former, list})
 	}
-	fmt.Fprintf(w, "made %s: %s, until %s\n", shown(made.File), shown(made.Subject), made.NotAfter)
+	fmt.Fprintf(w, "made %s: %s, until %s; its list is served as /crl/%s.crl\n", shown(made.File), shown(made.Subject), made.NotAfter, made.ID)
+	for _, id := range former {
+		fmt.Fprintf(w, "  that of a former one is /crl/%s.crl\n", id)
+	}
 	if err := list.print(w); err != nil {
 		return err
 	}
@@ -110,6 +113,7 @@ func (o *acmeRotateOptions) rotate(cmd *cobra.Command, d *desk, setup ca.Setup) 
 // rotatedDoc is what was made, as --json prints it.
 type rotatedDoc struct {
 	madeDoc
+	Former   []string     `json:"former"` // ids, newest first
 	RootList *rootListDoc `json:"root_list"`
 }
 

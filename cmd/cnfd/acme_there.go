@@ -56,7 +56,7 @@ func noStore(dir string) error {
 		why += ", and where it says nothing testing: true has a directory of its own, this one"
 	}
 	return &advised{say: func(with string) string {
-		return fmt.Sprintf("%s: no CA is there: cnfd acme init%s makes one, cnfd acme restore FILE%s brings one back; %s", dir, with, with, why)
+		return fmt.Sprintf("%s: no CA is there: is its disk mounted? cnfd acme restore FILE%s brings one back from a backup, cnfd acme init%s makes a new one; %s", dir, with, with, why)
 	}}
 }
 

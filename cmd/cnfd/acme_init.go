@@ -238,7 +238,7 @@ func (i *initDoc) print(w io.Writer, d *desk) {
 	}
 	fmt.Fprintf(w, "  %-13s SHA-256 %s\n", "fingerprint", i.Root.Fingerprint)
 	fmt.Fprintf(w, "  %-13s %s, until %s\n", "root's list", shown(i.RootList.File), i.RootList.NextUpdate)
-	fmt.Fprintf(w, "  %-13s /crl/%s.crl (the root's), /crl/%s.crl (the intermediate's)\n", "lists served", i.Root.ID, i.Intermediate.ID)
+	fmt.Fprintf(w, "  %-13s /crl/%s.crl (the root's), /crl/%s.crl (the intermediate's); all in one file: /crl/all.pem\n", "lists served", i.Root.ID, i.Intermediate.ID)
 	if !i.placed {
 		fmt.Fprintf(w, "  The intermediate names no place of that list, since neither acme.url nor --url says how the server is reached.\n")
 	}

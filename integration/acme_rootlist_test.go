@@ -187,20 +187,7 @@ func (g *clientGate) visit(t testing.TB, lists string) (status, log string) {
 	}
 	key, cert := g.issue(t, "nginx.example")
 	write(t, filepath.Join(dir, "lists.pem"), lists)
-	write(t, filepath.Join(dir, "nginx.conf"), fmt.Sprintf(`daemon off;
-master_process off;
-user root;
-pid %[1]s/pid;
-error_log stderr info;
-events {}
-http {
-	access_log off;
-	client_body_temp_path %[1]s/body;
-	proxy_temp_path %[1]s/proxy;
-	fastcgi_temp_path %[1]s/fastcgi;
-	uwsgi_temp_path %[1]s/uwsgi;
-	scgi_temp_path %[1]s/scgi;
-	server {
+	write(t, filepath.Join(dir, "nginx.conf"), nginxHead(dir, "master_process off", "user root")+fmt.Sprintf(`	server {
 		listen %[2]s:443 ssl;
 		ssl_certificate %[3]s;
 		ssl_certificate_key %[4]s;

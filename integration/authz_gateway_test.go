@@ -135,23 +135,7 @@ func launchNginx(g *gateway, t *testing.T) {
 	}
 	second := under("gateway.example")
 	conf := filepath.Join(dir, "nginx.conf")
-	write(t, conf, fmt.Sprintf(`daemon off;
-worker_processes 2;
-user %[4]s;
-pid %[1]s/pid;
-error_log stderr;
-events {}
-http {
-access_log off;
-client_body_temp_path %[1]s/body;
-proxy_temp_path %[1]s/proxy;
-fastcgi_temp_path %[1]s/fastcgi;
-uwsgi_temp_path %[1]s/uwsgi;
-scgi_temp_path %[1]s/scgi;
-%[2]s
-%[3]s
-}
-`, dir, under("api.example"), second[strings.Index(second, "\nserver {"):], user))
+	write(t, conf, nginxHead(dir, "worker_processes 2", "user "+user)+under("api.example")+second[strings.Index(second, "\nserver {"):]+"}\n")
 	start(t, filepath.Join(dir, "log"), program, "-e", "stderr", "-p", dir, "-c", conf)
 }
 

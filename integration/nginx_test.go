@@ -27,20 +27,7 @@ func (n *town) nginx(t testing.TB) {
 	claim(t, n.at(11))
 	key, cert := n.issue(t, "nginx.example")
 	conf := filepath.Join(dir, "nginx.conf")
-	write(t, conf, fmt.Sprintf(`daemon off;
-master_process off;
-user root;
-pid %[1]s/pid;
-error_log stderr;
-events {}
-http {
-	access_log off;
-	client_body_temp_path %[1]s/body;
-	proxy_temp_path %[1]s/proxy;
-	fastcgi_temp_path %[1]s/fastcgi;
-	uwsgi_temp_path %[1]s/uwsgi;
-	scgi_temp_path %[1]s/scgi;
-	server {
+	write(t, conf, nginxHead(dir, "master_process off", "user root")+fmt.Sprintf(`	server {
 		listen %[2]s:443 ssl;
 		ssl_certificate %[3]s;
 		ssl_certificate_key %[4]s;
@@ -88,4 +75,22 @@ func der(text string) []byte {
 func fingerprint(pem string) string {
 	sum := sha256.Sum256(der(pem))
 	return hex.EncodeToString(sum[:])
+}
+
+// nginxHead begins a configuration of nginx that keeps all it has in a directory and stays in the foreground, up to what is
+// in http. main are directives before that.
+func nginxHead(dir string, main ...string) string {
+	return fmt.Sprintf(`daemon off;
+%[2]s;
+pid %[1]s/pid;
+error_log stderr info;
+events {}
+http {
+	access_log off;
+	client_body_temp_path %[1]s/body;
+	proxy_temp_path %[1]s/proxy;
+	fastcgi_temp_path %[1]s/fastcgi;
+	uwsgi_temp_path %[1]s/uwsgi;
+	scgi_temp_path %[1]s/scgi;
+`, dir, strings.Join(main, ";\n"))
 }

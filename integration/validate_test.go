@@ -184,20 +184,7 @@ func (n *mall) nginx(t testing.TB) {
 	write(t, filepath.Join(n.dir, "www", ".well-known", "acme-challenge", shopsToken), shopsAuth+"\n")
 	run(t, n.dir, "", "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=nobody", "-days", "1", "-keyout", "key.pem", "-out", "cert.pem")
 	conf := filepath.Join(n.dir, "nginx.conf")
-	write(t, conf, fmt.Sprintf(`daemon off;
-master_process off;
-user root;
-pid %[1]s/pid;
-error_log stderr;
-events {}
-http {
-	access_log off;
-	client_body_temp_path %[1]s/body;
-	proxy_temp_path %[1]s/proxy;
-	fastcgi_temp_path %[1]s/fastcgi;
-	uwsgi_temp_path %[1]s/uwsgi;
-	scgi_temp_path %[1]s/scgi;
-	default_type text/plain;
+	write(t, conf, nginxHead(n.dir, "master_process off", "user root")+fmt.Sprintf(`	default_type text/plain;
 	gzip on;
 	gzip_min_length 1;
 	root %[1]s/www;

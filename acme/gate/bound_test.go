@@ -3,6 +3,7 @@ package gate_test
 import (
 	"context"
 	"strings"
+	"sync"
 	"testing"
 
 	"cnfd/acme"
@@ -17,12 +18,16 @@ import (
 // bounded refuses to answer what may rest on old records, or on old keys.
 type bounded struct {
 	verifier.Source
-	t     *testing.T
+	t *testing.T
+
+	mu    sync.Mutex // guards what follows
 	types map[uint16]int
 }
 
 func (b *bounded) Lookup(ctx context.Context, q dnssec.Question) (*dnssec.Answer, bool, error) {
+	b.mu.Lock()
 	b.types[q.Type]++
+	b.mu.Unlock()
 	if !q.Bounded || q.MaxAge != 0 || q.ChainAge != acme.ChainAge {
 		b.t.Errorf("%s %s may be as old as %s, and its chain %s", q.Name, dns.TypeToString[q.Type], q.MaxAge, q.ChainAge)
 	}
@@ -33,7 +38,7 @@ func (b *bounded) Lookup(ctx context.Context, q dnssec.Question) (*dnssec.Answer
 func TestEachQuestionIsBounded(t *testing.T) {
 	s := newHouse(t).site("x")
 	opts(s)
-	source := &bounded{s.resolver, t, map[uint16]int{}}
+	source := &bounded{Source: s.resolver, t: t, types: map[uint16]int{}}
 	s.verifies.Source = source
 	v, err := verifier.New(s.verifies)
 	if err != nil {

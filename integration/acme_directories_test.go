@@ -9,7 +9,7 @@ import (
 func TestACMEDirectoryOfAProfile(t *testing.T) {
 	t.Parallel()
 	clients := acmeClients(t)
-	s := newACMEScene(t, 210, "challenge}, {name: machines, grant: record, usages: [client]")
+	s := newACMEScene(t, 214, "challenge}, {name: machines, grant: record, usages: [client]")
 	first := s.directory
 	for i, name := range []string{"acme-tiny", "certbot", "lego", "uacme"} {
 		t.Run(name, func(t *testing.T) {

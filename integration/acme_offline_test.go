@@ -12,7 +12,7 @@ import (
 // set at the zone's apex is what keeps the search for one from going on above, where nothing can be proven.
 func TestACMEWithoutTheInternet(t *testing.T) {
 	t.Parallel()
-	s := newACMEScene(t, 212, "challenge")
+	s := newACMEScene(t, 216, "challenge")
 	a := s.actor(t, acmeClients(t)["lego"], 0, "lego", "http-01")
 	s.grants(t, a, a.client.obtain)
 	apex := publishingDomain + ` 300 CAA 0 issue "` + acmeIdentity + `"`

@@ -49,8 +49,7 @@ var bindTroubles = []dnsTrouble{
 		example := f.internet.zones["example."]
 		gone := example.set(f.zone.name, dns.TypeDS)
 		f.internet.tld.edit(t, example, gone, nil)
-		f.later += cnfdacme.ChainAge + time.Second
-		f.clock.set(t, f.later)
+		f.jumps(t, f.later+cnfdacme.ChainAge+time.Second)
 		return func() { f.internet.tld.edit(t, example, nil, gone) }
 	}},
 	{"the zone is served without its signatures", "bogus", false, func(t testing.TB, f *acmeFault, c *faultClient) func() {

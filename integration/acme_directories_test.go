@@ -9,9 +9,9 @@ import (
 func TestACMEDirectoryOfAProfile(t *testing.T) {
 	t.Parallel()
 	clients := acmeClients(t)
-	s := newACMEScene(t, 214, "challenge}, {name: machines, grant: record, usages: [client]")
+	s := newACMEScene(t, 214, "challenge}, {name: machines, grant: record")
 	first := s.directory
-	for i, name := range []string{"acme-tiny", "certbot", "lego", "uacme"} {
+	for i, name := range []string{"acme-tiny", "lego", "uacme"} {
 		t.Run(name, func(t *testing.T) {
 			s.directory = first + "/machines"
 			a := s.actor(t, clients[name], i, name, acmeNone)

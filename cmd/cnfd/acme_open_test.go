@@ -15,28 +15,13 @@ import (
 	"time"
 
 	"cnfd/acme/ca"
-	"cnfd/acme/store"
 	"cnfd/cmd/cnfd/internal/config"
 )
 
 // agedCA is a directory with a CA that was made so long ago, and a store.
 func agedCA(t *testing.T, ago time.Duration) (dir string, root []byte) {
 	t.Helper()
-	dir = filepath.Join(t.TempDir(), "ca")
-	if err := ca.Init(dir, ca.Setup{Now: time.Now().Add(-ago), IntermediateLife: 30 * 24 * time.Hour}); err != nil {
-		t.Fatal(err)
-	}
-	s, err := store.Open(filepath.Join(dir, storeFile))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if root, err = os.ReadFile(filepath.Join(dir, rootFile)); err != nil {
-		t.Fatal(err)
-	}
-	return dir, root
+	return caOf(t, ca.Setup{Now: time.Now().Add(-ago), IntermediateLife: 30 * 24 * time.Hour})
 }
 
 // ready asks /readyz on the unix socket.

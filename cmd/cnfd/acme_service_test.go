@@ -26,8 +26,14 @@ import (
 // madeCA is a directory with a CA and a store, as cnfd acme init makes it.
 func madeCA(t *testing.T) (dir string, root []byte) {
 	t.Helper()
+	return caOf(t, ca.Setup{Now: time.Now()})
+}
+
+// caOf is a directory with such a CA, and a store.
+func caOf(t *testing.T, setup ca.Setup) (dir string, root []byte) {
+	t.Helper()
 	dir = filepath.Join(t.TempDir(), "ca")
-	if err := ca.Init(dir, ca.Setup{Now: time.Now()}); err != nil {
+	if err := ca.Init(dir, setup); err != nil {
 		t.Fatal(err)
 	}
 	s, err := store.Open(filepath.Join(dir, storeFile))
